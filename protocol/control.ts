@@ -1,0 +1,62 @@
+import { z } from 'zod';
+
+/** How the commands of a session went so far. */
+export const reportSchema = z.strictObject({
+  commands: z.number().int(),
+  cached: z.number().int(),
+  remote: z.number().int(),
+  local: z.number().int(),
+  /** Why commands ran locally: reason → count. */
+  localByReason: z.record(z.string(), z.number().int()),
+  /** Commands that ran locally only because remote execution failed. */
+  fallbacks: z.number().int(),
+  /** Results that had to be made again because their paths were changed meanwhile. */
+  conflicts: z.number().int(),
+  /** Commands with an exit status other than 0. */
+  failed: z.number().int(),
+  wallMs: z.number(),
+  /** Absolute paths outside the project that commands wrote and that were discarded. */
+  discarded: z.array(z.string()),
+});
+
+export type Report = z.infer<typeof reportSchema>;
+
+/** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
+export const controlRequestSchema = z.discriminatedUnion('op', [
+  /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
+  z.strictObject({ op: z.literal('open-session') }),
+  /** The session's report so far, after everything it started has ended. */
+  z.strictObject({ op: z.literal('report') }),
+  z.strictObject({ op: z.literal('status') }),
+  z.strictObject({ op: z.literal('stop') }),
+]);
+
+export type ControlRequest = z.infer<typeof controlRequestSchema>;
+
+export const controlReplySchema = z.discriminatedUnion('op', [
+  /** `id` goes into TERMITE_SESSION of the build; `jobs` is the -j to give make when the user gave none. */
+  z.strictObject({ op: z.literal('session'), id: z.string(), jobs: z.number().int() }),
+  z.strictObject({
+    op: z.literal('progress'),
+    running: z.number().int(),
+    done: z.number().int(),
+    latest: z.string(),
+  }),
+  z.strictObject({ op: z.literal('notice'), message: z.string() }),
+  z.strictObject({ op: z.literal('report'), report: reportSchema }),
+  z.strictObject({
+    op: z.literal('status'),
+    pid: z.number().int(),
+    root: z.string(),
+    executors: z.array(
+      z.strictObject({ name: z.string(), slots: z.number().int(), running: z.number().int() }),
+    ),
+    sessions: z.number().int(),
+    files: z.number().int(),
+    epoch: z.number().int(),
+  }),
+  z.strictObject({ op: z.literal('stopping') }),
+  z.strictObject({ op: z.literal('error'), message: z.string() }),
+]);
+
+export type ControlReply = z.infer<typeof controlReplySchema>;

@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { failureSchema } from '../runtime/failure.ts';
+import { digestSchema } from './digest.ts';
+
+/** Nanoseconds since the epoch; a decimal string on the wire. */
+const nanoseconds = z.union([z.bigint(), z.string().regex(/^\d+$/)]).transform((value) => BigInt(value));
+
+/** A path below the project root: relative, no empty, "." or ".." component. "" is the root itself. */
+export const pathInTreeSchema = z
+  .string()
+  .refine(
+    (path) => path === '' || path.split('/').every((name) => name !== '' && name !== '.' && name !== '..'),
+    {
+      message: 'expected a relative path without empty, "." or ".." components',
+    },
+  );
+
+/** One command to execute, with everything that its result may depend on. */
+export const jobSchema = z.strictObject({
+  id: z.string().regex(/^[\w-]+$/),
+  /** Whose machine is mirrored: executors keep one system mirror per (origin, epoch). */
+  origin: z.strictObject({ id: z.string().regex(/^[\w-]+$/), epoch: z.number().int(), url: z.string() }),
+  /** Absolute path of the project, on the master and in the sandbox. */
+  projectRoot: z.string(),
+  /** Digest of the project's root Directory when the job was submitted. */
+  root: digestSchema,
+  argv: z.array(z.string()).min(1),
+  /** `K=V`, in the caller's order. */
+  env: z.array(z.string()),
+  cwd: z.string(),
+  umask: z.number().int(),
+  uid: z.number().int(),
+  gid: z.number().int(),
+  /** The caller's home directory, given a throw-away writable layer; "" for none. */
+  home: z.string(),
+  /** The caller's stdout and stderr are one open file: keep the order of what is written to them. */
+  mergeOutput: z.boolean(),
+  /** Whether stdin may have something to read; it is asked for only when the command reads it. */
+  forwardStdin: z.boolean(),
+  network: z.boolean(),
+  /** 0: none. */
+  timeoutMs: z.number().int().nonnegative(),
+});
+
+export type Job = z.infer<typeof jobSchema>;
+
+/** What stands at a path of a tree. `mode` is permission bits only (07777). */
+export const nodeSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('file'),
+    digest: digestSchema,
+    mode: z.number().int(),
+    mtimeNs: nanoseconds,
+  }),
+  z.strictObject({ type: z.literal('directory'), mode: z.number().int(), mtimeNs: nanoseconds }),
+  z.strictObject({ type: z.literal('symlink'), target: z.string() }),
+  z.strictObject({ type: z.literal('fifo'), mode: z.number().int() }),
+]);
+
+export type TreeNode = z.infer<typeof nodeSchema>;
+
+const changeSchema = z.strictObject({
+  path: pathInTreeSchema,
+  /** What the job's snapshot had there; null: nothing. */
+  base: nodeSchema.nullable(),
+  /** What the command left there; null: it deleted it (children of a deleted directory are not listed). */
+  node: nodeSchema.nullable(),
+  /** Paths with the same number are names of one file. */
+  linkGroup: z.number().int().optional(),
+});
+
+export type Change = z.infer<typeof changeSchema>;
+
+const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int() });
+
+/** What a command looked at: the union of these flags per path, see native/README.md. */
+export const ObservationFlag = { found: 1, absent: 2, read: 4, linkRead: 8, listed: 16 } as const;
+export type Observation = z.infer<typeof observationSchema>;
+
+/** What a command did. Source: REAPI v2, `ActionResult`, plus deletions, bases and the trace. */
+export const manifestSchema = z.strictObject({
+  status: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('exit'), code: z.number().int() }),
+    z.strictObject({ kind: z.literal('signal'), signal: z.number().int() }),
+  ]),
+  stdout: digestSchema,
+  stderr: digestSchema,
+  /** Sorted by path bytes, so parents come before children; mtimeNs tells the order of writing. */
+  changes: z.array(changeSchema),
+  /** Absolute paths outside the project that were written and discarded; at most 100. */
+  discarded: z.array(z.string()),
+  /** Project paths observed, exact, relative to the project root. */
+  trace: z.array(observationSchema),
+  /** On the executor's clock. */
+  startedNs: nanoseconds,
+  finishedNs: nanoseconds,
+  resources: z.strictObject({ userUs: z.number(), systemUs: z.number(), maxRssKib: z.number() }),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** An executor's answer: a manifest, or why there is none. A command that exits 1 has a manifest. */
+export const jobResultSchema = z.discriminatedUnion('ok', [
+  z.strictObject({ ok: z.literal(true), value: manifestSchema }),
+  z.strictObject({ ok: z.literal(false), failure: failureSchema }),
+]);
+
+export type JobResult = z.infer<typeof jobResultSchema>;

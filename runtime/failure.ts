@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { exhaustive } from './exhaustive.ts';
+
+/** Why a job gave no result although nothing is wrong with the command: the closed list of expected failures. */
+export const failureSchema = z.discriminatedUnion('reason', [
+  /** The sandbox could not be set up or broke down. */
+  z.strictObject({ reason: z.literal('sandbox'), message: z.string() }),
+  /** The executor cannot be reached, or went away in mid-job. */
+  z.strictObject({ reason: z.literal('executor-lost'), executor: z.string(), message: z.string() }),
+  /** The executor has no space left. */
+  z.strictObject({ reason: z.literal('disk-full'), executor: z.string() }),
+  /** Content that the job needs, or made, cannot be had under its digest. */
+  z.strictObject({ reason: z.literal('content-missing'), digest: z.string() }),
+  /** No executor is alive, or none has answered. */
+  z.strictObject({ reason: z.literal('no-executor') }),
+  /** What the command changed was changed by somebody else while it ran. */
+  z.strictObject({ reason: z.literal('conflict'), path: z.string() }),
+  /** The command failed after trying to write outside the writable root, which the sandbox refuses. */
+  z.strictObject({ reason: z.literal('outside-root'), path: z.string() }),
+  /** The command did something that the mirror cannot bring back, e.g. made a socket or a device. */
+  z.strictObject({ reason: z.literal('unsupported-output'), path: z.string() }),
+  /** It ran longer than its rule allows. */
+  z.strictObject({ reason: z.literal('timed-out'), timeoutMs: z.number() }),
+  /** Whoever asked for it is gone or changed their mind. */
+  z.strictObject({ reason: z.literal('cancelled') }),
+]);
+
+export type Failure = z.infer<typeof failureSchema>;
+
+export type Result<T, E = Failure> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: E };
+
+export const succeed = <T>(value: T): Result<T, never> => ({ ok: true, value });
+export const fail = <E>(failure: E): Result<never, E> => ({ ok: false, failure });
+
+/** One sentence for people, without full stop. */
+export function describeFailure(failure: Failure): string {
+  switch (failure.reason) {
+    case 'sandbox':
+      return `the sandbox failed: ${failure.message}`;
+    case 'executor-lost':
+      return `executor ${failure.executor} was lost: ${failure.message}`;
+    case 'disk-full':
+      return `executor ${failure.executor} has no space left`;
+    case 'content-missing':
+      return `the content ${failure.digest} is not to be had`;
+    case 'no-executor':
+      return 'no executor is alive';
+    case 'conflict':
+      return `"${failure.path}" was changed by another command meanwhile`;
+    case 'outside-root':
+      return `it tried to write "${failure.path}", outside the project`;
+    case 'unsupported-output':
+      return `it made "${failure.path}", which is neither file, directory, symlink nor FIFO`;
+    case 'timed-out':
+      return `it ran longer than ${failure.timeoutMs} ms`;
+    case 'cancelled':
+      return 'it was cancelled';
+    default:
+      return exhaustive(failure);
+  }
+}
