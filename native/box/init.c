@@ -1,0 +1,110 @@
+/* Pid 1 of a sandbox: runs the command, reaps everything, reports. Privileges: none. */
+#include "fd.h"
+#include "outside.h"
+#include "report.h"
+#include "sandbox.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t microseconds(struct timeval time)
+{
+	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
+}
+
+/* The box's own signal handling must not be inherited: ignored signals stay ignored across exec. */
+static void reset_signals(void)
+{
+	for (int number = 1; number < _NSIG; number++)
+		signal(number, SIG_DFL);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void run_command(const struct sandbox *sandbox)
+{
+	const struct job_request *request = sandbox->request;
+	reset_signals();
+	umask((mode_t)request->umask & 07777);
+	environ = request->env;
+	/* Searches the PATH of the new environment, and runs what has no known format by /bin/sh. */
+	execvp(request->argv[0], request->argv);
+	int error = errno;
+	dprintf(2, "%s: %s\n", request->argv[0], strerror(error));
+	_exit(error == ENOENT ? 127 : 126);
+}
+
+/* Moves what the sandbox still needs below the descriptors that are closed. */
+static void arrange_descriptors(struct sandbox *sandbox)
+{
+	enum { REPORT = 3, HOME = 4, FIRST_CLOSED = 5, SAFE = 32 };
+	int wanted[] = { sandbox->input, sandbox->output[0], sandbox->output[1], sandbox->report, sandbox->home };
+	int count = sizeof wanted / sizeof *wanted;
+	/* First all up, out of the way, then each to its place. */
+	for (int i = 0; i < count; i++)
+		wanted[i] = wanted[i] < 0 ? -1 : fcntl(wanted[i], F_DUPFD_CLOEXEC, SAFE);
+	for (int i = 0; i < count; i++) {
+		if (wanted[i] >= 0 && dup3(wanted[i], i, i > 2 ? O_CLOEXEC : 0) < 0)
+			sandbox_fail(sandbox, "dup3: %s", strerror(errno));
+	}
+	bool has_home = wanted[HOME] >= 0;
+	sandbox->report = REPORT;
+	sandbox->home = has_home ? HOME : -1;
+	/* The FUSE session, the old tree, the executor's socket: no process of the job may ever hold one of them. */
+	if (syscall(SYS_close_range, has_home ? FIRST_CLOSED : HOME, ~0U, 0) < 0)
+		sandbox_fail(sandbox, "close_range: %s", strerror(errno));
+}
+
+static int reap_until(pid_t pid)
+{
+	for (;;) {
+		int status;
+		pid_t ended = waitpid(-1, &status, 0);
+		if (ended == pid)
+			return status;
+		if (ended < 0 && errno != EINTR)
+			return -1;
+	}
+}
+
+void init_run(struct sandbox *sandbox)
+{
+	arrange_descriptors(sandbox);
+	struct report report = { .kind = REPORT_ENDED, .started_ns = now_ns() };
+	pid_t pid = fork();
+	if (pid < 0)
+		sandbox_fail(sandbox, "fork: %s", strerror(errno));
+	if (pid == 0)
+		run_command(sandbox);
+	report.status = reap_until(pid);
+	report.finished_ns = now_ns();
+
+	struct rusage usage;
+	getrusage(RUSAGE_CHILDREN, &usage);
+	report.user_us = microseconds(usage.ru_utime);
+	report.system_us = microseconds(usage.ru_stime);
+	report.max_rss_kib = (uint64_t)usage.ru_maxrss;
+
+	/* The job is over when its command is; what it left running would write into what is about to be harvested. */
+	kill(-1, SIGKILL);
+	struct bytes outside = outside_list(sandbox->plan, sandbox->request, sandbox->home);
+	(void)fd_write_all(sandbox->report, &report, sizeof report);
+	(void)fd_write_all(sandbox->report, outside.data, outside.length);
+	_exit(0);
+}

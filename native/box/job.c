@@ -1,0 +1,515 @@
+#include "job.h"
+
+#include "fd.h"
+#include "frame_io.h"
+#include "harvest.h"
+#include "log.h"
+#include "outside.h"
+#include "path.h"
+#include "plan.h"
+#include "project.h"
+#include "remove.h"
+#include "report.h"
+#include "request.h"
+#include "sandbox.h"
+#include "wire.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* A pipe out of the sandbox, and where what comes through it is kept. */
+struct output {
+	int pipe;
+	int file;
+};
+
+enum { STDOUT, STDERR, OUTPUTS };
+
+/*
+ *   asking for the project's root ──► running ──► ended ──► waiting for the executor to take what is there
+ *            │                           │                                        ▲
+ *            └───────── broken ──────────┴────────────────────────────────────────┘
+ *   A closed connection leads from anywhere to the end.
+ */
+struct job {
+	struct connection *connection;
+	const struct box *box;
+	struct job_request request;
+	struct plan plan;
+	struct project project;
+	struct frame_out out;
+	uid_t uid; /* the job's, outside */
+	gid_t gid;
+	mode_t root_mode;
+
+	pid_t pid; /* of the sandbox's init; 0: not started, or reaped */
+	int pidfd;
+	int mount; /* of the project mirror, until the sandbox has it */
+	int alive; /* closed by our death, which the sandbox notices */
+	struct output outputs[OUTPUTS];
+	int report_pipe;
+	unsigned char *report; /* struct report and text, as far as it has come */
+	size_t report_length;
+
+	int64_t deadline_ms; /* CLOCK_MONOTONIC, or 0 */
+	bool is_started, is_closed, is_timed_out;
+	char *broken; /* why there is no result */
+};
+
+__attribute__((format(printf, 2, 3))) static void break_(struct job *job, const char *format, ...)
+{
+	if (job->broken != NULL)
+		return;
+	va_list arguments;
+	va_start(arguments, format);
+	if (vasprintf(&job->broken, format, arguments) < 0)
+		job->broken = strdup("out of memory");
+	va_end(arguments);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The job directory and what is in it. False: broken. */
+static bool make_directories(struct job *job)
+{
+	static const char *const names[] = { JOB_UPPER, JOB_WORK, JOB_LOWER, JOB_ROOT, JOB_SCRATCH };
+	static const char *const files[OUTPUTS] = { JOB_STDOUT, JOB_STDERR };
+	const char *path = job->request.job_dir;
+	umask(0);
+	if (ledger_note(job->connection->ledger, LEDGER_JOB, path) < 0) {
+		break_(job, "the path of the job directory is too long");
+		return false;
+	}
+	if (mkdir(path, 0700) < 0) {
+		ledger_clear(job->connection->ledger); /* not ours to remove */
+		break_(job, "mkdir \"%s\": %s", path, strerror(errno));
+		return false;
+	}
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		break_(job, "open \"%s\": %s", path, strerror(errno));
+		return false;
+	}
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (mkdirat(fd, names[i], 0700) < 0) {
+			break_(job, "mkdir \"%s/%s\": %s", path, names[i], strerror(errno));
+			return false;
+		}
+	}
+	if (fchownat(fd, JOB_UPPER, job->uid, job->gid, 0) < 0) {
+		break_(job, "chown \"%s/%s\": %s", path, JOB_UPPER, strerror(errno));
+		return false;
+	}
+	for (int i = 0; i < OUTPUTS; i++) {
+		job->outputs[i].file = openat(fd, files[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (job->outputs[i].file < 0) {
+			break_(job, "create \"%s/%s\": %s", path, files[i], strerror(errno));
+			return false;
+		}
+	}
+	return true;
+}
+
+static int init_project(struct job *job)
+{
+	const struct job_request *request = &job->request;
+	return project_init(&job->project, &(struct project_options){
+						   .root = request->root,
+						   .directories = request->directories,
+						   .directory_count = request->directory_count,
+						   .content = { .store = job->box->store, .verified = job->box->verified },
+						   .uid = job->uid,
+						   .gid = job->gid,
+						   .allow_passthrough = job->box->is_rootful &&
+									!(request->flags & JOB_PLAIN_READS),
+						   .out = &job->out,
+					   });
+}
+
+/* The child's half. Privileges: those of the box; then see sandbox.h. */
+static _Noreturn void enter_sandbox(struct job *job, int report, int alive, const int output[OUTPUTS])
+{
+	struct sandbox sandbox = {
+		.box = job->box,
+		.request = &job->request,
+		.plan = &job->plan,
+		.uid = job->uid,
+		.gid = job->gid,
+		.project = job->mount,
+		.report = report,
+		.alive = alive,
+		.output = { output[STDOUT], output[STDERR] },
+		.input = -1,
+		.home = -1,
+	};
+	fd_close(&job->alive);
+	sandbox_follow_supervisor(&sandbox);
+	setsid();
+	apply_mounts(&sandbox);
+	apply_identity(&sandbox);
+	init_run(&sandbox);
+}
+
+/* A pipe that the job may open again by /dev/stdout, which asks for permission on the pipe's inode. */
+static int make_output(const struct job *job, struct output *output, int *end)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -errno;
+	output->pipe = ends[0];
+	*end = ends[1];
+	return fchown(ends[1], job->uid, job->gid) < 0 ? -errno : 0;
+}
+
+static int make_pipes(struct job *job, int output[OUTPUTS], int report[2], int alive[2])
+{
+	int failed = make_output(job, &job->outputs[STDOUT], &output[STDOUT]);
+	if (failed)
+		return failed;
+	if (job->request.flags & JOB_ONE_OUTPUT) {
+		output[STDERR] = fcntl(output[STDOUT], F_DUPFD_CLOEXEC, 3);
+		if (output[STDERR] < 0)
+			return -errno;
+	} else if ((failed = make_output(job, &job->outputs[STDERR], &output[STDERR])) < 0) {
+		return failed;
+	}
+	return pipe2(report, O_CLOEXEC) < 0 || pipe2(alive, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static int start_sandbox(struct job *job)
+{
+	int output[OUTPUTS] = { -1, -1 }, report[2] = { -1, -1 }, alive[2] = { -1, -1 };
+	int failed = make_pipes(job, output, report, alive);
+	job->report_pipe = report[0];
+	job->alive = alive[1];
+	if (!failed) {
+		job->mount = fuse_mount(&job->project.mirror.session, "termite-project", job->box->uid, job->box->gid);
+		failed = job->mount < 0 ? job->mount : 0;
+	}
+	if (!failed) {
+		unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | SIGCHLD;
+		if (!(job->request.flags & JOB_NETWORK))
+			flags |= CLONE_NEWNET;
+		long pid = syscall(SYS_clone, flags, 0, &job->pidfd, 0, 0);
+		if (pid == 0)
+			enter_sandbox(job, report[1], alive[0], output);
+		failed = pid < 0 ? -errno : 0;
+		job->pid = pid < 0 ? 0 : (pid_t)pid;
+	}
+	fd_close(&job->mount);
+	fd_close(&output[STDOUT]);
+	fd_close(&output[STDERR]);
+	fd_close(&report[1]);
+	fd_close(&alive[0]);
+	return failed;
+}
+
+/* Starts as soon as the project's root directory is known: the overlay's root looks as it does. */
+static void start(struct job *job)
+{
+	uint32_t mode;
+	struct timespec times[2];
+	int failed = project_root(&job->project, &mode, &times[0]);
+	if (failed == FUSE_PARKED)
+		return;
+	if (failed) {
+		break_(job, "the project's root directory: %s", strerror(-failed));
+		return;
+	}
+	job->root_mode = mode & 07777;
+	times[1] = times[0];
+	AUTO_FREE char *upper = path_join(job->request.job_dir, JOB_UPPER);
+	if (upper == NULL || chmod(upper, job->root_mode) < 0 || utimensat(AT_FDCWD, upper, times, 0) < 0) {
+		break_(job, "chmod of the upper directory: %s", strerror(errno));
+		return;
+	}
+	job->plan = plan_make(&job->request, job->box->is_rootful);
+	failed = start_sandbox(job);
+	if (failed) {
+		break_(job, "clone of the sandbox: %s", strerror(-failed));
+		return;
+	}
+	job->is_started = true;
+	if (job->request.timeout_ms > 0 && job->request.timeout_ms < INT64_MAX / 2)
+		job->deadline_ms = now_ms() + (int64_t)job->request.timeout_ms;
+}
+
+static void kill_sandbox(struct job *job)
+{
+	if (job->pid != 0)
+		(void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
+}
+
+static void reap_sandbox(struct job *job)
+{
+	if (job->pid != 0)
+		(void)RETRY_EINTR(waitpid(job->pid, NULL, 0));
+	job->pid = 0;
+	fd_close(&job->pidfd);
+}
+
+static void copy_output(struct job *job, struct output *output)
+{
+	char buffer[65536];
+	ssize_t count = RETRY_EINTR(read(output->pipe, buffer, sizeof buffer));
+	if (count <= 0) {
+		fd_close(&output->pipe);
+		return;
+	}
+	int failed = fd_write_all(output->file, buffer, (size_t)count);
+	if (failed)
+		break_(job, "write of the command's output: %s", strerror(-failed));
+}
+
+static void read_report(struct job *job)
+{
+	unsigned char *grown = realloc(job->report, job->report_length + 65536);
+	ssize_t count = -1;
+	if (grown != NULL) {
+		job->report = grown;
+		count = RETRY_EINTR(read(job->report_pipe, grown + job->report_length, 65536));
+	}
+	if (count <= 0)
+		fd_close(&job->report_pipe);
+	else
+		job->report_length += (size_t)count;
+}
+
+static void receive(struct job *job)
+{
+	struct frame_reader *reader = &job->connection->reader;
+	struct frame frame;
+	int got;
+	if (frame_reader_read(reader, job->connection->socket) <= 0) {
+		job->is_closed = true;
+		return;
+	}
+	while ((got = frame_reader_next(reader, &frame)) > 0) {
+		if (project_handle_frame(&job->project, &frame) < 0) {
+			got = -EBADMSG;
+			break;
+		}
+	}
+	if (got < 0)
+		break_(job, "the executor's answer is malformed");
+}
+
+static bool is_over(const struct job *job)
+{
+	if (job->is_closed || job->broken != NULL)
+		return true;
+	return job->is_started && job->pid == 0 && job->report_pipe < 0 && job->outputs[STDOUT].pipe < 0 &&
+	       job->outputs[STDERR].pipe < 0;
+}
+
+static int wait_ms(struct job *job)
+{
+	if (job->deadline_ms == 0 || job->is_timed_out)
+		return -1;
+	int64_t left = job->deadline_ms - now_ms();
+	if (left <= 0) {
+		job->is_timed_out = true;
+		kill_sandbox(job);
+		return -1;
+	}
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* The one loop. Ends when the job is over. */
+static void supervise(struct job *job)
+{
+	enum { CONNECTION, TERMINATION, FUSE, SANDBOX, REPORT, OUT, ERR, COUNT };
+	while (!is_over(job)) {
+		if (!job->is_started)
+			start(job);
+		if (frame_out_write(&job->out, job->connection->socket) < 0)
+			job->is_closed = true;
+		if (is_over(job))
+			break;
+		struct pollfd wanted[COUNT] = {
+			[CONNECTION] = { .fd = job->connection->socket, .events = POLLIN },
+			[TERMINATION] = { .fd = job->connection->termination, .events = POLLIN },
+			[FUSE] = { .fd = job->project.mirror.session.ended ? -1 : job->project.mirror.session.fd,
+				   .events = POLLIN },
+			[SANDBOX] = { .fd = job->pidfd, .events = POLLIN },
+			[REPORT] = { .fd = job->report_pipe, .events = POLLIN },
+			[OUT] = { .fd = job->outputs[STDOUT].pipe, .events = POLLIN },
+			[ERR] = { .fd = job->outputs[STDERR].pipe, .events = POLLIN },
+		};
+		/* A FUSE device without a mount says POLLERR, and EPERM to whoever reads it. */
+		if (!job->is_started)
+			wanted[FUSE].fd = -1;
+		if (RETRY_EINTR(poll(wanted, COUNT, wait_ms(job))) < 0)
+			break_(job, "poll: %s", strerror(errno));
+		if (wanted[TERMINATION].revents)
+			job->is_closed = true;
+		if (wanted[FUSE].revents && fuse_serve(&job->project.mirror.session) < 0)
+			break_(job, "read of /dev/fuse: %s", strerror(errno));
+		if (wanted[CONNECTION].revents)
+			receive(job);
+		for (int i = 0; i < OUTPUTS; i++) {
+			if (wanted[OUT + i].revents)
+				copy_output(job, &job->outputs[i]);
+		}
+		if (wanted[REPORT].revents)
+			read_report(job);
+		if (wanted[SANDBOX].revents)
+			reap_sandbox(job);
+		if (job->project.broken != NULL)
+			break_(job, "%s", job->project.broken);
+	}
+}
+
+static void put_outside(struct frame_out *out, const char *text, size_t length)
+{
+	size_t count_at = frame_put_count(out);
+	uint32_t count = 0;
+	for (const char *at = text, *end = text + length; at < end && count < OUTSIDE_MAX; count++) {
+		size_t path_length = strnlen(at, (size_t)(end - at));
+		frame_put_bytes(out, (struct bytes){ (const unsigned char *)at, path_length });
+		at += path_length + 1;
+	}
+	frame_set_count(out, count_at, count);
+}
+
+static void put_done(struct job *job, const struct report *report, const char *text, size_t text_length)
+{
+	struct frame_out *out = &job->out;
+	uint32_t kind = ENDED_TIMEOUT, value = 0;
+	if (report->kind == REPORT_ENDED) {
+		kind = WIFSIGNALED(report->status) ? ENDED_SIGNAL : ENDED_EXIT;
+		value = (uint32_t)(WIFSIGNALED(report->status) ? WTERMSIG(report->status) : WEXITSTATUS(report->status));
+	}
+	frame_begin(out, BOX_DONE);
+	frame_put_u32(out, kind);
+	frame_put_u32(out, value);
+	frame_put_u64(out, report->started_ns);
+	frame_put_u64(out, report->finished_ns);
+	frame_put_u64(out, report->user_us);
+	frame_put_u64(out, report->system_us);
+	frame_put_u64(out, report->max_rss_kib);
+	AUTO_FREE char *upper = path_join(job->request.job_dir, JOB_UPPER);
+	AUTO_FREE char *path = NULL;
+	int failed = upper == NULL ? -ENOMEM : harvest(out, upper, job->root_mode, &path);
+	if (failed)
+		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
+	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");
+	put_outside(out, text, text_length);
+	frame_end(out);
+	if (out->error)
+		break_(job, "the result is too large: %s", strerror(-out->error));
+}
+
+/* The sandbox has ended: DONE, or broken. */
+static void conclude(struct job *job)
+{
+	struct report report = { 0 };
+	const char *text = "";
+	size_t text_length = 0;
+	if (job->report_length >= sizeof report) {
+		memcpy(&report, job->report, sizeof report);
+		text = (const char *)job->report + sizeof report;
+		text_length = job->report_length - sizeof report;
+	}
+	if (report.kind == REPORT_BROKEN)
+		break_(job, "%.*s", (int)text_length, text);
+	else if (report.kind != REPORT_ENDED && !job->is_timed_out)
+		break_(job, "the sandbox was killed from outside");
+	else
+		put_done(job, &report, text, text_length);
+}
+
+/* In place of whatever was not sent yet. */
+static void put_broken(struct job *job)
+{
+	frame_out_free(&job->out);
+	frame_begin(&job->out, BOX_BROKEN);
+	frame_put_string(&job->out, job->broken);
+	frame_end(&job->out);
+}
+
+/* The executor takes the files out of the job directory, then closes the connection. */
+static void wait_for_close(struct job *job)
+{
+	struct pollfd wanted[] = {
+		{ .fd = job->connection->socket, .events = POLLIN },
+		{ .fd = job->connection->termination, .events = POLLIN },
+	};
+	while (RETRY_EINTR(poll(wanted, 2, -1)) > 0 && wanted[1].revents == 0) {
+		char late_answers[4096];
+		if (RETRY_EINTR(read(job->connection->socket, late_answers, sizeof late_answers)) <= 0)
+			return;
+	}
+}
+
+static void job_free(struct job *job)
+{
+	frame_out_free(&job->out);
+	for (int i = 0; i < OUTPUTS; i++) {
+		fd_close(&job->outputs[i].pipe);
+		fd_close(&job->outputs[i].file);
+	}
+	fd_close(&job->report_pipe);
+	fd_close(&job->alive);
+	free(job->report);
+	free(job->broken);
+	request_free(&job->request);
+}
+
+void job_serve(struct connection *connection, struct bytes payload)
+{
+	struct job job = {
+		.connection = connection,
+		.box = connection->box,
+		.pidfd = -1,
+		.mount = -1,
+		.alive = -1,
+		.report_pipe = -1,
+		.outputs = { { -1, -1 }, { -1, -1 } },
+		.project = { .mirror = { .session = { .fd = -1 } } },
+	};
+	const char *field;
+	int failed = request_parse(&job.request, payload, &field);
+	if (failed)
+		break_(&job, "JOB: %s: %s", field, strerror(-failed));
+	job.uid = job.box->is_rootful ? job.request.host_uid : job.box->uid;
+	job.gid = job.box->is_rootful ? job.request.host_gid : job.box->gid;
+	if (!failed && make_directories(&job)) {
+		failed = init_project(&job);
+		if (failed)
+			break_(&job, "open \"/dev/fuse\": %s", strerror(-failed));
+		supervise(&job);
+		if (job.is_closed || job.broken != NULL)
+			kill_sandbox(&job);
+	}
+	if (!job.is_closed && job.broken == NULL)
+		conclude(&job);
+	/* Ends the FUSE session: whoever waits for an answer of ours gets an error, and can die. */
+	project_free(&job.project);
+	reap_sandbox(&job);
+	if (job.broken != NULL)
+		put_broken(&job);
+	if (!job.is_closed && frame_out_write(&job.out, connection->socket) == 0)
+		wait_for_close(&job);
+	if (connection->ledger->kind == LEDGER_JOB) {
+		failed = remove_tree(job.request.job_dir);
+		if (failed)
+			log_line("job: remove \"%s\": %s", job.request.job_dir, strerror(-failed));
+		ledger_clear(connection->ledger);
+	}
+	job_free(&job);
+}

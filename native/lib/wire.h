@@ -1,0 +1,118 @@
+/*
+ * The types of all frames. The name says who sends it to whom, the comment which fields it has (frame.h says how they
+ * are written); list<a, b> is a list whose items are an a followed by a b. test/golden/ has an example of each.
+ */
+#ifndef TERMITE_WIRE_H
+#define TERMITE_WIRE_H
+
+#define WIRE_VERSION 1
+
+/* shell → master */
+enum {
+	SHELL_RUN = 0x101,     /* u32 version; list<bytes> argv[1..]; bytes real shell; bytes cwd; list<bytes> "K=V"; u32 umask;
+				  u32 RUN_* flags */
+	SHELL_CANCEL = 0x102,  /* u32 signal */
+	SHELL_STDIN = 0x103,   /* u32 id; bytes data, empty at the end */
+	SHELL_CONTROL = 0x110, /* bytes JSON; sent by the command-line tool only */
+};
+
+/* What a RUN says about the descriptors of the shell. */
+enum {
+	RUN_ONE_OUTPUT = 1,     /* stdout and stderr are the same open file */
+	RUN_JOBSERVER = 2,      /* make's jobserver descriptors are open: make takes the line for a recursive one */
+	RUN_STDIN_EMPTY = 4,    /* there is nothing to read */
+	RUN_STDIN_TERMINAL = 8, /* a terminal */
+	RUN_EXEC = 16,          /* argv is a program and its arguments, no shell; sent by the command-line tool only */
+};
+
+/* master → shell */
+enum {
+	MASTER_LOCAL = 0x201,      /* run it yourself */
+	MASTER_STDOUT = 0x202,     /* raw */
+	MASTER_STDERR = 0x203,     /* raw */
+	MASTER_COMMITTING = 0x204, /* outputs are being applied: from here on never run the command again */
+	MASTER_EXITED = 0x205,     /* u32 ENDED_*; u32 value */
+	MASTER_CANCELLED = 0x206,  /* nothing was or will be applied */
+	MASTER_WANT_STDIN = 0x207, /* u32 id; u32 most bytes */
+	MASTER_CONTROL_REPLY = 0x210, /* bytes JSON */
+};
+
+/* How a command ended. */
+enum {
+	ENDED_EXIT = 0,    /* value is the exit status */
+	ENDED_SIGNAL = 1,  /* value is the signal */
+	ENDED_TIMEOUT = 2, /* box only */
+};
+
+/* executor → box */
+enum {
+	EXECUTOR_MOUNT = 0x401,        /* bytes mount directory; list<bytes> hidden absolute paths */
+	EXECUTOR_LISTED = 0x402,       /* u32 id; u32 errno; bytes Directory, shallow */
+	EXECUTOR_FILE = 0x403,         /* u32 id; u32 errno; digest */
+	EXECUTOR_TRACE_WANTED = 0x404, /* u32 id */
+	EXECUTOR_JOB = 0x410,          /* bytes job directory; bytes system directory; bytes project root; digest root;
+					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
+					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none; bytes home;
+					  list<digest, bytes Directory> */
+	EXECUTOR_DIRECTORY = 0x411,    /* u32 id; u32 errno; bytes Directory */
+	EXECUTOR_BLOB = 0x412,         /* u32 id; u32 errno */
+	EXECUTOR_STDIN = 0x413,        /* u32 id; bytes data, empty at the end */
+};
+
+enum {
+	JOB_ONE_OUTPUT = 1,   /* stdout and stderr are one file */
+	JOB_NETWORK = 2,      /* the network is allowed */
+	JOB_STDIN = 4,        /* stdin may be read, else it is /dev/null */
+	JOB_PLAIN_READS = 8,  /* no FUSE passthrough */
+};
+
+/* box → executor */
+enum {
+	BOX_MOUNTED = 0x501,       /* (empty) */
+	BOX_LIST = 0x502,          /* u32 id; bytes absolute path */
+	BOX_READ = 0x503,          /* u32 id; bytes absolute path */
+	BOX_TRACE = 0x504,         /* u32 id; u64 refused writes; list<bytes path, u32 TRACE_* flags> */
+	BOX_REFUSED_WRITE = 0x505, /* bytes path */
+	BOX_NEED_DIRECTORY = 0x510, /* u32 id; digest */
+	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
+	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */
+	BOX_DONE = 0x513,          /* u32 ENDED_*; u32 value; u64 started ns; u64 finished ns; u64 user µs; u64 system µs;
+				      u64 max RSS KiB; list<entry> upper; list<bytes path, u32 TRACE_* flags>;
+				      list<bytes> outside. entry: bytes path; u32 mode; u64 size; u64 mtime ns; u64 ino;
+				      u32 nlink; u32 UPPER_* flags; bytes target */
+	BOX_BROKEN = 0x514,        /* bytes message */
+};
+
+enum {
+	TRACE_FOUND = 1,  /* by look-up */
+	TRACE_ABSENT = 2,
+	TRACE_READ = 4,   /* its content */
+	TRACE_LINK = 8,   /* its target */
+	TRACE_LISTED = 16,
+};
+
+enum {
+	UPPER_WHITEOUT = 1,
+	UPPER_OPAQUE = 2,
+	UPPER_REDIRECT = 4, /* a renamed directory; target is where it was */
+};
+
+/* master → watch */
+enum {
+	WATCH_TREE = 0x601,  /* u32 id; bytes root; list<bytes> paths below it that are not watched */
+	WATCH_DIR = 0x602,   /* u32 id; bytes path; that one directory */
+	WATCH_DRAIN = 0x603, /* u32 id */
+	UNWATCH_DIR = 0x604, /* bytes path */
+};
+
+/* watch → master */
+enum {
+	WATCH_READY = 0x701,   /* u32 id; u32 errno; bytes message; u32 directories watched by it */
+	WATCH_CHANGED = 0x702, /* u32 id; u32 CHANGED_* flags; list<bytes> absolute paths */
+};
+
+enum {
+	CHANGED_OVERFLOW = 1, /* events were lost: everything may have changed */
+};
+
+#endif

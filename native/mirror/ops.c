@@ -1,0 +1,444 @@
+/* The FUSE operations, common to both layers. Source: fuse(4), include/uapi/linux/fuse.h, fs/fuse/ of Linux 6.18. */
+#include "mirror.h"
+
+#include "fd.h"
+#include "log.h"
+#include "wire.h"
+
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+/* Seconds for which the kernel may keep what it was told: for ever, as both layers never change. */
+#define EVER ((uint64_t)1 << 40)
+
+typedef int operation(struct mirror *mirror, const struct fuse_request *request, void *answer);
+
+static struct node *node_of(const struct mirror *mirror, const struct fuse_request *request)
+{
+	struct node *node = node_get(&mirror->nodes, request->header->nodeid);
+	return node != NULL && !node->is_absent ? node : NULL;
+}
+
+static uint64_t size_of(const struct node *node)
+{
+	if (S_ISDIR(node->mode))
+		return 4096;
+	return S_ISLNK(node->mode) ? node->target.length : node->digest.size;
+}
+
+static void put_attributes(const struct mirror *mirror, const struct node *node, struct fuse_attr *attr)
+{
+	uint64_t size = size_of(node);
+	*attr = (struct fuse_attr){
+		.ino = node->id,
+		.size = size,
+		.blocks = (size + 511) / 512,
+		.atime = (uint64_t)node->mtime.tv_sec,
+		.mtime = (uint64_t)node->mtime.tv_sec,
+		.ctime = (uint64_t)node->mtime.tv_sec,
+		.atimensec = (uint32_t)node->mtime.tv_nsec,
+		.mtimensec = (uint32_t)node->mtime.tv_nsec,
+		.ctimensec = (uint32_t)node->mtime.tv_nsec,
+		.mode = node->mode,
+		.nlink = 1, /* of a directory too: tells find(1) that it cannot count subdirectories by it */
+		.uid = mirror->uid,
+		.gid = mirror->gid,
+		.blksize = 4096,
+	};
+}
+
+static int init(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	const struct fuse_init_in *in = request->arguments;
+	struct fuse_init_out *out = answer;
+	*out = (struct fuse_init_out){ .major = FUSE_KERNEL_VERSION, .minor = KERNEL_MINOR };
+	if (request->length < 16 || in->major < FUSE_KERNEL_VERSION)
+		return -EPROTO;
+	if (in->major > FUSE_KERNEL_VERSION)
+		return sizeof *out; /* the kernel asks again with our version */
+	if (in->minor < KERNEL_MINOR_LEAST) {
+		log_line("mirror: the kernel speaks FUSE 7.%u, needed is 7.%u (Linux 5.4)", in->minor,
+			 KERNEL_MINOR_LEAST);
+		return -EPROTO;
+	}
+	uint64_t offered = in->flags;
+	if ((offered & FUSE_INIT_EXT) && request->length >= 20)
+		offered |= (uint64_t)in->flags2 << 32;
+
+	/*
+	 * Not READDIRPLUS: it would hand out attributes that nobody looked at, and the later look-ups of those who do
+	 * would not reach the trace.
+	 */
+	uint64_t wanted = FUSE_ASYNC_READ | FUSE_BIG_WRITES | FUSE_PARALLEL_DIROPS | FUSE_MAX_PAGES |
+			  FUSE_CACHE_SYMLINKS | FUSE_NO_OPENDIR_SUPPORT | FUSE_EXPLICIT_INVAL_DATA | FUSE_INIT_EXT;
+	if (!mirror->layer->answers_open)
+		wanted |= FUSE_NO_OPEN_SUPPORT;
+	if (mirror->passthrough_least != UINT64_MAX)
+		wanted |= FUSE_PASSTHROUGH;
+	wanted &= offered;
+	mirror->kernel_knows_passthrough = (wanted & FUSE_PASSTHROUGH) != 0;
+
+	out->max_readahead = FUSE_READ_MAX;
+	out->flags = (uint32_t)wanted;
+	out->flags2 = (uint32_t)(wanted >> 32);
+	out->max_background = 64;
+	out->congestion_threshold = 48;
+	out->max_write = 4096;
+	out->time_gran = 1;
+	out->max_pages = FUSE_READ_MAX / 4096;
+	/* max_stack_depth: blobs lie on a file system of depth 0, an overlay may be put on top of us. */
+	out->unused[0] = mirror->kernel_knows_passthrough ? 1 : 0;
+	return sizeof *out;
+}
+
+/* The entry of a name in a listed directory: 1 and a node, 0 when absent, -errno. */
+static int find_child(struct mirror *mirror, struct node *directory, struct bytes name, struct node **child)
+{
+	const struct directory_entry *entry = directory_find(&directory->listing, name);
+	struct directory_entry hidden = { .name = name, .mode = S_IFDIR | 0755 };
+	bool is_hidden = mirror->layer->is_hidden && mirror->layer->is_hidden(mirror, directory, name);
+	if (is_hidden) {
+		/* The layer owns a copy of the name that lives as long as the node. */
+		for (size_t i = 0; mirror->layer->hidden(mirror, directory, i, &hidden.name); i++) {
+			if (bytes_equal(hidden.name, name))
+				break;
+		}
+		if (entry != NULL)
+			hidden.mtime = entry->mtime;
+		entry = &hidden;
+	}
+	*child = node_child(&mirror->nodes, directory, name, entry);
+	if (*child == NULL)
+		return -ENOMEM;
+	if (is_hidden && (*child)->state == LISTING_UNKNOWN)
+		node_set_listing(*child, &(struct directory){ .mode = S_IFDIR | 0755, .mtime = hidden.mtime }, NULL);
+	return !(*child)->is_absent;
+}
+
+static int lookup(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	struct node *directory = node_of(mirror, request), *child;
+	struct bytes name = bytes_of(request->arguments);
+	if (directory == NULL)
+		return -ESTALE;
+	if (name.length > NAME_MAX)
+		return -ENAMETOOLONG;
+	int result = mirror->layer->list(mirror, directory, request);
+	if (result != 0)
+		return result;
+	int found = find_child(mirror, directory, name, &child);
+	if (found < 0)
+		return found;
+	/* Mode and time of a directory stand in its own listing. */
+	if (found && S_ISDIR(child->mode)) {
+		result = mirror->layer->list(mirror, child, request);
+		if (result == -ENOENT || result == -ENOTDIR)
+			found = false;
+		else if (result != 0 && child->state != LISTING_REFUSED)
+			return result;
+	}
+	result = trace_note(&mirror->trace, child, found ? TRACE_FOUND : TRACE_ABSENT);
+	if (result != 0)
+		return result;
+	struct fuse_entry_out *out = answer;
+	*out = (struct fuse_entry_out){ .entry_valid = EVER, .attr_valid = EVER };
+	if (found) {
+		out->nodeid = child->id; /* 0 says that there is nothing, for ever */
+		put_attributes(mirror, child, &out->attr);
+	}
+	return sizeof *out;
+}
+
+static int getattr(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	struct node *node = node_of(mirror, request);
+	if (node == NULL)
+		return -ESTALE;
+	if (S_ISDIR(node->mode)) {
+		int result = mirror->layer->list(mirror, node, request);
+		if (result != 0 && node->state != LISTING_REFUSED)
+			return result;
+	}
+	struct fuse_attr_out *out = answer;
+	*out = (struct fuse_attr_out){ .attr_valid = EVER };
+	put_attributes(mirror, node, &out->attr);
+	return sizeof *out;
+}
+
+static int readlink_(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	struct node *node = node_of(mirror, request);
+	if (node == NULL)
+		return -ESTALE;
+	if (!S_ISLNK(node->mode))
+		return -EINVAL;
+	if (node->target.length >= PATH_MAX)
+		return -ENAMETOOLONG;
+	int failed = trace_note(&mirror->trace, node, TRACE_LINK);
+	if (failed)
+		return failed;
+	memcpy(answer, node->target.data, node->target.length);
+	return (int)node->target.length;
+}
+
+static int refuse(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	(void)answer;
+	if (mirror->layer->refused)
+		mirror->layer->refused(mirror, request);
+	return -EROFS;
+}
+
+/* Lets the kernel read the blob itself. False when it will not: then reads come to us. */
+static bool pass_through(struct mirror *mirror, struct node *node, int fd)
+{
+	if (node->backing > 0)
+		return true;
+	if (!mirror->kernel_knows_passthrough || node->digest.size < mirror->passthrough_least)
+		return false;
+	struct fuse_backing_map map = { .fd = fd };
+	int backing = ioctl(mirror->session.fd, FUSE_DEV_IOC_BACKING_OPEN, &map);
+	if (backing <= 0) {
+		/* Not permitted, or the store lies on a stacked file system: it will not be different next time. */
+		mirror->kernel_knows_passthrough = false;
+		return false;
+	}
+	/* Kept until the session ends: all opens of a node must name the same backing file. */
+	node->backing = backing;
+	return true;
+}
+
+static int open_(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	const struct fuse_open_in *in = request->arguments;
+	struct node *node = node_of(mirror, request);
+	if (request->length < sizeof *in)
+		return -EINVAL;
+	if ((in->flags & O_ACCMODE) != O_RDONLY)
+		return refuse(mirror, request, answer);
+	if (!mirror->layer->answers_open)
+		return -ENOSYS; /* from now on the kernel opens without asking */
+	if (node == NULL)
+		return -ESTALE;
+
+	struct fuse_open_out *out = answer;
+	*out = (struct fuse_open_out){ .open_flags = FOPEN_KEEP_CACHE | FOPEN_NOFLUSH };
+	if (node == mirror->stream) {
+		out->open_flags = FOPEN_DIRECT_IO | FOPEN_STREAM | FOPEN_NONSEEKABLE | FOPEN_NOFLUSH;
+		return sizeof *out;
+	}
+	int fd = -1;
+	if (node->digest.size > 0) {
+		int result = mirror->layer->content(mirror, node, request, &fd);
+		if (result != 0)
+			return result;
+	}
+	int failed = trace_note(&mirror->trace, node, TRACE_READ);
+	if (failed)
+		return failed;
+	if (fd >= 0 && pass_through(mirror, node, fd)) {
+		out->open_flags = FOPEN_NOFLUSH;
+		kernel_set_backing(out, node->backing);
+	}
+	return sizeof *out;
+}
+
+static int read_(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	const struct fuse_read_in *in = request->arguments;
+	struct node *node = node_of(mirror, request);
+	if (request->length < sizeof *in)
+		return -EINVAL;
+	if (node == NULL)
+		return -ESTALE;
+	size_t wanted = in->size < FUSE_READ_MAX ? in->size : FUSE_READ_MAX;
+	if (node == mirror->stream)
+		return mirror->layer->read_stream(mirror, node, request, wanted);
+
+	int fd, failed = trace_note(&mirror->trace, node, TRACE_READ);
+	if (failed)
+		return failed;
+	if (in->offset >= node->digest.size)
+		return 0;
+	if (wanted > node->digest.size - in->offset)
+		wanted = (size_t)(node->digest.size - in->offset);
+	int result = mirror->layer->content(mirror, node, request, &fd);
+	if (result != 0)
+		return result;
+	for (size_t done = 0; done < wanted;) {
+		ssize_t got = RETRY_EINTR(pread(fd, (char *)answer + done, wanted - done, (off_t)(in->offset + done)));
+		if (got <= 0) {
+			log_line("mirror: read of blob %.64s: %s", (const char *)node->digest.hash.data,
+				 got < 0 ? strerror(errno) : "shorter than when it was opened");
+			return -EIO;
+		}
+		done += (size_t)got;
+	}
+	return (int)wanted;
+}
+
+struct listing_writer {
+	struct fuse_read_in window;
+	unsigned char *at, *end;
+	uint64_t index;
+};
+
+/* Appends an entry, unless the kernel has it already. False when there is no room left. */
+static bool put_entry(struct listing_writer *writer, uint64_t ino, uint32_t mode, struct bytes name)
+{
+	if (++writer->index <= writer->window.offset)
+		return true;
+	size_t length = FUSE_DIRENT_ALIGN(FUSE_NAME_OFFSET + name.length);
+	if (length > (size_t)(writer->end - writer->at))
+		return false;
+	struct fuse_dirent *entry = (void *)writer->at;
+	memset(entry, 0, length);
+	entry->ino = ino;
+	entry->off = writer->index;
+	entry->namelen = (uint32_t)name.length;
+	entry->type = (mode & S_IFMT) >> 12; /* DT_* */
+	memcpy(entry->name, name.data, name.length);
+	writer->at += length;
+	return true;
+}
+
+static int put_listing(struct mirror *mirror, struct node *node, struct listing_writer *writer)
+{
+	const struct layer *layer = mirror->layer;
+	const struct node *parent = node->parent ? node->parent : node;
+	if (!put_entry(writer, node->id, S_IFDIR, bytes_of(".")) ||
+	    !put_entry(writer, parent->id, S_IFDIR, bytes_of("..")))
+		return 0;
+	for (size_t i = 0; i < node->listing.count; i++) {
+		struct bytes name = node->listing.entries[i].name;
+		struct node *child;
+		if (writer->index < writer->window.offset || (layer->is_hidden && layer->is_hidden(mirror, node, name))) {
+			writer->index++;
+			continue;
+		}
+		if (find_child(mirror, node, name, &child) < 0)
+			return -ENOMEM;
+		if (!put_entry(writer, child->id, child->mode, name))
+			return 0;
+	}
+	struct bytes name;
+	for (size_t i = 0; layer->hidden && layer->hidden(mirror, node, i, &name); i++) {
+		struct node *child;
+		if (find_child(mirror, node, name, &child) < 0)
+			return -ENOMEM;
+		if (!put_entry(writer, child->id, S_IFDIR, name))
+			return 0;
+	}
+	return 0;
+}
+
+static int readdir_(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	const struct fuse_read_in *in = request->arguments;
+	struct node *node = node_of(mirror, request);
+	if (request->length < sizeof *in)
+		return -EINVAL;
+	if (node == NULL)
+		return -ESTALE;
+	int result = mirror->layer->list(mirror, node, request);
+	if (result != 0)
+		return result;
+	result = trace_note(&mirror->trace, node, TRACE_LISTED);
+	if (result != 0)
+		return result;
+	struct listing_writer writer = {
+		.window = *in,
+		.at = answer,
+		.end = (unsigned char *)answer + (in->size < FUSE_READ_MAX ? in->size : FUSE_READ_MAX),
+	};
+	result = put_listing(mirror, node, &writer);
+	return result != 0 ? result : (int)(writer.at - (unsigned char *)answer);
+}
+
+static int statfs_(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	(void)mirror;
+	(void)request;
+	struct fuse_statfs_out *out = answer;
+	*out = (struct fuse_statfs_out){ .st = { .bsize = 4096, .frsize = 4096, .namelen = NAME_MAX } };
+	return sizeof *out;
+}
+
+static int succeed(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	(void)mirror;
+	(void)request;
+	(void)answer;
+	return 0;
+}
+
+static int forget(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	(void)mirror;
+	(void)request;
+	(void)answer;
+	return FUSE_SILENT;
+}
+
+static int interrupt(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	(void)answer;
+	const struct fuse_interrupt_in *in = request->arguments;
+	if (request->length >= sizeof *in)
+		mirror_interrupted(mirror, in->unique);
+	return FUSE_SILENT;
+}
+
+static int not_tty(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	(void)mirror;
+	(void)request;
+	(void)answer;
+	return -ENOTTY;
+}
+
+/*
+ * What is not in the table is answered ENOSYS, which the kernel remembers for OPENDIR, GETXATTR, LISTXATTR, ACCESS,
+ * FLUSH, LSEEK, POLL, COPY_FILE_RANGE and more, never to ask again.
+ */
+static operation *const operations[] = {
+	[FUSE_LOOKUP] = lookup,
+	[FUSE_FORGET] = forget,
+	[FUSE_GETATTR] = getattr,
+	[FUSE_SETATTR] = refuse,
+	[FUSE_READLINK] = readlink_,
+	[FUSE_SYMLINK] = refuse,
+	[FUSE_MKNOD] = refuse,
+	[FUSE_MKDIR] = refuse,
+	[FUSE_UNLINK] = refuse,
+	[FUSE_RMDIR] = refuse,
+	[FUSE_RENAME] = refuse,
+	[FUSE_LINK] = refuse,
+	[FUSE_OPEN] = open_,
+	[FUSE_READ] = read_,
+	[FUSE_WRITE] = refuse,
+	[FUSE_STATFS] = statfs_,
+	[FUSE_RELEASE] = succeed,
+	[FUSE_SETXATTR] = refuse,
+	[FUSE_REMOVEXATTR] = refuse,
+	[FUSE_INIT] = init,
+	[FUSE_READDIR] = readdir_,
+	[FUSE_CREATE] = refuse,
+	[FUSE_INTERRUPT] = interrupt,
+	[FUSE_DESTROY] = succeed,
+	[FUSE_IOCTL] = not_tty,
+	[FUSE_BATCH_FORGET] = forget,
+	[FUSE_FALLOCATE] = refuse,
+	[FUSE_RENAME2] = refuse,
+	[FUSE_TMPFILE] = refuse,
+};
+
+int ops_handle(void *owner, const struct fuse_request *request, void *answer)
+{
+	uint32_t opcode = request->header->opcode;
+	if (opcode >= sizeof operations / sizeof *operations || operations[opcode] == NULL)
+		return -ENOSYS;
+	return operations[opcode](owner, request, answer);
+}

@@ -1,0 +1,415 @@
+#include "system.h"
+
+#include "fd.h"
+#include "frame_io.h"
+#include "log.h"
+#include "mirror.h"
+#include "path.h"
+#include "wire.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#define REPORTED_MAX 100 /* distinct paths in REFUSED_WRITE */
+#define CHECK_INTERRUPTED_MS 100
+
+struct system {
+	struct mirror mirror;
+	struct frame_out out;
+	char **hidden; /* clean absolute paths */
+	size_t hidden_count;
+	uint64_t refused_writes;
+	char *reported[REPORTED_MAX];
+	size_t reported_count;
+};
+
+/* "/" and the path from the root; malloc'ed, or NULL. */
+static char *absolute_path(const struct system *system, const struct node *node)
+{
+	AUTO_FREE char *path = node_path(system->mirror.top, node);
+	return path == NULL ? NULL : path_join("/", path);
+}
+
+static int ask(struct system *system, enum need_kind kind, struct node *node, const struct fuse_request *request)
+{
+	uint32_t id;
+	AUTO_FREE char *path = absolute_path(system, node);
+	if (path == NULL)
+		return -ENOMEM;
+	int result = mirror_park(&system->mirror, kind, node, request, &id);
+	if (id != 0) {
+		frame_begin(&system->out, kind == NEED_LISTING ? BOX_LIST : BOX_READ);
+		frame_put_u32(&system->out, id);
+		frame_put_string(&system->out, path);
+		frame_end(&system->out);
+	}
+	return result;
+}
+
+static int list(struct mirror *mirror, struct node *directory, const struct fuse_request *request)
+{
+	if (directory->state == LISTING_KNOWN)
+		return 0;
+	if (directory->failure != 0)
+		return -directory->failure;
+	if (!S_ISDIR(directory->mode))
+		return -ENOTDIR;
+	return ask(mirror->owner, NEED_LISTING, directory, request);
+}
+
+static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
+{
+	if (file->failure != 0)
+		return -file->failure;
+	*fd = file->digest.hash.length == 0 ? -EAGAIN : content_open(&mirror->content, file);
+	bool was_answered = file->is_answered;
+	file->is_answered = false;
+	if (*fd >= 0)
+		return 0;
+	if (*fd != -EAGAIN)
+		return *fd;
+	/* Told to be in the store, and yet it is not: asking again and again would be a loop. */
+	return was_answered ? -EIO : ask(mirror->owner, NEED_CONTENT, file, request);
+}
+
+static bool is_hidden(struct mirror *mirror, struct node *directory, struct bytes name)
+{
+	const struct system *system = mirror->owner;
+	struct bytes hidden;
+	for (size_t i = 0; system->mirror.layer->hidden(mirror, directory, i, &hidden); i++) {
+		if (bytes_equal(hidden, name))
+			return true;
+	}
+	return false;
+}
+
+/* The index-th hidden path whose parent is the directory: its last name. */
+static bool hidden(struct mirror *mirror, struct node *directory, size_t index, struct bytes *name)
+{
+	const struct system *system = mirror->owner;
+	AUTO_FREE char *path = absolute_path(system, directory);
+	for (size_t i = 0; path != NULL && i < system->hidden_count; i++) {
+		const char *below = path_below(system->hidden[i], path);
+		if (below == NULL || *below == 0 || strchr(below, '/') != NULL)
+			continue;
+		if (index-- == 0) {
+			*name = bytes_of(below);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Where the name of what would be made or removed begins in the arguments of an operation; -1: it is the node itself. */
+static int name_offset(uint32_t opcode)
+{
+	switch (opcode) {
+	case FUSE_SYMLINK:
+	case FUSE_UNLINK:
+	case FUSE_RMDIR:
+		return 0;
+	case FUSE_MKNOD:
+		return sizeof(struct fuse_mknod_in);
+	case FUSE_MKDIR:
+		return sizeof(struct fuse_mkdir_in);
+	case FUSE_RENAME:
+		return sizeof(struct fuse_rename_in);
+	case FUSE_RENAME2:
+		return sizeof(struct fuse_rename2_in);
+	case FUSE_LINK:
+		return sizeof(struct fuse_link_in);
+	case FUSE_CREATE:
+		return sizeof(struct fuse_create_in);
+	default:
+		return -1;
+	}
+}
+
+static char *refused_path(const struct system *system, const struct fuse_request *request)
+{
+	const struct node *node = node_get(&system->mirror.nodes, request->header->nodeid);
+	if (node == NULL)
+		return NULL;
+	AUTO_FREE char *path = absolute_path(system, node);
+	int offset = name_offset(request->header->opcode);
+	if (path == NULL || offset < 0 || (size_t)offset > request->length)
+		return path == NULL ? NULL : strdup(path);
+	return path_join(path, (const char *)request->arguments + offset);
+}
+
+static void refused(struct mirror *mirror, const struct fuse_request *request)
+{
+	struct system *system = mirror->owner;
+	system->refused_writes++;
+	if (system->reported_count == REPORTED_MAX)
+		return;
+	AUTO_FREE char *path = refused_path(system, request);
+	if (path == NULL)
+		return;
+	for (size_t i = 0; i < system->reported_count; i++) {
+		if (strcmp(system->reported[i], path) == 0)
+			return;
+	}
+	frame_begin(&system->out, BOX_REFUSED_WRITE);
+	frame_put_string(&system->out, path);
+	frame_end(&system->out);
+	system->reported[system->reported_count++] = path;
+	path = NULL;
+}
+
+static const struct layer system_layer = {
+	.list = list,
+	.content = content,
+	.is_hidden = is_hidden,
+	.hidden = hidden,
+	.refused = refused,
+	.answers_open = false,
+};
+
+/* The whole table of a node's listing, from an answer. 0 or the errno to give. */
+static int take_listing(struct node *node, struct bytes bytes)
+{
+	unsigned char *blob = malloc(bytes.length + 1);
+	if (blob == NULL)
+		return ENOMEM;
+	if (bytes.length > 0)
+		memcpy(blob, bytes.data, bytes.length);
+	struct directory listing;
+	int failed = directory_parse(&listing, (struct bytes){ blob, bytes.length });
+	if (failed) {
+		free(blob);
+		return -failed;
+	}
+	node_set_listing(node, &listing, blob);
+	return 0;
+}
+
+static int listed(struct system *system, struct frame_in *in)
+{
+	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	struct bytes bytes = frame_get_bytes(in);
+	if (!frame_in_done(in))
+		return -EBADMSG;
+	struct need *need = mirror_need(&system->mirror, id, NEED_LISTING);
+	if (need == NULL)
+		return 0;
+	struct node *node = need->node;
+	node->failure = error != 0 ? (int)error : take_listing(node, bytes);
+	if (node->failure == EBADMSG) {
+		log_line("mirror: a listing is malformed");
+		node->failure = EIO;
+	}
+	/* A directory that may not be read is there all the same; what lies in it is as unreachable as in the original. */
+	if (node->failure == EACCES || node->failure == EPERM) {
+		node->state = LISTING_REFUSED;
+		node->mode = S_IFDIR | 0711;
+	}
+	mirror_resume(&system->mirror, need);
+	if (node->state != LISTING_REFUSED)
+		node->failure = 0; /* the next request asks again */
+	return 0;
+}
+
+static int file_answered(struct system *system, struct frame_in *in)
+{
+	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	struct digest digest = frame_get_digest(in);
+	if (!frame_in_done(in))
+		return -EBADMSG;
+	struct need *need = mirror_need(&system->mirror, id, NEED_CONTENT);
+	if (need == NULL)
+		return 0;
+	struct node *node = need->node;
+	int failure = (int)error;
+	/* Another size than was listed: the file has changed since, and the kernel was told the old size. */
+	if (failure == 0 && (!digest_is_valid(digest) || digest.size != node->digest.size))
+		failure = EIO;
+	if (failure == 0)
+		failure = -node_set_digest(node, digest);
+	if (failure == 0 && content_remember(&system->mirror.content, digest) < 0)
+		failure = EIO;
+	node->failure = failure;
+	node->is_answered = true;
+	mirror_resume(&system->mirror, need);
+	node->failure = 0;
+	return 0;
+}
+
+static int trace_wanted(struct system *system, struct frame_in *in)
+{
+	uint32_t id = frame_get_u32(in);
+	if (!frame_in_done(in))
+		return -EBADMSG;
+	frame_begin(&system->out, BOX_TRACE);
+	frame_put_u32(&system->out, id);
+	frame_put_u64(&system->out, system->refused_writes);
+	trace_put(&system->mirror.trace, &system->out, system->mirror.top, "/");
+	frame_end(&system->out);
+	return 0;
+}
+
+static int handle_frame(struct system *system, const struct frame *frame)
+{
+	struct frame_in in = frame_in_of(frame->payload);
+	switch (frame->type) {
+	case EXECUTOR_LISTED:
+		return listed(system, &in);
+	case EXECUTOR_FILE:
+		return file_answered(system, &in);
+	case EXECUTOR_TRACE_WANTED:
+		return trace_wanted(system, &in);
+	default:
+		log_line("mirror: frame of unexpected type 0x%x", frame->type);
+		return -EBADMSG;
+	}
+}
+
+/* 0, 1 when the connection was closed, or -errno. */
+static int receive(struct system *system, struct frame_reader *reader, int connection)
+{
+	ssize_t count = frame_reader_read(reader, connection);
+	if (count <= 0)
+		return count == 0 ? 1 : (int)count;
+	struct frame frame;
+	int got;
+	while ((got = frame_reader_next(reader, &frame)) > 0) {
+		int failed = handle_frame(system, &frame);
+		if (failed)
+			return failed;
+	}
+	return got;
+}
+
+/* Until the connection is closed. Answers 0 or -errno. */
+static int loop(struct system *system, const struct system_options *options)
+{
+	struct pollfd wanted[] = {
+		{ .fd = options->connection, .events = POLLIN },
+		{ .fd = options->termination, .events = POLLIN },
+		{ .fd = system->mirror.session.fd, .events = POLLIN },
+	};
+	for (;;) {
+		int failed = frame_out_write(&system->out, options->connection);
+		if (failed)
+			return failed;
+		int timeout = system->mirror.has_interrupted ? CHECK_INTERRUPTED_MS : -1;
+		if (RETRY_EINTR(poll(wanted, 3, timeout)) < 0)
+			return -errno;
+		if (wanted[1].revents)
+			return 0;
+		if (wanted[0].revents) {
+			failed = receive(system, options->reader, options->connection);
+			if (failed)
+				return failed < 0 ? failed : 0;
+		}
+		if (wanted[2].revents) {
+			failed = fuse_serve(&system->mirror.session);
+			if (failed)
+				return failed;
+			if (system->mirror.session.ended)
+				wanted[2].fd = -1;
+		}
+		if (system->mirror.has_interrupted)
+			mirror_check_interrupted(&system->mirror);
+	}
+}
+
+char *system_mount_directory(struct bytes mount)
+{
+	struct frame_in in = frame_in_of(mount);
+	char *directory = bytes_to_string(frame_get_bytes(&in));
+	if (directory != NULL && (in.failed || directory[0] != '/')) {
+		free(directory);
+		return NULL;
+	}
+	return directory;
+}
+
+static int parse(struct system *system, struct bytes mount)
+{
+	struct frame_in in = frame_in_of(mount);
+	frame_get_bytes(&in);
+	uint32_t count = frame_get_count(&in, 4);
+	system->hidden = calloc(count + 1, sizeof(char *));
+	if (system->hidden == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		char *path = bytes_to_string(frame_get_bytes(&in));
+		if (path == NULL)
+			return -EBADMSG;
+		path_clean(path);
+		system->hidden[system->hidden_count++] = path;
+	}
+	return frame_in_done(&in) ? 0 : -EBADMSG;
+}
+
+static int mount_at(const struct system *system, const char *directory)
+{
+	const struct mirror *mirror = &system->mirror;
+	AUTO_CLOSE int mount = fuse_mount(&mirror->session, "termite-system", mirror->uid, mirror->gid);
+	if (mount < 0)
+		return mount;
+	return move_mount(mount, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+static void say_broken(struct system *system, const char *call, const char *directory, int error)
+{
+	char message[PATH_MAX + 200];
+	snprintf(message, sizeof message, "mirror: %s \"%s\": %s", call, directory, strerror(error));
+	frame_begin(&system->out, BOX_BROKEN);
+	frame_put_string(&system->out, message);
+	frame_end(&system->out);
+	log_line("%s", message);
+}
+
+static void system_free(struct system *system)
+{
+	mirror_free(&system->mirror);
+	frame_out_free(&system->out);
+	for (size_t i = 0; i < system->hidden_count; i++)
+		free(system->hidden[i]);
+	free(system->hidden);
+	for (size_t i = 0; i < system->reported_count; i++)
+		free(system->reported[i]);
+	free(system);
+}
+
+void system_serve(const struct system_options *options)
+{
+	AUTO_FREE char *directory = system_mount_directory(options->mount);
+	struct system *system = calloc(1, sizeof *system);
+	if (system == NULL || directory == NULL) {
+		log_line("mirror: MOUNT is malformed");
+		free(system);
+		return;
+	}
+	const char *call = "open";
+	int failed = mirror_init(&system->mirror, &system_layer, system);
+	system->mirror.uid = options->uid;
+	system->mirror.gid = options->gid;
+	system->mirror.content = (struct content){ .store = options->store, .verified = options->verified };
+	bool is_mounted = false;
+	if (failed) {
+		say_broken(system, call, "/dev/fuse", -failed);
+	} else if ((failed = parse(system, options->mount)) < 0) {
+		say_broken(system, "MOUNT of", directory, -failed);
+	} else if ((failed = mount_at(system, directory)) < 0) {
+		say_broken(system, "mount of fuse on", directory, -failed);
+	} else {
+		is_mounted = true;
+		trace_ignore(system->mirror.top, TRACE_FOUND | TRACE_ABSENT);
+		frame_begin(&system->out, BOX_MOUNTED);
+		frame_end(&system->out);
+	}
+	failed = loop(system, options);
+	if (failed)
+		log_line("mirror: \"%s\" ends: %s", directory, strerror(-failed));
+	system_free(system);
+	/* After the session: unmounting must not wait for an answer of ours. */
+	if (is_mounted)
+		umount2(directory, MNT_DETACH);
+}
