@@ -43,6 +43,8 @@ export const controlReplySchema = z.discriminatedUnion('op', [
     latest: z.string(),
   }),
   z.strictObject({ op: z.literal('notice'), message: z.string() }),
+  /** Something of ours makes the build fail, e.g. rules that have become wrong: the command line has to exit 125. */
+  z.strictObject({ op: z.literal('failed'), message: z.string() }),
   z.strictObject({ op: z.literal('report'), report: reportSchema }),
   z.strictObject({
     op: z.literal('status'),
@@ -56,6 +58,7 @@ export const controlReplySchema = z.discriminatedUnion('op', [
     epoch: z.number().int(),
   }),
   z.strictObject({ op: z.literal('stopping') }),
+  /** The answer to a question that cannot be answered. */
   z.strictObject({ op: z.literal('error'), message: z.string() }),
 ]);
 

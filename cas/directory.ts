@@ -1,0 +1,270 @@
+import { constants } from 'node:fs';
+import type { Digest } from '../protocol/digest.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { compareBytes, decodeBytes } from '../runtime/byte-path.ts';
+import { BackwardProtoWriter, ProtoReader, WireType } from './proto.ts';
+
+/** A regular file, FIFO or socket. */
+export interface FileNode {
+  name: string;
+  type: 'file' | 'fifo' | 'socket';
+  /** In shallow directories, and of what is no regular file, the hash is "". */
+  digest: Digest;
+  /** Permission bits, 07777. */
+  mode: number;
+  mtimeNs?: bigint;
+}
+
+export interface DirectoryNode {
+  name: string;
+  /** Absent in shallow directories: ask by path. Mode and mtime of a child stand in its own blob. */
+  digest?: Digest;
+}
+
+export interface SymlinkNode {
+  name: string;
+  target: string;
+  /** As the system tells it; means nothing. */
+  mode?: number;
+  mtimeNs?: bigint;
+}
+
+/** One level of a tree. Each list is sorted by the bytes of its names; no name occurs twice. */
+export interface Directory {
+  files: FileNode[];
+  directories: DirectoryNode[];
+  symlinks: SymlinkNode[];
+  /** Of the directory itself: permission bits, 07777. */
+  mode?: number;
+  mtimeNs?: bigint;
+}
+
+const { S_IFMT, S_IFREG, S_IFIFO } = constants;
+const S_IFSOCK = 0o140000;
+const nanosPerSecond = 1_000_000_000n;
+
+/**
+ * The canonical bytes of a directory: equal directories have equal bytes, whoever encodes them. The lists must be
+ * sorted. Source: REAPI v2 `Directory` (remote_execution.proto) in proto3, fields ascending, defaults left out.
+ */
+export function encodeDirectory(directory: Directory): Buffer {
+  const { files, directories, symlinks } = directory;
+  const writer = new BackwardProtoWriter(64 + 140 * files.length + 110 * (directories.length + symlinks.length));
+  writeProperties(writer, 5, directory.mode, directory.mtimeNs);
+  for (let i = symlinks.length - 1; i >= 0; i--) {
+    const { name, target, mode, mtimeNs } = symlinks[i]!;
+    const end = writer.end();
+    writeProperties(writer, 4, mode, mtimeNs);
+    writer.text(2, target);
+    writer.text(1, name);
+    writer.message(3, end);
+  }
+  for (let i = directories.length - 1; i >= 0; i--) {
+    const { name, digest } = directories[i]!;
+    const end = writer.end();
+    if (digest) writeDigest(writer, 2, digest);
+    writer.text(1, name);
+    writer.message(2, end);
+  }
+  for (let i = files.length - 1; i >= 0; i--) {
+    const file = files[i]!;
+    const end = writer.end();
+    writeProperties(writer, 6, unixMode(file), file.mtimeNs);
+    if (file.type === 'file' && file.mode & 0o111) writer.varint(4, 1);
+    if (file.type === 'file') writeDigest(writer, 2, file.digest);
+    writer.text(1, file.name);
+    writer.message(1, end);
+  }
+  return writer.finish();
+}
+
+/**
+ * The inverse of `encodeDirectory`; unknown fields are skipped. Files without mode get 0644 or 0755.
+ *
+ * @throws AppError `bad-directory` for anything else: cut short, impossible or repeated names, unsorted, bad digests
+ */
+export function decodeDirectory(blob: Uint8Array): Directory {
+  try {
+    const directory = readDirectory(
+      new ProtoReader(Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength)),
+    );
+    checkNames(directory);
+    return directory;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new AppError('Cannot decode directory', { code: 'bad-directory', cause });
+  }
+}
+
+/** Whether this may be the name of a directory entry. */
+export function isEntryName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
+}
+
+function unixMode(file: FileNode): number {
+  if (file.type === 'file') return file.mode;
+  return (file.type === 'fifo' ? S_IFIFO : S_IFSOCK) | file.mode;
+}
+
+function writeDigest(writer: BackwardProtoWriter, field: number, digest: Digest): void {
+  const end = writer.end();
+  if (digest.sizeBytes !== 0) writer.varint(2, digest.sizeBytes);
+  if (digest.hash !== '') writer.text(1, digest.hash);
+  writer.message(field, end);
+}
+
+function writeProperties(
+  writer: BackwardProtoWriter,
+  field: number,
+  mode: number | undefined,
+  mtimeNs: bigint | undefined,
+): void {
+  if (mode === undefined && mtimeNs === undefined) return;
+  const end = writer.end();
+  if (mode !== undefined) {
+    const modeEnd = writer.end();
+    if (mode !== 0) writer.varint(1, mode);
+    writer.message(3, modeEnd);
+  }
+  if (mtimeNs !== undefined) {
+    const timeEnd = writer.end();
+    const nanos = ((mtimeNs % nanosPerSecond) + nanosPerSecond) % nanosPerSecond;
+    const seconds = (mtimeNs - nanos) / nanosPerSecond;
+    if (nanos !== 0n) writer.varint(2, Number(nanos));
+    if (seconds !== 0n) writer.varint(1, seconds);
+    writer.message(2, timeEnd);
+  }
+  writer.message(field, end);
+}
+
+function readDirectory(reader: ProtoReader): Directory {
+  const directory: Directory = { files: [], directories: [], symlinks: [] };
+  while (reader.next()) {
+    if (reader.type !== WireType.lengthDelimited) reader.skip();
+    else if (reader.field === 1) directory.files.push(readFile(reader.message()));
+    else if (reader.field === 2) directory.directories.push(readChild(reader.message()));
+    else if (reader.field === 3) directory.symlinks.push(readSymlink(reader.message()));
+    else if (reader.field === 5) {
+      const { mode, mtimeNs } = readProperties(reader.message());
+      if (mode !== undefined) directory.mode = mode & 0o7777;
+      if (mtimeNs !== undefined) directory.mtimeNs = mtimeNs;
+    } else reader.skip();
+  }
+  return directory;
+}
+
+function readFile(reader: ProtoReader): FileNode {
+  const file: FileNode = { name: '', type: 'file', digest: { hash: '', sizeBytes: 0 }, mode: 0o644 };
+  let properties: Properties = {};
+  while (reader.next()) {
+    if (reader.is(1, WireType.lengthDelimited)) file.name = decodeBytes(reader.bytes());
+    else if (reader.is(2, WireType.lengthDelimited)) file.digest = readDigest(reader.message());
+    else if (reader.is(4, WireType.varint)) file.mode = reader.varint() ? 0o755 : 0o644;
+    else if (reader.is(6, WireType.lengthDelimited)) properties = readProperties(reader.message());
+    else reader.skip();
+  }
+  const { mode, mtimeNs } = properties;
+  if (mode !== undefined) {
+    file.type = fileType(mode & S_IFMT);
+    file.mode = mode & 0o7777;
+  }
+  if (mtimeNs !== undefined) file.mtimeNs = mtimeNs;
+  return file;
+}
+
+function fileType(type: number): FileNode['type'] {
+  if (type === 0 || type === S_IFREG) return 'file';
+  if (type === S_IFIFO) return 'fifo';
+  if (type === S_IFSOCK) return 'socket';
+  throw new RangeError(`file of type 0${type.toString(8)}`);
+}
+
+function readChild(reader: ProtoReader): DirectoryNode {
+  const child: DirectoryNode = { name: '' };
+  while (reader.next()) {
+    if (reader.is(1, WireType.lengthDelimited)) child.name = decodeBytes(reader.bytes());
+    else if (reader.is(2, WireType.lengthDelimited)) {
+      const digest = readDigest(reader.message());
+      if (digest.hash !== '') child.digest = digest;
+    } else reader.skip();
+  }
+  return child;
+}
+
+function readSymlink(reader: ProtoReader): SymlinkNode {
+  const symlink: SymlinkNode = { name: '', target: '' };
+  while (reader.next()) {
+    if (reader.is(1, WireType.lengthDelimited)) symlink.name = decodeBytes(reader.bytes());
+    else if (reader.is(2, WireType.lengthDelimited)) symlink.target = decodeBytes(reader.bytes());
+    else if (reader.is(4, WireType.lengthDelimited)) {
+      const { mode, mtimeNs } = readProperties(reader.message());
+      if (mode !== undefined) symlink.mode = mode & 0o7777;
+      if (mtimeNs !== undefined) symlink.mtimeNs = mtimeNs;
+    } else reader.skip();
+  }
+  if (symlink.target === '' || symlink.target.includes('\0')) throw new RangeError('impossible link target');
+  return symlink;
+}
+
+function readDigest(reader: ProtoReader): Digest {
+  let hash = '';
+  let sizeBytes = 0;
+  while (reader.next()) {
+    if (reader.is(1, WireType.lengthDelimited)) hash = reader.bytes().toString('latin1');
+    else if (reader.is(2, WireType.varint)) sizeBytes = reader.varint();
+    else reader.skip();
+  }
+  if (hash !== '' && !/^[0-9a-f]{64}$/.test(hash)) throw new RangeError('malformed hash');
+  return { hash, sizeBytes };
+}
+
+interface Properties {
+  mode?: number;
+  mtimeNs?: bigint;
+}
+
+function readProperties(reader: ProtoReader): Properties {
+  const properties: Properties = {};
+  while (reader.next()) {
+    if (reader.is(2, WireType.lengthDelimited)) properties.mtimeNs = readTimestamp(reader.message());
+    else if (reader.is(3, WireType.lengthDelimited)) properties.mode = readMode(reader.message());
+    else reader.skip();
+  }
+  return properties;
+}
+
+function readTimestamp(reader: ProtoReader): bigint {
+  let seconds = 0n;
+  let nanos = 0;
+  while (reader.next()) {
+    if (reader.is(1, WireType.varint)) seconds = BigInt.asIntN(64, BigInt(reader.bigVarint()));
+    else if (reader.is(2, WireType.varint)) nanos = reader.varint();
+    else reader.skip();
+  }
+  if (nanos > 999_999_999) throw new RangeError('impossible time');
+  return seconds * nanosPerSecond + BigInt(nanos);
+}
+
+function readMode(reader: ProtoReader): number {
+  let mode = 0;
+  while (reader.next()) {
+    if (reader.is(1, WireType.varint)) mode = reader.varint();
+    else reader.skip();
+  }
+  if (mode > 0xffff_ffff) throw new RangeError('impossible mode');
+  return mode;
+}
+
+function checkNames({ files, directories, symlinks }: Directory): void {
+  const seen = new Set<string>();
+  for (const nodes of [files, directories, symlinks]) {
+    let previous: string | undefined;
+    for (const { name } of nodes) {
+      if (!isEntryName(name)) throw new RangeError(`impossible name ${JSON.stringify(name)}`);
+      if (previous !== undefined && compareBytes(previous, name) >= 0) throw new RangeError('names not sorted');
+      if (seen.has(name)) throw new RangeError(`name ${JSON.stringify(name)} occurs twice`);
+      seen.add(name);
+      previous = name;
+    }
+  }
+}

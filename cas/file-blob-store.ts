@@ -1,0 +1,418 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
+import { chmod, copyFile, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../protocol/digest.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { fsPath } from '../runtime/byte-path.ts';
+import { isErrno } from '../runtime/errno.ts';
+import type { BlobOptions, BlobStore } from './blob-store.ts';
+import { chunksOf, chunksOfFile, collect } from './chunks.ts';
+import { DigestHasher, digestOf, emptyDigest, equalDigests, expectDigest, formatDigest } from './digest.ts';
+import { explainDiskFull } from './disk-full.ts';
+import { readSmallFile, smallFileBytes, writeSmallFile } from './small-file.ts';
+import { SparseFileWriter } from './sparse-file-writer.ts';
+
+const blobMode = 0o444;
+const staleTempMs = 60 * 60 * 1000;
+
+/**
+ * Blobs as files `<store>/<first 2 hex characters>/<hash>`, read-only. Each is written to a temporary name in
+ * `<store>/tmp` while being hashed, then renamed into place, so that other processes using the same folder only ever
+ * see whole blobs. No fsync: what a power failure cuts short has a wrong size or a wrong hash, and is found when read.
+ *
+ * Content is hashed whenever it is read through here; a blob found bad is dropped, so that it can be had again from
+ * elsewhere.
+ */
+export class FileBlobStore implements BlobStore {
+  /** The store's folder, absolute. */
+  readonly dir: string;
+  readonly #tempPrefix: string;
+  #tempCount = 0;
+
+  /** Opens a store, making its folder if need be, and removes temporary files that are more than an hour old. */
+  static async open(dir: string): Promise<FileBlobStore> {
+    const store = new FileBlobStore(dir);
+    try {
+      mkdirSync(fsPath(join(dir, 'tmp')), { recursive: true });
+      removeStaleTemps(join(dir, 'tmp'));
+      if (!store.#has(emptyDigest)) store.#putSmall(emptyDigest, new Uint8Array());
+    } catch (error) {
+      throw explainDiskFull(error, `Cannot open store "${dir}"`);
+    }
+    return store;
+  }
+
+  private constructor(dir: string) {
+    this.dir = dir;
+    this.#tempPrefix = join(dir, 'tmp', `${process.pid}-${randomBytes(6).toString('hex')}-`);
+  }
+
+  /**
+   * Where a blob is, or would be. Whoever opens it without this class must check its content.
+   *
+   * @throws AppError `bad-digest` for a hash that is none, before it becomes part of a path
+   */
+  pathOf({ hash }: Digest): string {
+    if (/^[0-9a-f]{64}$/.test(hash)) return `${this.dir}/${hash.slice(0, 2)}/${hash}`;
+    throw new AppError(`Not a hash: ${JSON.stringify(hash)}`, { code: 'bad-digest', category: 'caller' });
+  }
+
+  async findMissing(digests: readonly Digest[]): Promise<Digest[]> {
+    const missing = new Map<string, Digest>();
+    for (const digest of digests) if (!this.#has(digest)) missing.set(formatDigest(digest), digest);
+    return [...missing.values()];
+  }
+
+  async get(digest: Digest, options: BlobOptions = {}): Promise<Buffer | undefined> {
+    if (digest.sizeBytes <= smallFileBytes) {
+      const content = this.#getSmall(digest);
+      return content && Buffer.from(content);
+    }
+    const chunks = await this.read(digest, options);
+    return chunks && collect(chunks, digest.sizeBytes);
+  }
+
+  async getMany(digests: readonly Digest[], options: BlobOptions = {}): Promise<(Buffer | undefined)[]> {
+    const contents: (Buffer | undefined)[] = [];
+    for (const digest of digests) contents.push(await this.get(digest, options));
+    return contents;
+  }
+
+  async read(digest: Digest, options: BlobOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
+    if (digest.sizeBytes <= smallFileBytes) {
+      const content = await this.get(digest);
+      return content && chunksOf(content);
+    }
+    return this.#isThere(digest) ? this.#readLarge(digest, options) : undefined;
+  }
+
+  async put(
+    digest: Digest,
+    content: Uint8Array | AsyncIterable<Uint8Array>,
+    options: BlobOptions = {},
+  ): Promise<void> {
+    const action = `Cannot store blob ${formatDigest(digest)}`;
+    options.signal?.throwIfAborted();
+    const isBytes = content instanceof Uint8Array;
+    if (this.#has(digest)) {
+      if (!isBytes) await content[Symbol.asyncIterator]().return?.();
+    } else if (digest.sizeBytes > smallFileBytes) {
+      await this.#write(isBytes ? chunksOf(content) : content, { ...options, action, expected: digest });
+    } else {
+      const bytes = isBytes ? content : await collect(content, digest.sizeBytes, options.signal);
+      expectDigest(digest, digestOf(bytes), action);
+      await explaining(action, () => this.#putSmall(digest, bytes));
+    }
+  }
+
+  /**
+   * Takes in a regular file that the caller owns and that nobody writes any more: hashed and renamed into place, or
+   * copied where that cannot be (another file system, a file with further names). The file is gone afterwards; when
+   * this throws, it may be.
+   */
+  async adopt(path: string, options: BlobOptions = {}): Promise<Digest> {
+    const action = `Cannot adopt "${path}"`;
+    return explaining(action, async () => {
+      const { digest, canMove } = await examine(path, options);
+      if (!this.#has(digest)) {
+        if (canMove && this.#tryMove(path, digest)) return digest;
+        expectDigest(digest, await this.importFile(path, options), action);
+      }
+      unlinkSync(fsPath(path));
+      return digest;
+    });
+  }
+
+  /** Copies in a file that is somebody else's. The digest is that of what was read, also when it changes meanwhile. */
+  async importFile(path: string, options: BlobOptions = {}): Promise<Digest> {
+    const action = `Cannot import "${path}"`;
+    const fd = openSync(fsPath(path), constants.O_RDONLY);
+    try {
+      // A size of 0 tells nothing in /proc and the like.
+      const content = fstatSync(fd).size <= smallFileBytes ? readSmallFile(fd, smallFileBytes) : undefined;
+      if (content) {
+        const digest = digestOf(content);
+        if (!this.#has(digest)) await explaining(action, () => this.#putSmall(digest, content));
+        return digest;
+      }
+    } finally {
+      closeSync(fd);
+    }
+    const clone = this.#newTemp();
+    if (await explaining(action, () => tryReflink(path, clone))) return this.#adoptTemp(clone, options);
+    const file = await open(fsPath(path), 'r');
+    try {
+      return await this.#write(chunksOfFile(file, { ...options, reuse: true }), { ...options, action });
+    } finally {
+      await file.close();
+    }
+  }
+
+  /**
+   * Makes a new file with the content of a blob and exactly the permission bits `mode`: shares its extents where the
+   * file system can, else copies; never a hard link, through which a writer would change the store.
+   *
+   * @throws AppError `blob-missing` (category not-found) when absent, `digest-mismatch`, `disk-full`; EEXIST. What
+   * stands at the destination then was there before.
+   */
+  async exportFile(
+    digest: Digest,
+    destination: string,
+    { mode = 0o644, ...options }: BlobOptions & { mode?: number } = {},
+  ): Promise<void> {
+    const action = `Cannot export blob ${formatDigest(digest)} to "${destination}"`;
+    await explaining(action, async () => {
+      if (digest.sizeBytes <= smallFileBytes) {
+        return writeSmallFile(destination, this.#getSmall(digest) ?? absent(action), mode);
+      }
+      if (!this.#isThere(digest)) absent(action);
+      if (await tryReflink(this.pathOf(digest), destination)) {
+        return chmod(fsPath(destination), mode);
+      }
+      await using writer = await SparseFileWriter.create(destination);
+      for await (const chunk of this.#readLarge(digest, { ...options, reuse: true })) await writer.write(chunk);
+      await writer.close(mode);
+      writer.keep();
+    });
+  }
+
+  /** Whether the blob is here and good: hashes it, and drops it when bad. */
+  async verify(digest: Digest, options: BlobOptions = {}): Promise<boolean> {
+    try {
+      if (digest.sizeBytes <= smallFileBytes) return this.#getSmall(digest) !== undefined;
+      if (!this.#isThere(digest)) return false;
+      for await (const _chunk of this.#readLarge(digest, { ...options, reuse: true }));
+      return true;
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'digest-mismatch') return false;
+      throw error;
+    }
+  }
+
+  #has(digest: Digest): boolean {
+    return this.#sizeOf(digest) === digest.sizeBytes;
+  }
+
+  /** The same, but a blob of another size is an error. */
+  #isThere(digest: Digest): boolean {
+    const sizeBytes = this.#sizeOf(digest);
+    if (sizeBytes !== undefined && sizeBytes !== digest.sizeBytes) throw wrongSize(digest, sizeBytes);
+    return sizeBytes !== undefined;
+  }
+
+  #sizeOf(digest: Digest): number | undefined {
+    return statSync(fsPath(this.pathOf(digest)), { throwIfNoEntry: false })?.size;
+  }
+
+  /** Valid until the next small file is read. */
+  #getSmall(digest: Digest): Buffer | undefined {
+    let fd: number;
+    try {
+      fd = openSync(fsPath(this.pathOf(digest)), constants.O_RDONLY);
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    try {
+      const content = readSmallFile(fd, digest.sizeBytes);
+      if (content?.byteLength !== digest.sizeBytes) throw wrongSize(digest, fstatSync(fd).size);
+      this.#expectGood(digest, digestOf(content));
+      return content;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async *#readLarge(digest: Digest, options: BlobOptions & { reuse?: boolean }): AsyncGenerator<Uint8Array> {
+    const hasher = new DigestHasher();
+    const file = await open(fsPath(this.pathOf(digest)), 'r');
+    try {
+      for await (const chunk of chunksOfFile(file, options)) {
+        hasher.update(chunk);
+        // The last chunk is handed out only when all of it was good.
+        if (hasher.sizeBytes >= digest.sizeBytes) this.#expectGood(digest, hasher.digest());
+        yield chunk;
+      }
+      this.#expectGood(digest, hasher.digest());
+    } finally {
+      await file.close();
+    }
+  }
+
+  #expectGood(digest: Digest, actual: Digest): void {
+    if (equalDigests(digest, actual)) return;
+    unlinkSync(fsPath(this.pathOf(digest)));
+    expectDigest(digest, actual, `Stored blob is bad and was dropped`);
+  }
+
+  #newTemp(): string {
+    return `${this.#tempPrefix}${this.#tempCount++}`;
+  }
+
+  #putSmall(digest: Digest, content: Uint8Array): void {
+    const temp = this.#newTemp();
+    this.#withFolders(digest, () => writeSmallFile(temp, content, blobMode));
+    try {
+      this.#withFolders(digest, () => renameSync(fsPath(temp), fsPath(this.pathOf(digest))));
+    } catch (error) {
+      unlinkSync(fsPath(temp));
+      throw error;
+    }
+  }
+
+  /** @returns the digest of what was stored */
+  async #write(
+    chunks: AsyncIterable<Uint8Array>,
+    { action, expected, signal }: BlobOptions & { action: string; expected?: Digest },
+  ): Promise<Digest> {
+    return explaining(action, async () => {
+      this.#makeFolders(expected);
+      await using writer = await SparseFileWriter.create(this.#newTemp());
+      const hasher = new DigestHasher();
+      for await (const chunk of chunks) {
+        signal?.throwIfAborted();
+        hasher.update(chunk);
+        if (expected && hasher.sizeBytes > expected.sizeBytes) break;
+        await writer.write(chunk);
+      }
+      const digest = hasher.digest();
+      if (expected) expectDigest(expected, digest, action);
+      await writer.close(blobMode);
+      this.#makeFolders(digest);
+      await writer.moveTo(this.pathOf(digest));
+      return digest;
+    });
+  }
+
+  async #adoptTemp(temp: string, options: BlobOptions): Promise<Digest> {
+    try {
+      return await this.adopt(temp, options);
+    } catch (error) {
+      unlinkSync(fsPath(temp));
+      throw error;
+    }
+  }
+
+  /** False where the file can only be copied. */
+  #tryMove(path: string, digest: Digest): boolean {
+    try {
+      this.#withFolders(digest, () => renameSync(fsPath(path), fsPath(this.pathOf(digest))));
+      return true;
+    } catch (error) {
+      if (isErrno(error, 'EXDEV', 'EPERM', 'EACCES')) return false;
+      throw error;
+    }
+  }
+
+  /** Folders are made when first missed. */
+  #withFolders(digest: Digest, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!isErrno(error, 'ENOENT')) throw error;
+      this.#makeFolders(digest);
+      action();
+    }
+  }
+
+  #makeFolders(digest: Digest = emptyDigest): void {
+    mkdirSync(fsPath(`${this.dir}/tmp`), { recursive: true });
+    mkdirSync(fsPath(`${this.dir}/${digest.hash.slice(0, 2)}`), { recursive: true });
+  }
+}
+
+/** Hashes a file on its way into the store, and makes it look like a blob if it can be moved there as it is. */
+async function examine(
+  path: string,
+  options: BlobOptions,
+): Promise<{ digest: Digest; canMove: boolean }> {
+  let canMove: boolean;
+  const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) {
+      throw new AppError(`Not a regular file: "${path}"`, { code: 'not-a-file', category: 'caller' });
+    }
+    canMove = stats.nlink === 1 && takeOver(fd, stats.uid);
+    const content = stats.size <= smallFileBytes ? readSmallFile(fd, smallFileBytes) : undefined;
+    if (content) return { digest: digestOf(content), canMove };
+  } finally {
+    closeSync(fd);
+  }
+  const hasher = new DigestHasher();
+  const file = await open(fsPath(path), 'r');
+  try {
+    for await (const chunk of chunksOfFile(file, { ...options, reuse: true })) hasher.update(chunk);
+  } finally {
+    await file.close();
+  }
+  return { digest: hasher.digest(), canMove };
+}
+
+/** Its former owner could otherwise make it writable again. */
+function takeOver(fd: number, ownerUid: number): boolean {
+  try {
+    if (ownerUid !== process.geteuid!()) fchownSync(fd, process.geteuid!(), process.getegid!());
+    fchmodSync(fd, blobMode);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EPERM')) return false;
+    throw error;
+  }
+}
+
+/** Makes `destination` a copy that shares its extents with `source`; false, and nothing there, where that cannot be. */
+async function tryReflink(source: string, destination: string): Promise<boolean> {
+  const flags = constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL;
+  try {
+    await copyFile(fsPath(source), fsPath(destination), flags);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY', 'EPERM')) return false;
+    throw error;
+  }
+}
+
+function removeStaleTemps(dir: string): void {
+  const oldest = Date.now() - staleTempMs;
+  for (const name of readdirSync(fsPath(dir), 'utf8')) {
+    const path = fsPath(join(dir, name));
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (!stats || stats.mtimeMs >= oldest) continue;
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      // Another process that opens the store was faster.
+      if (!isErrno(error, 'ENOENT')) throw error;
+    }
+  }
+}
+
+async function explaining<T>(action: string, run: () => T | Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw explainDiskFull(error, action);
+  }
+}
+
+function wrongSize(digest: Digest, sizeBytes: number): AppError {
+  return new AppError(`Stored blob ${formatDigest(digest)} has ${sizeBytes} bytes`, { code: 'digest-mismatch' });
+}
+
+function absent(action: string): never {
+  throw new AppError(`${action}: it is not in the store`, { code: 'blob-missing', category: 'not-found' });
+}

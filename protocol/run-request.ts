@@ -1,0 +1,72 @@
+import { type FrameReader, FrameWriter } from './frame.ts';
+import { ShellFrame } from './frame-types.ts';
+
+/** Version of the conversation between shell and master. */
+const wireVersion = 1;
+
+const RunFlag = { mergeOutput: 1, jobserver: 2, stdinEmpty: 4, stdinTerminal: 8, exec: 16 } as const;
+
+/** A command line that make (or `termite run`) wants done, as its shell reports it. Strings as in runtime/byte-path.ts. */
+export interface RunRequest {
+  /** The shell's own arguments, argv[0] left out: `['-c', 'gcc …']`. With `isExec` a program and its arguments. */
+  argv: string[];
+  /** Absolute path of the real shell that would run it. */
+  shell: string;
+  cwd: string;
+  /** `K=V` */
+  env: string[];
+  umask: number;
+  /** stdout and stderr are the same open file. */
+  mergeOutput: boolean;
+  /** make's jobserver descriptors are open: make takes the line for a recursive one. */
+  hasJobserver: boolean;
+  /** stdin has nothing to read. */
+  isStdinEmpty: boolean;
+  isStdinTerminal: boolean;
+  /** `argv` is a program to be run directly, without any shell. */
+  isExec: boolean;
+}
+
+export function encodeRun(request: RunRequest): Buffer {
+  const frame = new FrameWriter(ShellFrame.run, 4096).u32(wireVersion);
+  frame.list(request.argv, (word) => frame.text(word));
+  frame.text(request.shell).text(request.cwd);
+  frame.list(request.env, (entry) => frame.text(entry));
+  return frame.u32(request.umask).u32(encodeFlags(request)).finish();
+}
+
+/** @throws RangeError for a frame that ends early, has another version, no argument or no absolute paths */
+export function decodeRun(frame: FrameReader): RunRequest {
+  const version = frame.u32();
+  if (version !== wireVersion)
+    throw new RangeError(`Shell speaks version ${version}, not ${wireVersion}: build again`);
+  const argv = frame.list(() => frame.text());
+  const shell = frame.text();
+  const cwd = frame.text();
+  const env = frame.list(() => frame.text());
+  const umask = frame.u32();
+  const flags = frame.u32();
+  if (argv.length === 0 || !cwd.startsWith('/')) throw new RangeError('Run frame without command or directory');
+  return {
+    argv,
+    shell,
+    cwd,
+    env,
+    umask,
+    mergeOutput: (flags & RunFlag.mergeOutput) !== 0,
+    hasJobserver: (flags & RunFlag.jobserver) !== 0,
+    isStdinEmpty: (flags & RunFlag.stdinEmpty) !== 0,
+    isStdinTerminal: (flags & RunFlag.stdinTerminal) !== 0,
+    isExec: (flags & RunFlag.exec) !== 0,
+  };
+}
+
+function encodeFlags(request: RunRequest): number {
+  return (
+    (request.mergeOutput ? RunFlag.mergeOutput : 0) |
+    (request.hasJobserver ? RunFlag.jobserver : 0) |
+    (request.isStdinEmpty ? RunFlag.stdinEmpty : 0) |
+    (request.isStdinTerminal ? RunFlag.stdinTerminal : 0) |
+    (request.isExec ? RunFlag.exec : 0)
+  );
+}

@@ -1,0 +1,165 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import type { Readable, Writable } from 'node:stream';
+import { AppError } from './app-error.ts';
+
+/** How a process ended. Signals are numbers, as in a wait status. */
+export type ExitStatus = { kind: 'exit'; code: number } | { kind: 'signal'; signal: number };
+
+export interface ChildOptions {
+  cwd?: string;
+  /** Replaces the whole environment; absent: ours. */
+  env?: Record<string, string | undefined>;
+  /** `pipe` unless told. */
+  stdin?: 'pipe' | 'ignore' | 'inherit';
+  /** A number is an open descriptor of ours. */
+  stdout?: 'pipe' | 'ignore' | 'inherit' | number;
+  stderr?: 'pipe' | 'ignore' | 'inherit' | number;
+  /**
+   * A process group of its own, so that `kill` reaches what the child has started and a terminal's Ctrl-C does not:
+   * true unless told.
+   */
+  ownGroup?: boolean;
+}
+
+/**
+ * A running program. Node cannot tie its life to ours: long-lived children are written to exit when their stdin ends,
+ * which it does however we die.
+ */
+export class Child implements AsyncDisposable {
+  readonly #process: ChildProcess;
+  readonly #ownGroup: boolean;
+  readonly #ended: Promise<ExitStatus>;
+
+  /** @internal use `spawnChild` */
+  constructor(process: ChildProcess, ownGroup: boolean) {
+    this.#process = process;
+    this.#ownGroup = ownGroup;
+    this.#ended = new Promise((resolve) => process.once('close', (code, signal) => resolve(exitStatus(code, signal))));
+    // EPIPE: a child that ended early is told by its status. Anything else shows there as well.
+    process.stdin?.on('error', () => {});
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** @throws Error unless spawned with a pipe there */
+  get stdin(): Writable {
+    return piped(this.#process.stdin);
+  }
+
+  get stdout(): Readable {
+    return piped(this.#process.stdout);
+  }
+
+  get stderr(): Readable {
+    return piped(this.#process.stderr);
+  }
+
+  /** Resolves when the child has ended and all of its output has been read. */
+  get ended(): Promise<ExitStatus> {
+    return this.#ended;
+  }
+
+  /** Signals the child, and all of its group when it has one; no-op when nobody is left. */
+  kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    try {
+      process.kill(this.#ownGroup ? -this.pid : this.pid, signal);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+    }
+  }
+
+  /** Ends its stdin, gives it a moment to exit, then kills it. */
+  async close({ graceMs = 3_000 } = {}): Promise<ExitStatus> {
+    this.#process.stdin?.end();
+    this.#process.stdout?.resume();
+    this.#process.stderr?.resume();
+    const timer = setTimeout(() => this.kill(), graceMs);
+    try {
+      return await this.#ended;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+/**
+ * Starts a program, without a shell. The only place that does.
+ *
+ * @throws AppError `cannot-start` naming the program, when it is not there, may not be run, …
+ */
+export async function spawnChild(
+  program: string,
+  args: readonly string[],
+  options: ChildOptions = {},
+): Promise<Child> {
+  const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', ownGroup = true } = options;
+  const strings = [program, ...args, cwd ?? '', ...Object.values(env ?? {})];
+  const malformed = strings.find((text) => text !== undefined && !text.isWellFormed());
+  if (malformed !== undefined) {
+    // Node would replace the bytes in question: the program would see something else than meant.
+    throw cannotStart(program, new Error(`${JSON.stringify(malformed)} is not valid UTF-8`));
+  }
+  try {
+    const child = spawn(program, args, {
+      stdio: [stdin, stdout, stderr],
+      detached: ownGroup,
+      ...(cwd === undefined ? {} : { cwd }),
+      ...(env === undefined ? {} : { env }),
+    });
+    const started = new Child(child, ownGroup);
+    await once(child, 'spawn');
+    return started;
+  } catch (cause) {
+    throw cannotStart(program, cause);
+  }
+}
+
+/** Runs a program to its end and collects what it writes. Aborting `signal` kills it and rejects. */
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { input, signal, ...options }: ChildOptions & { input?: string | Uint8Array; signal?: AbortSignal } = {},
+): Promise<{ status: ExitStatus; stdout: Buffer; stderr: Buffer }> {
+  signal?.throwIfAborted();
+  const child = await spawnChild(program, args, options);
+  const kill = () => child.kill();
+  signal?.addEventListener('abort', kill);
+  try {
+    if ((options.stdin ?? 'pipe') === 'pipe') child.stdin.end(input);
+    const [stdout, stderr] = await Promise.all([readAll(child, 'stdout', options), readAll(child, 'stderr', options)]);
+    const status = await child.ended;
+    signal?.throwIfAborted();
+    return { status, stdout, stderr };
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
+}
+
+async function readAll(child: Child, name: 'stdout' | 'stderr', options: ChildOptions): Promise<Buffer> {
+  if ((options[name] ?? 'pipe') !== 'pipe') return Buffer.alloc(0);
+  const chunks: Buffer[] = [];
+  for await (const chunk of child[name]) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function exitStatus(code: number | null, signal: NodeJS.Signals | null): ExitStatus {
+  if (signal !== null) return { kind: 'signal', signal: constants.signals[signal] };
+  return { kind: 'exit', code: code ?? 0 };
+}
+
+function piped<T>(stream: T | null): T {
+  if (stream === null) throw new Error('Internal error: stream of a child is no pipe');
+  return stream;
+}
+
+function cannotStart(program: string, cause: unknown): AppError {
+  return new AppError(`Cannot start "${program}"`, { code: 'cannot-start', data: { program }, cause });
+}

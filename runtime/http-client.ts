@@ -1,0 +1,139 @@
+import type { Readable } from 'node:stream';
+import { type Dispatcher, Pool } from 'undici';
+import type { z } from 'zod';
+import { AppError } from './app-error.ts';
+import { decodeHttpError } from './http-error.ts';
+import { encodeJson } from './json.ts';
+
+export interface HttpRequest {
+  method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** With query; components from elsewhere encoded by runtime/url-bytes.ts. */
+  path: string;
+  /** A value to send as JSON. */
+  json?: unknown;
+  bytes?: Uint8Array;
+  stream?: AsyncIterable<Uint8Array>;
+  signal?: AbortSignal | undefined;
+}
+
+export interface HttpResponse {
+  status: number;
+  /** Must be read to its end or left by `break`: until then it occupies a connection. */
+  body: AsyncIterable<Buffer>;
+}
+
+const connectTimeoutMs = 4_000;
+
+/**
+ * Talks to one HttpServer over connections that are kept. No time-out but that of connecting: a job may take hours.
+ *
+ * Errors: AppError `unreachable` and `connection-lost` (category infrastructure) for trouble on the way, `bad-answer`
+ * for answers that make no sense; what the server's handler has thrown, as it was; the reason of `signal` when aborted.
+ */
+export class HttpClient implements AsyncDisposable {
+  readonly url: string;
+  readonly #pool: Pool;
+
+  /** @param connections at most so many at once; more requests wait. Unlimited unless told */
+  constructor(url: string, { connections }: { connections?: number } = {}) {
+    this.url = url;
+    this.#pool = new Pool(url, {
+      connections: connections ?? null,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: connectTimeoutMs },
+    });
+  }
+
+  /** Any answer with a status below 400; 404 as well when `allowAbsent`. */
+  async request(
+    request: HttpRequest,
+    { allowAbsent = false }: { allowAbsent?: boolean } = {},
+  ): Promise<HttpResponse> {
+    const { method, path, json, bytes, stream, signal } = request;
+    signal?.throwIfAborted();
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await this.#pool.request({
+        method,
+        path,
+        // undici takes any async iterable, which its types do not tell.
+        body: json === undefined ? (bytes ?? (stream as Readable | undefined) ?? null) : encodeJson(json),
+        ...(json === undefined ? {} : { headers: { 'content-type': 'application/json' } }),
+        ...(signal ? { signal } : {}),
+      });
+    } catch (error) {
+      throw this.#explain(error, 'unreachable', signal);
+    }
+    const { statusCode: status } = response;
+    const body = this.#explainBody(response.body, signal);
+    if (status < 400 || (allowAbsent && status === 404)) return { status, body };
+    throw decodeHttpError(status, parseJson(await collect(body)), this.url);
+  }
+
+  async getJson<S extends z.ZodType>(
+    path: string,
+    schema: S,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<z.output<S>> {
+    return this.#readJson(await this.request({ method: 'GET', path, signal }), schema);
+  }
+
+  async postJson<S extends z.ZodType>(
+    path: string,
+    json: unknown,
+    schema: S,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<z.output<S>> {
+    return this.#readJson(await this.request({ method: 'POST', path, json, signal }), schema);
+  }
+
+  /** The whole body of the answer, which must be expected to fit memory. */
+  async bytes(request: HttpRequest): Promise<Buffer> {
+    return collect((await this.request(request)).body);
+  }
+
+  /** Drops all connections; what is running fails. Idempotent. */
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #readJson<S extends z.ZodType>({ body }: HttpResponse, schema: S): Promise<z.output<S>> {
+    const parsed = schema.safeParse(parseJson(await collect(body)));
+    if (parsed.success) return parsed.data;
+    throw new AppError(`${this.url}: answer of another form`, { code: 'bad-answer', cause: parsed.error });
+  }
+
+  async *#explainBody(body: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+    try {
+      yield* body;
+    } catch (error) {
+      throw this.#explain(error, 'connection-lost', signal);
+    }
+  }
+
+  /** @param code for errors of the connection; a stream being sent may also throw its own */
+  #explain(cause: unknown, code: string, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted) return signal.reason;
+    if (cause instanceof AppError) return cause;
+    return new AppError(`${this.url}: ${code === 'unreachable' ? 'cannot be reached' : 'connection lost'}`, { code, cause });
+  }
+}
+
+async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,83 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type FileResult, runTestFile } from './run-test-file.ts';
+
+/**
+ * Runs test files: `run.js [--root DIR] [--jobs N] [SUBSTRING…]`. Each is a process of its own, two at a time. The last
+ * line counts tests: `N passed, N failed`, with `, N skipped` where there were any. Exit status 1 when anything failed, or when
+ * nothing matched.
+ */
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    root: { type: 'string', default: join(import.meta.dirname, '..') },
+    jobs: { type: 'string', default: '2' },
+  },
+});
+
+const allFiles = readdirSync(values.root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.js') && hasSource(join(values.root, file)))
+  .sort();
+const files = allFiles.filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)));
+const unmatched = positionals.filter((part) => !allFiles.some((file) => file.includes(part)));
+
+const waiting = [...files];
+const results: FileResult[] = [];
+const stopping = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => stopping.abort());
+}
+
+async function work(): Promise<void> {
+  for (let file = waiting.shift(); file !== undefined && !stopping.signal.aborted; file = waiting.shift()) {
+    const result = await runTestFile(join(values.root, file), stopping.signal);
+    results.push(result);
+    print(file, result);
+  }
+}
+
+function print(file: string, { passed, failures, skips, slow, output, ms }: FileResult): void {
+  if (failures.length > 0) console.log(`\n${output.trimEnd()}\n`);
+  const counts = [`${passed} passed`, `${failures.length} failed`, ...(skips.length ? [`${skips.length} skipped`] : [])];
+  console.log(`${failures.length > 0 ? 'FAIL' : 'ok  '} ${file}: ${counts.join(', ')} (${(ms / 1000).toFixed(1)} s)`);
+  for (const skip of skips) console.log(`     skipped: ${skip}`);
+  for (const test of slow) console.log(`     slow: ${test}`);
+  for (const failure of failures) console.log(`     failed: ${failure}`);
+}
+
+await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+
+const passed = sum((result) => result.passed);
+const skipped = sum((result) => result.skips.length);
+let failed = sum((result) => result.failures.length);
+for (const part of unmatched) {
+  console.log(`No test file matches "${part}"`);
+  failed += 1;
+}
+if (allFiles.length === 0) {
+  console.log(`No test file in ${values.root}`);
+  failed += 1;
+}
+if (stopping.signal.aborted) {
+  console.log('Interrupted');
+  failed += 1;
+}
+const failedFiles = results.filter((result) => result.failures.length > 0);
+if (failedFiles.length > 0) {
+  console.log('\nFailures:');
+  for (const result of failedFiles) for (const failure of result.failures) console.log(`  ${result.file}: ${failure}`);
+}
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exit(failed > 0 ? 1 : 0);
+
+function sum(count: (result: FileResult) => number): number {
+  return results.reduce((total, result) => total + count(result), 0);
+}
+
+/** Compiled files outlive the source they were made from. */
+function hasSource(file: string): boolean {
+  if (!existsSync(`${file}.map`)) return true;
+  const { sources } = JSON.parse(readFileSync(`${file}.map`, 'utf8'));
+  return existsSync(join(dirname(file), sources[0]));
+}
