@@ -1,0 +1,208 @@
+import type { Digest } from '../protocol/digest.ts';
+import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
+import { BoxFrame } from '../protocol/frame-types.ts';
+import type { Observation } from '../protocol/job.ts';
+import { exhaustive } from '../runtime/exhaustive.ts';
+
+/** A Directory blob that travels with a job. */
+export interface SentDirectory {
+  digest: Digest;
+  bytes: Uint8Array;
+}
+
+/** What a job needs to run in the box; the fields are explained in native/README.md. */
+export interface BoxJob {
+  /** Absolute; the box makes it, and removes it when the connection closes. */
+  jobDir: string;
+  systemDir: string;
+  projectRoot: string;
+  root: Digest;
+  argv: readonly string[];
+  env: readonly string[];
+  cwd: string;
+  umask: number;
+  uid: number;
+  gid: number;
+  hostUid: number;
+  hostGid: number;
+  mergeOutput: boolean;
+  network: boolean;
+  forwardStdin: boolean;
+  timeoutMs: number;
+  home: string;
+  directories: readonly SentDirectory[];
+}
+
+const JobFlag = { mergeOutput: 1, network: 2, forwardStdin: 4 } as const;
+
+/** One thing in a job's writable layer. */
+export interface UpperEntry {
+  /** Relative to the project root. */
+  path: string;
+  /** st_mode with its type bits, as the command left it. */
+  mode: number;
+  sizeBytes: number;
+  mtimeNs: bigint;
+  ino: bigint;
+  nlink: number;
+  /** Of `UpperFlag`. */
+  flags: number;
+  /** Of a symlink its target; of a renamed directory where it was: a name beside it, or absolute from the root. */
+  target: string;
+}
+
+/** Source: Documentation/filesystems/overlayfs.rst. */
+export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4 } as const;
+
+export interface DoneMessage {
+  type: 'done';
+  kind: 'exit' | 'signal' | 'timeout';
+  value: number;
+  startedNs: bigint;
+  finishedNs: bigint;
+  userUs: number;
+  systemUs: number;
+  maxRssKib: number;
+  upper: UpperEntry[];
+  trace: Observation[];
+  /** Absolute paths written outside the project. */
+  outside: string[];
+}
+
+/** What the box says on the connection of a job or of a system mount. */
+export type BoxMessage =
+  | { type: 'mounted' }
+  | { type: 'list'; id: number; path: string }
+  | { type: 'read'; id: number; path: string }
+  | { type: 'trace'; id: number; writeAttempts: bigint; observed: Observation[] }
+  | { type: 'refused-write'; path: string }
+  | { type: 'need-directory'; id: number; digest: Digest }
+  | { type: 'need-blob'; id: number; digest: Digest }
+  | { type: 'need-stdin'; id: number; maxBytes: number }
+  | DoneMessage
+  | { type: 'broken'; message: string };
+
+/** @throws RangeError for a frame that is cut short or of unknown type */
+export function decodeBoxMessage(frame: FrameReader): BoxMessage {
+  switch (frame.type) {
+    case BoxFrame.mounted:
+      return { type: 'mounted' };
+    case BoxFrame.list:
+      return { type: 'list', id: frame.u32(), path: frame.text() };
+    case BoxFrame.read:
+      return { type: 'read', id: frame.u32(), path: frame.text() };
+    case BoxFrame.trace:
+      return { type: 'trace', id: frame.u32(), writeAttempts: frame.u64(), observed: readTrace(frame) };
+    case BoxFrame.refusedWrite:
+      return { type: 'refused-write', path: frame.text() };
+    case BoxFrame.needDirectory:
+      return { type: 'need-directory', id: frame.u32(), digest: frame.digest() };
+    case BoxFrame.needBlob:
+      return { type: 'need-blob', id: frame.u32(), digest: frame.digest() };
+    case BoxFrame.needStdin:
+      return { type: 'need-stdin', id: frame.u32(), maxBytes: frame.u32() };
+    case BoxFrame.done:
+      return readDone(frame);
+    case BoxFrame.broken:
+      return { type: 'broken', message: frame.text() };
+    default:
+      throw new RangeError(`Unknown frame 0x${frame.type.toString(16)} from the box`);
+  }
+}
+
+/** What the executor says to the box. */
+export type BoxRequest =
+  | { type: 'mount'; mountDir: string; hidden: readonly string[] }
+  | { type: 'job'; job: BoxJob }
+  | { type: 'listed' | 'directory'; id: number; errno: number; bytes: Uint8Array }
+  | { type: 'file'; id: number; errno: number; digest: Digest }
+  | { type: 'blob'; id: number; errno: number }
+  | { type: 'trace-wanted'; id: number }
+  | { type: 'stdin'; id: number; data: Uint8Array };
+
+export function encodeBoxRequest(request: BoxRequest): Buffer {
+  switch (request.type) {
+    case 'mount': {
+      const writer = new FrameWriter(BoxFrame.mount).text(request.mountDir);
+      return writer.list(request.hidden, (path) => writer.text(path)).finish();
+    }
+    case 'job':
+      return encodeJob(request.job);
+    case 'listed':
+    case 'directory': {
+      const type = request.type === 'listed' ? BoxFrame.listed : BoxFrame.directory;
+      const writer = new FrameWriter(type, 16 + request.bytes.byteLength);
+      return writer.u32(request.id).u32(request.errno).bytes(request.bytes).finish();
+    }
+    case 'file':
+      return new FrameWriter(BoxFrame.file)
+        .u32(request.id)
+        .u32(request.errno)
+        .digest(request.digest)
+        .finish();
+    case 'blob':
+      return new FrameWriter(BoxFrame.blob).u32(request.id).u32(request.errno).finish();
+    case 'trace-wanted':
+      return new FrameWriter(BoxFrame.traceWanted).u32(request.id).finish();
+    case 'stdin':
+      return new FrameWriter(BoxFrame.stdin, 16 + request.data.byteLength)
+        .u32(request.id)
+        .bytes(request.data)
+        .finish();
+    default:
+      return exhaustive(request);
+  }
+}
+
+function encodeJob(job: BoxJob): Buffer {
+  const sentBytes = job.directories.reduce((sum, { bytes }) => sum + 80 + bytes.byteLength, 0);
+  const writer = new FrameWriter(BoxFrame.job, 8192 + sentBytes);
+  writer.text(job.jobDir).text(job.systemDir).text(job.projectRoot).digest(job.root);
+  writer.list(job.argv, (argument) => writer.text(argument));
+  writer.list(job.env, (variable) => writer.text(variable));
+  writer.text(job.cwd).u32(job.umask).u32(job.uid).u32(job.gid).u32(job.hostUid).u32(job.hostGid);
+  writer.u32(
+    (job.mergeOutput ? JobFlag.mergeOutput : 0) |
+      (job.network ? JobFlag.network : 0) |
+      (job.forwardStdin ? JobFlag.forwardStdin : 0),
+  );
+  writer.u64(job.timeoutMs).text(job.home);
+  writer.list(job.directories, ({ digest, bytes }) => writer.digest(digest).bytes(bytes));
+  return writer.finish();
+}
+
+function readTrace(frame: FrameReader): Observation[] {
+  return frame.list(() => ({ path: frame.text(), flags: frame.u32() }));
+}
+
+function readDone(frame: FrameReader): DoneMessage {
+  const kinds = ['exit', 'signal', 'timeout'] as const;
+  const kind = kinds[frame.u32()];
+  if (!kind) throw new RangeError('Unknown kind of end from the box');
+  return {
+    type: 'done',
+    kind,
+    value: frame.u32(),
+    startedNs: frame.u64(),
+    finishedNs: frame.u64(),
+    userUs: Number(frame.u64()),
+    systemUs: Number(frame.u64()),
+    maxRssKib: Number(frame.u64()),
+    upper: frame.list(() => readEntry(frame)),
+    trace: readTrace(frame),
+    outside: frame.list(() => frame.text()),
+  };
+}
+
+function readEntry(frame: FrameReader): UpperEntry {
+  return {
+    path: frame.text(),
+    mode: frame.u32(),
+    sizeBytes: Number(frame.u64()),
+    mtimeNs: frame.u64(),
+    ino: frame.u64(),
+    nlink: frame.u32(),
+    flags: frame.u32(),
+    target: frame.text(),
+  };
+}

@@ -1,0 +1,56 @@
+import type { BlobStore } from '../cas/blob-store.ts';
+import { HttpBlobStore } from '../cas/http-blob-store.ts';
+import { type Job, type JobResult, jobResultSchema } from '../protocol/job.ts';
+import { describeError } from '../runtime/app-error.ts';
+import { fail } from '../runtime/failure.ts';
+import { HttpClient } from '../runtime/http-client.ts';
+import type { Executor } from './executor.ts';
+
+/** Three heartbeats and a little. */
+const silenceMs = 16_000;
+
+/**
+ * An executor in another process. Whatever goes wrong on the way is the failure `executor-lost`, also when it says
+ * nothing for 16 s.
+ */
+export class ExecutorClient implements Executor, AsyncDisposable {
+  /** Where the outputs of its jobs are to be had. */
+  readonly blobs: BlobStore;
+  readonly #name: string;
+  readonly #client: HttpClient;
+
+  /** @param name for failures */
+  constructor(name: string, url: string) {
+    this.#name = name;
+    this.#client = new HttpClient(url);
+    this.blobs = new HttpBlobStore(this.#client);
+  }
+
+  async execute(job: Job, { signal }: { signal: AbortSignal }): Promise<JobResult> {
+    const silence = new AbortController();
+    const timer = setTimeout(() => silence.abort(new Error(`no sign of life for ${silenceMs} ms`)), silenceMs);
+    try {
+      const { body } = await this.#client.request({
+        method: 'POST',
+        path: '/jobs',
+        json: job,
+        signal: AbortSignal.any([signal, silence.signal]),
+      });
+      const chunks: Buffer[] = [];
+      for await (const chunk of body) {
+        chunks.push(chunk);
+        timer.refresh();
+      }
+      return jobResultSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+    } catch (error) {
+      if (signal.aborted) return fail({ reason: 'cancelled' });
+      return fail({ reason: 'executor-lost', executor: this.#name, message: describeError(error) });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#client.close();
+  }
+}

@@ -1,0 +1,75 @@
+import { availableParallelism, homedir, hostname } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { FileBlobStore } from '../cas/file-blob-store.ts';
+import { CoordinatorClient } from '../coordinator/coordinator-client.ts';
+import type { ExecutorInfo } from '../protocol/executor-info.ts';
+import { parseFlags } from '../runtime/flags.ts';
+import { HttpServer } from '../runtime/http-server.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
+import { Scope } from '../runtime/scope.ts';
+import { untilSignalled } from '../runtime/until-signalled.ts';
+import { type ExecutorConfig, executorConfigSchema } from './config.ts';
+import { executorRoutes } from './executor-server.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { OriginClient } from './origin-client.ts';
+import { startExecutor } from './start-executor.ts';
+
+/**
+ * `termite executor`: runs jobs for masters. Runs until signalled: then leaves the coordinator's list, lets jobs finish
+ * within a deadline, kills the rest, unmounts, and dies of that signal.
+ *
+ * @param argv the flags
+ * @throws AppError for flags that make no sense, when it cannot listen, and when there can be no sandbox
+ */
+export async function executorMain(argv: readonly string[]): Promise<void> {
+  const flags = parseFlags(argv, {
+    command: 'termite executor',
+    summary: 'Runs jobs of masters in sandboxes on this machine',
+    schema: executorConfigSchema,
+  });
+  if (flags.kind === 'help') {
+    process.stdout.write(flags.text);
+    return;
+  }
+  const scope = new Scope();
+  try {
+    await start(flags.values, scope);
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+  await untilSignalled(() => scope.close());
+}
+
+async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
+  const { listen, slots: slotCount = availableParallelism(), hostIdBase, deadlineMs } = config;
+  const name = config.name ?? `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`;
+  const storeDir = resolve(config.store ?? join(cacheDir(), 'cas'));
+  const store = await FileBlobStore.open(storeDir);
+  const { executor, slots } = scope.use(
+    await startExecutor({
+      ...{ name, store, slotCount, hostIdBase },
+      workParent: join(dirname(storeDir), 'executor'),
+      openOrigin: ({ url }) => new OriginClient(url),
+    }),
+  );
+  const info = (): ExecutorInfo => ({
+    ...{ name, url: server.url, slots: slots.count, free: slots.freeCount, waiting: slots.waitingCount },
+  });
+  const server = await HttpServer.listen(executorRoutes({ executor, store, status: info }), parseListenAddress(listen));
+  scope.defer(() => server.close({ deadlineMs }));
+  if (config.coordinator !== undefined) {
+    const coordinator = scope.use(new CoordinatorClient(config.coordinator));
+    scope.use(await Heartbeat.start({ coordinator, info, report: say }));
+  }
+  say(`ready on ${server.url} with ${slots.count} slots`);
+}
+
+function say(message: string): void {
+  process.stderr.write(`termite executor: ${message}\n`);
+}
+
+/** Source: XDG Base Directory Specification. */
+function cacheDir(): string {
+  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'termite');
+}

@@ -1,0 +1,33 @@
+import type { BlobStore } from '../cas/blob-store.ts';
+import { HttpBlobStore } from '../cas/http-blob-store.ts';
+import { type Digest, digestSchema } from '../protocol/digest.ts';
+import { HttpClient } from '../runtime/http-client.ts';
+import { encodeUrlBytes } from '../runtime/url-bytes.ts';
+import type { Origin } from './origin.ts';
+
+/** The origin of a job in another process: a master's origin server. Errors: those of HttpClient. */
+export class OriginClient implements Origin, AsyncDisposable {
+  readonly blobs: BlobStore;
+  readonly #client: HttpClient;
+
+  constructor(url: string) {
+    this.#client = new HttpClient(url);
+    this.blobs = new HttpBlobStore(this.#client);
+  }
+
+  listDirectory(absolutePath: string): Promise<Uint8Array> {
+    return this.#client.bytes({ method: 'GET', path: `/system/directory?path=${encodeUrlBytes(absolutePath)}` });
+  }
+
+  digestFile(absolutePath: string): Promise<Digest> {
+    return this.#client.postJson(`/system/digest?path=${encodeUrlBytes(absolutePath)}`, undefined, digestSchema);
+  }
+
+  readStdin(jobId: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#client.bytes({ method: 'POST', path: `/jobs/${jobId}/stdin?max=${maxBytes}`, signal });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#client.close();
+  }
+}

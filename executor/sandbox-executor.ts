@@ -1,0 +1,127 @@
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Digest } from '../protocol/digest.ts';
+import type { Job, JobResult, Manifest } from '../protocol/job.ts';
+import { AppError, explainError } from '../runtime/app-error.ts';
+import { isErrno } from '../runtime/errno.ts';
+import { type Failure, fail, type Result } from '../runtime/failure.ts';
+import type { BoxClient } from './box-client.ts';
+import type { DoneMessage } from './box-messages.ts';
+import type { Content } from './content.ts';
+import type { Executor } from './executor.ts';
+import { JobRun } from './job-run.ts';
+import type { Origin } from './origin.ts';
+import { takeOutputs } from './outputs.ts';
+import { Prediction } from './prediction.ts';
+import type { Slots } from './slots.ts';
+import { SnapshotTree } from './snapshot-tree.ts';
+import type { SystemMirror } from './system-mirror.ts';
+import type { SystemMirrors } from './system-mirrors.ts';
+
+/** With less than this a command that fails may have failed for want of space. */
+const scarceBytes = 16 * 1024 * 1024;
+
+export interface SandboxExecutorOptions {
+  /** For failures. */
+  name: string;
+  box: BoxClient;
+  mirrors: SystemMirrors;
+  slots: Slots;
+  store: { adopt(absolutePath: string): Promise<Digest> };
+  /** Where jobs have their directories, absolute; best on the file system of the store. */
+  jobsDir: string;
+  /** The uid and gid outside of the sandbox for the slot with index 0; the others follow. */
+  hostIdBase: number;
+  /** What is known of the machine that a job comes from. */
+  sourceOf: (origin: Job['origin']) => { origin: Origin; content: Content };
+}
+
+/** The base of all executors: mirrors the inputs of a job, runs it in the box, and takes its outputs into the store. */
+export class SandboxExecutor implements Executor {
+  readonly #options: SandboxExecutorOptions;
+  readonly #prediction = new Prediction();
+  #jobCount = 0;
+
+  constructor(options: SandboxExecutorOptions) {
+    this.#options = options;
+  }
+
+  async execute(job: Job, { signal }: { signal: AbortSignal }): Promise<JobResult> {
+    try {
+      return await this.#execute(job, signal);
+    } catch (error) {
+      return fail(signal.aborted ? { reason: 'cancelled' } : this.#failureOf(error));
+    }
+  }
+
+  async #execute(job: Job, signal: AbortSignal): Promise<JobResult> {
+    const { box, mirrors, slots, jobsDir, hostIdBase, sourceOf } = this.#options;
+    const { origin, content } = sourceOf(job.origin);
+    const project = `${job.origin.id} ${job.projectRoot}`;
+    const collecting = this.#prediction.collect(project, job.root, content);
+    using slot = await slots.acquire(signal);
+    const acquired = await mirrors.acquire(await box.box(), job.origin, { origin, content });
+    if (!acquired.ok) return acquired;
+    using lease = acquired.value;
+    const { mirror } = lease;
+    const directories = await collecting;
+    const jobDir = join(jobsDir, `${++this.#jobCount}`);
+    const writesBefore = mirror.lastRefusedPath === undefined ? 0n : mirror.writeAttempts();
+    const hostId = hostIdBase + slot.index;
+    using run = new JobRun({ job, jobDir, mirror, origin, content, directories, hostId, signal });
+    const ended = await run.ended;
+    if (!ended.ok) return ended;
+    const done = ended.value;
+    this.#prediction.learn(project, done.trace);
+    const doubt = await this.#doubt(done, job, mirror, writesBefore);
+    if (doubt) return fail(doubt);
+    // Awaited here: the directory is gone as soon as this scope ends.
+    return await this.#takeOutputs(done, job.root, jobDir, content);
+  }
+
+  /** Why what the command ended with may be the fault of this executor, not its own. */
+  async #doubt(
+    done: DoneMessage,
+    { timeoutMs }: Job,
+    mirror: SystemMirror,
+    writesBefore: bigint | Promise<bigint>,
+  ): Promise<Failure | undefined> {
+    if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
+    if (done.kind === 'exit' && done.value === 0) return undefined;
+    if ((await mirror.writeAttempts()) !== (await writesBefore)) {
+      return { reason: 'outside-root', path: mirror.lastRefusedPath ?? '/' };
+    }
+    const { bavail, blocks, bsize } = await statfs(this.#options.jobsDir);
+    if (bavail * bsize < Math.min(scarceBytes, (blocks * bsize) / 50)) {
+      return { reason: 'disk-full', executor: this.#options.name };
+    }
+    return undefined;
+  }
+
+  async #takeOutputs(
+    done: DoneMessage,
+    root: Digest,
+    jobDir: string,
+    content: Content,
+  ): Promise<Result<Manifest>> {
+    let missing: Failure | undefined;
+    const base = new SnapshotTree(root, async (digest) => {
+      const found = await content.directory(digest);
+      if (found.ok) return found.value;
+      missing = found.failure;
+      throw new Error('Directory of the base is not to be had');
+    });
+    try {
+      return await takeOutputs({ done, jobDir, base, store: this.#options.store });
+    } catch (error) {
+      if (missing) return fail(missing);
+      throw error;
+    }
+  }
+
+  #failureOf(error: unknown): Failure {
+    const isFull = error instanceof AppError ? error.code === 'disk-full' : isErrno(error, 'ENOSPC', 'EDQUOT');
+    if (isFull) return { reason: 'disk-full', executor: this.#options.name };
+    return { reason: 'sandbox', message: explainError(error) };
+  }
+}

@@ -1,0 +1,60 @@
+import type { Job } from '../protocol/job.ts';
+import { ByteLru } from './byte-lru.ts';
+import { Content, type ContentStore } from './content.ts';
+import type { Origin } from './origin.ts';
+
+/** How many machines' jobs are expected at the same time. */
+const maxSources = 64;
+const directoryCacheBytes = 64 * 1024 * 1024;
+
+export interface Source {
+  origin: Origin;
+  content: Content;
+}
+
+export interface SourcesOptions {
+  /** Of this executor, for failures. */
+  name: string;
+  store: ContentStore;
+  /** Closed when it is not needed any more, if it can be. */
+  openOrigin: (origin: Job['origin']) => Origin & Partial<AsyncDisposable>;
+}
+
+/** The machines that jobs come from, and their content; opened on demand, kept, the least recently used closed. */
+export class Sources implements AsyncDisposable {
+  readonly #options: SourcesOptions;
+  readonly #directories = new ByteLru(directoryCacheBytes);
+  readonly #sources = new Map<string, Source & { close: () => unknown }>();
+
+  constructor(options: SourcesOptions) {
+    this.#options = options;
+  }
+
+  of(origin: Job['origin']): Source {
+    const key = `${origin.id} ${origin.url}`;
+    const source = this.#sources.get(key) ?? this.#open(origin);
+    this.#sources.delete(key);
+    this.#sources.set(key, source);
+    const [oldestKey, oldest] = this.#sources.entries().next().value!;
+    if (this.#sources.size > maxSources) {
+      this.#sources.delete(oldestKey);
+      void oldest.close();
+    }
+    return source;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#sources.values()].map(({ close }) => close()));
+    this.#sources.clear();
+  }
+
+  #open(id: Job['origin']) {
+    const { name, store, openOrigin } = this.#options;
+    const origin = openOrigin(id);
+    return {
+      origin,
+      content: new Content({ name, store, source: origin.blobs, directories: this.#directories }),
+      close: () => origin[Symbol.asyncDispose]?.(),
+    };
+  }
+}

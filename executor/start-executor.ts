@@ -1,0 +1,66 @@
+import { availableParallelism } from 'node:os';
+import type { Digest } from '../protocol/digest.ts';
+import type { Job } from '../protocol/job.ts';
+import { Scope } from '../runtime/scope.ts';
+import { BoxClient } from './box-client.ts';
+import type { ContentStore } from './content.ts';
+import type { Executor } from './executor.ts';
+import type { Origin } from './origin.ts';
+import { SandboxExecutor } from './sandbox-executor.ts';
+import { Slots } from './slots.ts';
+import { Sources } from './sources.ts';
+import { SystemMirrors } from './system-mirrors.ts';
+import { WorkDir } from './work-dir.ts';
+
+/** Far above the ids of people and services. */
+const defaultHostIdBase = 200_000;
+
+export interface StartExecutorOptions {
+  /** For failures. */
+  name: string;
+  /** Shared with whoever else uses it; stays open. */
+  store: ContentStore & { readonly dir: string; adopt(absolutePath: string): Promise<Digest> };
+  /** Where to make a work folder, absolute; best on the file system of the store. */
+  workParent: string;
+  /** The machine that a job comes from; closed by the executor where it can be. */
+  openOrigin: (origin: Job['origin']) => Origin & Partial<AsyncDisposable>;
+  /** Jobs at the same time; one per processor unless told. */
+  slotCount?: number;
+  /** First of the uids and gids that jobs run as when this process is root; 200,000 unless told. */
+  hostIdBase?: number;
+}
+
+/** Closing it ends all jobs, unmounts and removes everything. */
+export interface RunningExecutor extends AsyncDisposable {
+  readonly executor: Executor;
+  readonly slots: Slots;
+  readonly mirrors: SystemMirrors;
+}
+
+/**
+ * Starts an executor in this process.
+ *
+ * @throws AppError `no-fuse`, `no-user-namespaces` or `no-sandbox`, when no sandbox can be had on this machine
+ */
+export async function startExecutor(options: StartExecutorOptions): Promise<RunningExecutor> {
+  const { name, store, workParent, openOrigin, slotCount = availableParallelism() } = options;
+  const scope = new Scope();
+  try {
+    const workDir = scope.use(await WorkDir.open(workParent));
+    const sources = scope.use(new Sources({ name, store, openOrigin }));
+    const box = scope.use(new BoxClient({ dir: workDir.path, storeDir: store.dir }));
+    const mirrors = scope.use(new SystemMirrors({ dir: workDir.makeDir('mirrors') }));
+    await box.box();
+    const slots = new Slots(slotCount);
+    const executor = new SandboxExecutor({
+      ...{ name, box, mirrors, slots, store },
+      jobsDir: workDir.makeDir('jobs'),
+      hostIdBase: options.hostIdBase ?? defaultHostIdBase,
+      sourceOf: (origin) => sources.of(origin),
+    });
+    return { executor, slots, mirrors, [Symbol.asyncDispose]: () => scope.close() };
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}

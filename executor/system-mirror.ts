@@ -1,0 +1,167 @@
+import { constants } from 'node:os';
+import type { Observation } from '../protocol/job.ts';
+import { describeError } from '../runtime/app-error.ts';
+import { errnoOf, isErrno } from '../runtime/errno.ts';
+import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
+import type { Box } from './box-client.ts';
+import type { BoxConnection } from './box-connection.ts';
+import type { BoxMessage } from './box-messages.ts';
+import type { Content } from './content.ts';
+import type { Origin } from './origin.ts';
+
+/** Shown as empty directories: the sandbox puts its own there, and what stands there is nobody else's business. */
+const hiddenPaths = ['/proc', '/sys', '/dev', '/tmp', '/run', '/var/tmp'];
+const noDigest = { hash: '', sizeBytes: 0 };
+
+export interface SystemMirrorOptions {
+  box: Box;
+  /** Absolute path of an empty directory: in the box's mount namespace the mirror appears there. */
+  mountDir: string;
+  origin: Origin;
+  content: Content;
+}
+
+/**
+ * The origin's machine outside the project, as one read-only mount that all jobs of one (origin, epoch) share. It never
+ * changes and the kernel caches all of it, so errors are as lasting as files: an error that is not the origin's own
+ * answer breaks the mirror for good, and every job that uses it.
+ */
+export class SystemMirror {
+  readonly box: Box;
+  readonly mountDir: string;
+  /** Resolves once it can be used, or cannot be. */
+  readonly mounted: Promise<Result<void>>;
+  /** Resolves, never rejects, when the mirror may not be used any more: why. */
+  readonly broken: Promise<Failure>;
+  readonly #options: SystemMirrorOptions;
+  readonly #connection: BoxConnection;
+  /** Requests under way: kind and path → who waits. */
+  readonly #waiting = new Map<string, number[]>();
+  readonly #observed = new Map<string, number>();
+  readonly #traceReplies = new Map<number, (writeAttempts: bigint) => void>();
+  #nextTraceId = 1;
+  #lastRefusedPath: string | undefined;
+  #break: (failure: Failure) => void = () => {};
+  #confirm: () => void = () => {};
+  #isBroken = false;
+
+  constructor(options: SystemMirrorOptions) {
+    this.#options = options;
+    this.box = options.box;
+    this.mountDir = options.mountDir;
+    this.broken = new Promise((resolve) => {
+      this.#break = (failure) => {
+        this.#isBroken = true;
+        resolve(failure);
+      };
+    });
+    const confirmed = new Promise<void>((resolve) => {
+      this.#confirm = resolve;
+    });
+    this.mounted = Promise.race([confirmed.then(() => succeed(undefined)), this.broken.then(fail)]);
+    this.#connection = options.box.connect((message) => this.#receive(message));
+    void this.#connection.closed.then((why) => {
+      this.#break({ reason: 'sandbox', message: `the mirror of the system ended: ${why}` });
+      for (const reply of this.#traceReplies.values()) reply(0n);
+    });
+    this.#connection.send({ type: 'mount', mountDir: options.mountDir, hidden: hiddenPaths });
+  }
+
+  get isBroken(): boolean {
+    return this.#isBroken;
+  }
+
+  /** Everything that jobs looked at so far, absolute paths, as far as `writeAttempts` has asked. */
+  get observed(): Observation[] {
+    return [...this.#observed].map(([path, flags]) => ({ path, flags }));
+  }
+
+  /** The last path that a job tried to write and that had not been tried before. */
+  get lastRefusedPath(): string | undefined {
+    return this.#lastRefusedPath;
+  }
+
+  /** How many writes were refused so far; 0 when the mirror has ended. */
+  writeAttempts(): Promise<bigint> {
+    if (this.#isBroken) return Promise.resolve(0n);
+    return new Promise((resolve) => {
+      const id = this.#nextTraceId++;
+      this.#traceReplies.set(id, resolve);
+      this.#connection.send({ type: 'trace-wanted', id });
+    });
+  }
+
+  /** Unmounts; resolves when the box has let go. */
+  async close(): Promise<void> {
+    this.#connection.close();
+    await this.#connection.closed;
+  }
+
+  #receive(message: BoxMessage): void {
+    switch (message.type) {
+      case 'mounted':
+        return this.#confirm();
+      case 'list':
+        return void this.#answer(message.type, message.id, message.path);
+      case 'read':
+        return void this.#answer(message.type, message.id, message.path);
+      case 'trace':
+        for (const { path, flags } of message.observed) {
+          this.#observed.set(path, (this.#observed.get(path) ?? 0) | flags);
+        }
+        this.#traceReplies.get(message.id)?.(message.writeAttempts);
+        this.#traceReplies.delete(message.id);
+        return;
+      case 'refused-write':
+        this.#lastRefusedPath = message.path;
+        return;
+      case 'broken':
+        return this.#break({ reason: 'sandbox', message: message.message });
+      default:
+        return this.#break({ reason: 'sandbox', message: `unexpected message "${message.type}" from the box` });
+    }
+  }
+
+  /** Several requests for one path get the same answer, from one question to the origin. */
+  async #answer(type: 'list' | 'read', id: number, path: string): Promise<void> {
+    const key = `${type} ${path}`;
+    const ids = this.#waiting.get(key);
+    if (ids) {
+      ids.push(id);
+      return;
+    }
+    const waiting = [id];
+    this.#waiting.set(key, waiting);
+    const reply = type === 'list' ? await this.#list(path) : await this.#read(path);
+    this.#waiting.delete(key);
+    for (const each of waiting) this.#connection.send({ ...reply, id: each });
+  }
+
+  async #list(path: string) {
+    try {
+      const bytes = await this.#options.origin.listDirectory(path);
+      return { type: 'listed' as const, errno: 0, bytes };
+    } catch (error) {
+      return { type: 'listed' as const, errno: this.#errnoFor(error, path), bytes: new Uint8Array() };
+    }
+  }
+
+  async #read(path: string) {
+    try {
+      const digest = await this.#options.origin.digestFile(path);
+      const provided = await this.#options.content.provide(digest);
+      if (provided.ok) return { type: 'file' as const, errno: 0, digest };
+      this.#break(provided.failure);
+      return { type: 'file' as const, errno: constants.errno.EIO, digest: noDigest };
+    } catch (error) {
+      return { type: 'file' as const, errno: this.#errnoFor(error, path), digest: noDigest };
+    }
+  }
+
+  /** What the origin's kernel says about a path is an answer; anything else is trouble of ours. */
+  #errnoFor(error: unknown, path: string): number {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG')) return errnoOf(error);
+    this.#break({ reason: 'sandbox', message: `look at "${path}" on the origin: ${describeError(error)}` });
+    return constants.errno.EIO;
+  }
+}

@@ -1,0 +1,134 @@
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Job } from '../protocol/job.ts';
+import { type Result, succeed } from '../runtime/failure.ts';
+import type { Box } from './box-client.ts';
+import type { Content } from './content.ts';
+import type { Origin } from './origin.ts';
+import { SystemMirror } from './system-mirror.ts';
+
+export interface SystemMirrorsOptions {
+  /** Absolute path of an existing directory of our own. */
+  dir: string;
+  /** How long an unused mirror is kept; 60,000 unless told. */
+  idleMs?: number;
+}
+
+/** A mirror in use; dispose of it when the job is over. */
+export interface MirrorLease extends Disposable {
+  readonly mirror: SystemMirror;
+}
+
+interface Entry {
+  readonly originId: string;
+  readonly epoch: number;
+  readonly mirror: SystemMirror;
+  userCount: number;
+  idleTimer?: NodeJS.Timeout;
+}
+
+/**
+ * The system mirrors of this executor: made on demand, shared by the jobs of one (origin, epoch), and unmounted when
+ * nobody uses them and a later epoch has begun, or after a while.
+ */
+export class SystemMirrors implements AsyncDisposable {
+  readonly #dir: string;
+  readonly #idleMs: number;
+  readonly #entries = new Set<Entry>();
+  readonly #closing = new Set<Promise<void>>();
+  #count = 0;
+
+  constructor({ dir, idleMs = 60_000 }: SystemMirrorsOptions) {
+    this.#dir = dir;
+    this.#idleMs = idleMs;
+  }
+
+  get mirrors(): SystemMirror[] {
+    return [...this.#entries].map(({ mirror }) => mirror);
+  }
+
+  /** A mounted mirror in that box. Failure `sandbox` when it cannot be mounted. */
+  async acquire(
+    box: Box,
+    origin: Job['origin'],
+    source: { origin: Origin; content: Content },
+  ): Promise<Result<MirrorLease>> {
+    const entry = this.#find(box, origin) ?? this.#open(box, origin, source);
+    clearTimeout(entry.idleTimer);
+    entry.userCount += 1;
+    const mounted = await entry.mirror.mounted;
+    if (!mounted.ok) {
+      this.#release(entry);
+      return mounted;
+    }
+    let isTaken = true;
+    return succeed({
+      mirror: entry.mirror,
+      [Symbol.dispose]: () => {
+        if (isTaken) this.#release(entry);
+        isTaken = false;
+      },
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const entry of this.#entries) this.#close(entry);
+    await Promise.all(this.#closing);
+  }
+
+  #find(box: Box, { id, epoch }: Job['origin']): Entry | undefined {
+    for (const entry of this.#entries) {
+      if (entry.originId === id && entry.epoch === epoch && entry.mirror.box === box && !entry.mirror.isBroken) {
+        return entry;
+      }
+    }
+    return undefined;
+  }
+
+  /** Synchronous up to its registration, so that the next job finds it. */
+  #open(box: Box, { id, epoch }: Job['origin'], source: { origin: Origin; content: Content }): Entry {
+    const mountDir = join(this.#dir, `system-${++this.#count}`);
+    mkdirSync(mountDir);
+    const entry: Entry = {
+      originId: id,
+      epoch,
+      mirror: new SystemMirror({ box, mountDir, ...source }),
+      userCount: 0,
+    };
+    this.#entries.add(entry);
+    void entry.mirror.broken.then(() => {
+      if (entry.userCount === 0) this.#close(entry);
+    });
+    for (const other of this.#entries) this.#closeIfSuperseded(other);
+    return entry;
+  }
+
+  #release(entry: Entry): void {
+    entry.userCount -= 1;
+    if (entry.userCount > 0) return;
+    if (entry.mirror.isBroken) return this.#close(entry);
+    this.#closeIfSuperseded(entry);
+    if (this.#entries.has(entry)) entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
+  }
+
+  #closeIfSuperseded(entry: Entry): void {
+    const isSuperseded = [...this.#entries].some(
+      ({ originId, epoch }) => originId === entry.originId && epoch > entry.epoch,
+    );
+    if (isSuperseded && entry.userCount === 0) this.#close(entry);
+  }
+
+  #close(entry: Entry): void {
+    if (!this.#entries.delete(entry)) return;
+    clearTimeout(entry.idleTimer);
+    const closing = entry.mirror.close().then(() => {
+      this.#closing.delete(closing);
+      try {
+        rmdirSync(entry.mirror.mountDir);
+      } catch {
+        // It goes with the directory that it is in.
+      }
+    });
+    this.#closing.add(closing);
+  }
+}

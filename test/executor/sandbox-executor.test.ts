@@ -1,0 +1,261 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import * as assert from 'uvu/assert';
+import { digestOf } from '../../cas/digest.ts';
+import type { JobResult } from '../../protocol/job.ts';
+import { suite } from '../harness/suite.ts';
+import { executorRig } from './executor-rig.ts';
+
+function failureOf(result: JobResult) {
+  assert.not.ok(result.ok, 'expected a failure');
+  return (result as Extract<JobResult, { ok: false }>).failure;
+}
+
+const sleepForever = 'touch started; exec sleep 1000';
+
+/** Waits until a process with this argument is there, or is gone. */
+async function untilProcess(argument: string, isThere: boolean): Promise<void> {
+  while (findProcesses(argument).length > 0 !== isThere) await new Promise((wake) => setTimeout(wake, 5));
+}
+
+function findProcesses(argument: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+suite('SandboxExecutor', (test) => {
+  test('execute() gives exit status, output and changes', async () => {
+    await using rig = await executorRig();
+    const outcome = await rig.sh('echo out; echo err >&2; cp hello.txt copy; rm hello.txt; exit 3');
+    assert.equal(outcome.status, { kind: 'exit', code: 3 });
+    assert.is(outcome.stdout, 'out\n');
+    assert.is(outcome.stderr, 'err\n');
+    assert.equal(
+      outcome.manifest.changes.map(({ path, node }) => [path, node?.type]),
+      [
+        ['copy', 'file'],
+        ['hello.txt', undefined],
+      ],
+    );
+    assert.equal(await rig.store.get(digestOf(Buffer.from('hello\n'))), Buffer.from('hello\n'));
+    assert.equal(readdirSync(rig.project), ['hello.txt'], 'the project itself is untouched');
+  });
+
+  test('execute() gives death by signal', async () => {
+    await using rig = await executorRig();
+    const { status } = await rig.sh('kill -SEGV $$');
+    assert.equal(status, { kind: 'signal', signal: 11 });
+  });
+
+  test('execute() gives the order of merged output', async () => {
+    await using rig = await executorRig();
+    const { stdout } = await rig.sh('echo 1; echo 2 >&2; echo 3', { mergeOutput: true });
+    assert.is(stdout, '1\n2\n3\n');
+  });
+
+  test('execute() gives the exact trace of the project', async () => {
+    await using rig = await executorRig();
+    rig.dir.write('project/d/inner', 'x');
+    const { manifest } = await rig.sh('cat hello.txt; test -e absent; ls d');
+    const trace = new Map(manifest.trace.map(({ path, flags }) => [path, flags]));
+    assert.is(trace.get('hello.txt'), 1 | 4);
+    assert.is(trace.get('absent'), 2);
+    assert.is(trace.get('d')! & 16, 16);
+    assert.not.ok(trace.has('d/absent'));
+  });
+
+  test('execute() compiles as the compiler does without it', async () => {
+    await using rig = await executorRig();
+    rig.dir.write('project/src/a.c', '#include <stdio.h>\nint main(void) { return puts("hi"); }\n');
+    const { status, manifest, stderr } = await rig.sh('gcc -O2 -c -o a.o src/a.c');
+    assert.equal(status, { kind: 'exit', code: 0 }, stderr);
+    execFileSync('gcc', ['-O2', '-c', '-o', 'a.o', 'src/a.c'], { cwd: rig.project });
+    const node = manifest.changes.find(({ path }) => path === 'a.o')?.node;
+    assert.equal(node?.type === 'file' && node.digest, digestOf(readFileSync(`${rig.project}/a.o`)));
+    assert.is(manifest.changes.length, 1);
+  });
+
+  test('execute() gives content of hard links and of names that are not UTF-8', async () => {
+    await using rig = await executorRig();
+    const { manifest } = await rig.sh('echo x > a; ln a b; printf y > "$(printf \'\\377\')"');
+    assert.equal(
+      manifest.changes.map(({ path, linkGroup }) => [path, linkGroup]),
+      [
+        ['a', 1],
+        ['b', 1],
+        ['\udcff', undefined],
+      ],
+    );
+    assert.equal(await rig.store.findMissing(manifest.changes.flatMap(({ node }) => (node?.type === 'file' ? node.digest : []))), []);
+  });
+
+  test('execute() feeds stdin on demand', async () => {
+    await using rig = await executorRig();
+    rig.origin.stdin = Buffer.alloc(300_000, 'abcdefg\n');
+    const { stdout } = await rig.sh('wc -c', { forwardStdin: true });
+    assert.is(stdout.trim(), '300000');
+    assert.is((await rig.sh('wc -c')).stdout.trim(), '0');
+  });
+
+  test('execute() kills the command when aborted, and leaves nothing', async () => {
+    await using rig = await executorRig();
+    const aborter = new AbortController();
+    const executing = rig.execute(['/bin/sleep', '1000.25'], {}, { signal: aborter.signal });
+    await untilProcess('1000.25', true);
+    aborter.abort();
+    assert.equal(failureOf(await executing), { reason: 'cancelled' });
+    await untilProcess('1000.25', false);
+    assert.is(rig.running.slots.freeCount, 2);
+  });
+
+  test('execute() may be aborted before it starts and while it waits for a slot', async () => {
+    await using rig = await executorRig({ slotCount: 1 });
+    assert.equal(failureOf(await rig.execute(['/bin/true'], {}, { signal: AbortSignal.abort() })), {
+      reason: 'cancelled',
+    });
+    const first = new AbortController();
+    const second = new AbortController();
+    const executing = rig.execute(['/bin/sh', '-c', sleepForever], {}, { signal: first.signal });
+    const waiting = rig.execute(['/bin/true'], {}, { signal: second.signal });
+    second.abort();
+    assert.equal(failureOf(await waiting), { reason: 'cancelled' });
+    first.abort();
+    await executing;
+    assert.is((await rig.sh('exit 4')).manifest.status.kind, 'exit');
+  });
+
+  test('execute() fails with `timed-out` after the time-out', async () => {
+    await using rig = await executorRig();
+    const result = await rig.execute(['/bin/sleep', '1000'], { timeoutMs: 100 });
+    assert.equal(failureOf(result), { reason: 'timed-out', timeoutMs: 100 });
+  });
+
+  test('execute() fails with `sandbox` when the sandbox cannot be made', async () => {
+    await using rig = await executorRig();
+    const failure = failureOf(await rig.execute(['/bin/true'], { cwd: `${rig.project}/absent` }));
+    assert.is(failure.reason, 'sandbox');
+    assert.match(failure.reason === 'sandbox' ? failure.message : '', 'absent');
+  });
+
+  test('execute() fails with `unsupported-output` for a socket', async () => {
+    await using rig = await executorRig();
+    const script = 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un("s")) or die $!';
+    const result = await rig.execute(['/usr/bin/perl', '-e', script]);
+    assert.equal(failureOf(result), { reason: 'unsupported-output', path: 's' });
+  });
+
+  test('execute() fails with `outside-root` when a failing command tried to write elsewhere, and only then', async () => {
+    await using rig = await executorRig();
+    const path = '/usr/termite-test';
+    for (const _time of ['first', 'again']) {
+      assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', `echo > ${path}`])), { reason: 'outside-root', path });
+    }
+    assert.equal((await rig.sh(`echo > ${path}; exit 0`)).status, { kind: 'exit', code: 0 });
+    assert.equal((await rig.sh('exit 1')).status, { kind: 'exit', code: 1 });
+  });
+
+  test('execute() tells what was written outside and thrown away', async () => {
+    await using rig = await executorRig();
+    const { manifest } = await rig.sh('echo x > /var/tmp/left-over');
+    assert.equal(manifest.discarded, ['/var/tmp/left-over']);
+  });
+
+  test('execute() fails with `content-missing` for content that nobody has', async () => {
+    await using rig = await executorRig();
+    const job = rig.job(['/bin/cat', 'hello.txt']);
+    const digest = digestOf(Buffer.from('hello\n'));
+    rig.origin.contents.delete(digest.hash);
+    const result = await rig.running.executor.execute(job, { signal: new AbortController().signal });
+    assert.equal(failureOf(result), { reason: 'content-missing', digest: `${digest.hash}/6` });
+    assert.is((await rig.sh('cat hello.txt')).stdout, 'hello\n');
+  });
+
+  test('execute() finds a corrupt blob in the store, and fetches it again', async () => {
+    await using rig = await executorRig();
+    assert.is((await rig.sh('cat hello.txt')).stdout, 'hello\n');
+    const blob = rig.store.pathOf(digestOf(Buffer.from('hello\n')));
+    execFileSync('chmod', ['u+w', blob]);
+    writeFileSync(blob, 'jello\n');
+    assert.is((await rig.sh('cat hello.txt')).stdout, 'hello\n');
+    assert.is(readFileSync(blob, 'utf8'), 'hello\n');
+  });
+
+  test('execute() fails when the origin is in trouble, and works again when it is not', async () => {
+    await using rig = await executorRig();
+    rig.origin.trouble = (what) => {
+      if (what.startsWith('/usr')) throw new Error('the wire was cut');
+    };
+    const failure = failureOf(await rig.execute(['/usr/bin/env', 'true']));
+    assert.is(failure.reason, 'sandbox');
+    assert.match(failure.reason === 'sandbox' ? failure.message : '', 'the wire was cut');
+    rig.origin.trouble = undefined;
+    assert.equal((await rig.sh('/usr/bin/env true')).status, { kind: 'exit', code: 0 });
+  });
+
+  test('execute() passes the errors of the origin on to the command', async () => {
+    await using rig = await executorRig();
+    rig.origin.trouble = (what) => {
+      if (what === '/etc') throw Object.assign(new Error('no'), { code: 'EACCES' });
+    };
+    const { status, stderr } = await rig.sh('ls /etc');
+    assert.is.not(status.kind === 'exit' && status.code, 0);
+    assert.match(stderr, 'Permission denied');
+  });
+
+  test('jobs of one epoch share a system mirror; each path is asked for once', async () => {
+    await using rig = await executorRig({ slotCount: 4 });
+    await Promise.all(Array.from({ length: 8 }, () => rig.sh('gcc --version')));
+    assert.is(rig.running.mirrors.mirrors.length, 1);
+    const { listed, digested } = rig.origin.asked;
+    assert.is(new Set(listed).size, listed.length);
+    assert.is(new Set(digested).size, digested.length);
+  });
+
+  test('a later epoch has a mirror of its own, and that of the former ends with its last job', async () => {
+    await using rig = await executorRig();
+    const at = (epoch: number) => ({ origin: { id: 'here', epoch, url: 'http://127.0.0.1:1' } });
+    const aborter = new AbortController();
+    const executing = rig.execute(['/bin/sleep', '1000.5'], at(1), { signal: aborter.signal });
+    await untilProcess('1000.5', true);
+    await rig.sh('true', at(2));
+    assert.is(rig.running.mirrors.mirrors.length, 2);
+    aborter.abort();
+    await executing;
+    assert.is(rig.running.mirrors.mirrors.length, 1);
+  });
+
+  test('a box that is killed fails its jobs with `sandbox`; the next job gets a new one', async () => {
+    await using rig = await executorRig();
+    const executing = rig.execute(['/bin/sleep', '1000.75']);
+    await untilProcess('1000.75', true);
+    const box = findProcesses('--store').find((pid) => isChildOf(pid, process.pid));
+    process.kill(box!, 'SIGKILL');
+    assert.is(failureOf(await executing).reason, 'sandbox');
+    await untilProcess('1000.75', false);
+    assert.is((await rig.sh('cat hello.txt')).stdout, 'hello\n');
+  });
+
+  test('closing ends running jobs and leaves no process, mount or folder', async () => {
+    await using rig = await executorRig();
+    await rig.sh('mkdir locked; touch locked/x; chmod 0 locked');
+    const executing = rig.execute(['/bin/sleep', '1000.125']);
+    await untilProcess('1000.125', true);
+    await rig.running[Symbol.asyncDispose]();
+    assert.not.ok((await executing).ok);
+    assert.equal(findProcesses('1000.125'), []);
+    assert.equal(readdirSync(rig.dir.join('executor')), []);
+    assert.not.match(readFileSync('/proc/self/mounts', 'utf8'), rig.dir.path);
+  });
+});
+
+function isChildOf(pid: number, parent: number): boolean {
+  return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[1] === String(parent);
+}
