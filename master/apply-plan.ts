@@ -1,0 +1,184 @@
+import { equalDigests } from '../cas/digest.ts';
+import type { Change, TreeNode } from '../protocol/job.ts';
+import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
+import { equalsPresent, findConflict } from './conflicts.ts';
+import type { Snapshot } from './snapshot.ts';
+import { type Node, pathOf } from './tree-node.ts';
+
+type FileState = Extract<TreeNode, { type: 'file' }>;
+
+/** `now`: the kernel's clock at that step; a number: set on purpose by the command; undefined: leave as it comes. */
+export type StepTime = 'now' | bigint | undefined;
+
+/** One entry to bring into place when its parent directory exists. */
+export type EntryStep =
+  /** `write`: the content, under a new name that is then renamed, or into the file that is there (`in-place`). */
+  | { kind: 'file'; path: string; node: FileState; write: 'replace' | 'in-place' | 'keep'; time: StepTime }
+  | { kind: 'link'; path: string; target: string }
+  | { kind: 'symlink'; path: string; target: string }
+  | { kind: 'fifo'; path: string; mode: number };
+
+export interface DirectoryStep {
+  path: string;
+  mode: number | undefined;
+  time: StepTime;
+}
+
+/** What to do, in this order. */
+export interface ApplyPlan {
+  /** Nodes to remove, each after what is in it. */
+  removals: Node[];
+  /** Directories to make, parents first. */
+  directories: string[];
+  /** Files in the order in which the command wrote them, then links, symlinks and FIFOs. */
+  entries: EntryStep[];
+  /** Modes and times of directories, children before parents. */
+  finals: DirectoryStep[];
+  /** Bytes that will be written. */
+  sizeBytes: number;
+}
+
+export interface PlanOptions {
+  /** Sorted by path bytes. */
+  changes: readonly Change[];
+  /** On the clock that the times of `changes` are of. */
+  startedNs: bigint;
+  snapshot: Snapshot;
+}
+
+/** A time this much before the start of a command was set by it, not made by writing. */
+const slackNs = 1_000_000_000n;
+
+/**
+ * What has to be done to bring the present tree to what a command left. Pure.
+ *
+ * @returns failure `conflict` when a path is neither as the command found it nor as it left it, or a directory to be
+ * removed holds something that is not part of the mirrored tree
+ * @throws AppError `unsafe-path` when a path leads through a symlink, or the changes contradict each other
+ */
+export function planApply(options: PlanOptions): Result<ApplyPlan, Failure> {
+  const conflict = findConflict(options.changes, options.snapshot);
+  return conflict === undefined ? succeed(new Planner(options).plan()) : fail({ reason: 'conflict', path: conflict });
+}
+
+class Planner {
+  readonly #options: PlanOptions;
+  readonly #changeByPath: Map<string, Change>;
+  readonly #entryParents: Set<string>;
+
+  constructor(options: PlanOptions) {
+    this.#options = options;
+    this.#changeByPath = new Map(options.changes.map((change) => [change.path, change]));
+    this.#entryParents = new Set(options.changes.map((change) => parentPath(change.path)));
+  }
+
+  plan(): ApplyPlan {
+    const { changes, snapshot } = this.#options;
+    const removals: Node[] = [];
+    const directories: string[] = [];
+    const finals: DirectoryStep[] = [];
+    const files: Extract<EntryStep, { kind: 'file' }>[] = [];
+    const others: EntryStep[] = [];
+    for (const { path, base, node } of changes) {
+      const present = snapshot.lookup(path);
+      const isReplaced = node && present && (node.type === 'directory') !== (present.type === 'directory');
+      if (present && (!node || isReplaced)) collectRemovals(present, removals);
+      if (!node) continue;
+      switch (node.type) {
+        case 'directory': {
+          const step = this.#directory(path, base, node, present);
+          if (present?.type !== 'directory') directories.push(path);
+          if (step.mode !== undefined || step.time !== undefined) finals.push(step);
+          break;
+        }
+        case 'file':
+          files.push(this.#file(path, base, node, present));
+          break;
+        case 'symlink':
+          if (!equalsPresent(node, present)) others.push({ kind: 'symlink', path, target: node.target });
+          break;
+        case 'fifo':
+          if (!equalsPresent(node, present)) others.push({ kind: 'fifo', path, mode: node.mode });
+          break;
+      }
+    }
+    const { leaders, links } = this.#links(files);
+    leaders.sort((a, b) => (a.node.mtimeNs < b.node.mtimeNs ? -1 : a.node.mtimeNs > b.node.mtimeNs ? 1 : 0));
+    const sizeBytes = leaders.reduce(
+      (sum, { write, node }) => sum + (write === 'keep' ? 0 : node.digest.sizeBytes),
+      0,
+    );
+    return {
+      removals: removals.reverse(),
+      directories,
+      entries: [...leaders, ...links, ...others],
+      finals: finals.reverse(),
+      sizeBytes,
+    };
+  }
+
+  #file(path: string, base: TreeNode | null, node: FileState, present: Node | undefined) {
+    const isWritten = !(present?.type === 'file' && equalDigests(present.digest!, node.digest));
+    const isTimeChanged = base?.type !== 'file' || base.mtimeNs !== node.mtimeNs;
+    const isSetOnPurpose = node.mtimeNs < this.#options.startedNs - slackNs;
+    let time: StepTime;
+    if ((isWritten || isTimeChanged) && isSetOnPurpose) time = node.mtimeNs;
+    else if (!isWritten && isTimeChanged) time = 'now';
+    const write = !isWritten ? 'keep' : this.#hasOtherNames(present) ? 'in-place' : 'replace';
+    return { kind: 'file', path, node, write, time } as const;
+  }
+
+  /** Whether the file that is there has names that the command did not change: they are to see the new content. */
+  #hasOtherNames(present: Node | undefined): boolean {
+    if (present?.type !== 'file' || present.linkCount < 2) return false;
+    const names = this.#options.snapshot.namesOf(present.inode);
+    return names.filter((name) => this.#changeByPath.has(pathOf(name))).length < present.linkCount;
+  }
+
+  /** Of each group of names for one file, one is brought into place as a file, the others are linked to it. */
+  #links(files: readonly Extract<EntryStep, { kind: 'file' }>[]) {
+    const groups = new Map<number, Extract<EntryStep, { kind: 'file' }>>();
+    const groupOf = (path: string) => this.#changeByPath.get(path)!.linkGroup;
+    // A name that has the content already stays what it is.
+    for (const file of [...files].sort((a, b) => Number(a.write !== 'keep') - Number(b.write !== 'keep'))) {
+      const group = groupOf(file.path);
+      if (group !== undefined && !groups.has(group)) groups.set(group, file);
+    }
+    const leaders: Extract<EntryStep, { kind: 'file' }>[] = [];
+    const links: EntryStep[] = [];
+    for (const file of files) {
+      const group = groupOf(file.path);
+      const leader = group === undefined ? file : groups.get(group)!;
+      if (leader === file) leaders.push(file);
+      else links.push({ kind: 'link', path: file.path, target: leader.path });
+    }
+    return { leaders, links };
+  }
+
+  #directory(
+    path: string,
+    base: TreeNode | null,
+    node: Extract<TreeNode, { type: 'directory' }>,
+    present: Node | undefined,
+  ): DirectoryStep {
+    const isNew = present?.type !== 'directory';
+    const isModeChanged = isNew || (base?.type === 'directory' && base.mode !== node.mode);
+    const isTimeChanged = isNew || (base?.type === 'directory' && base.mtimeNs !== node.mtimeNs);
+    let time: StepTime;
+    if (isTimeChanged && node.mtimeNs < this.#options.startedNs - slackNs) time = node.mtimeNs;
+    // Changing an entry sets the time of its directory by itself.
+    else if (isTimeChanged && !isNew && !this.#entryParents.has(path)) time = 'now';
+    return { path, mode: isModeChanged ? node.mode : undefined, time };
+  }
+}
+
+/** The directory that a path is in; "" for the root and what is directly in it. */
+export function parentPath(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+/** Each node before what is in it. */
+function collectRemovals(node: Node, removals: Node[]): void {
+  removals.push(node);
+  if (node.type === 'directory') for (const child of node.children.values()) collectRemovals(child, removals);
+}

@@ -1,0 +1,23 @@
+import type { ExitStatus } from '../runtime/child-process.ts';
+
+/**
+ * Whoever waits for one command: a shell below make, or `termite run`. Exactly one of `runLocally`, `exited`,
+ * `cancelled` and `abandon` is called, last. All of them do nothing once the caller is gone.
+ */
+export interface Caller {
+  /** Aborted when the caller goes away, or asks for the command to be cancelled. */
+  readonly signal: AbortSignal;
+  /** @param isRecursive whether commands that it starts may ask us again */
+  runLocally(options: { isRecursive: boolean }): void;
+  /** From now on the command must never be run again. */
+  committing(): void;
+  /** Resolves when the caller keeps up. */
+  write(stream: 'stdout' | 'stderr', chunk: Uint8Array): Promise<void>;
+  exited(status: ExitStatus): void;
+  /** Nothing was or will be changed. */
+  cancelled(): void;
+  /** After `committing`, when it cannot be known what was applied: lets the command fail. */
+  abandon(): void;
+  /** The next bytes of its stdin; empty at the end. One call at a time; rejects when the caller is gone. */
+  readStdin(maxBytes: number): Promise<Uint8Array>;
+}

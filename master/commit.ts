@@ -1,0 +1,189 @@
+import { statfsSync } from 'node:fs';
+import type { BlobStore } from '../cas/blob-store.ts';
+import { formatDigest } from '../cas/digest.ts';
+import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import type { Digest } from '../protocol/digest.ts';
+import type { Change, Manifest } from '../protocol/job.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { fsPath } from '../runtime/byte-path.ts';
+import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
+import { applyPlan } from './apply.ts';
+import { type ApplyPlan, parentPath, planApply } from './apply-plan.ts';
+import { fetchContent } from './fetch-content.ts';
+import type { Journal, JournalEntry } from './journal.ts';
+import { PathLocks } from './path-locks.ts';
+import type { ProjectBlobs } from './project-blobs.ts';
+import type { Snapshot } from './snapshot.ts';
+import { type FileNode, pathOf } from './tree-node.ts';
+
+export interface CommitterOptions {
+  projectRoot: string;
+  snapshot: Snapshot;
+  store: FileBlobStore;
+  blobs: ProjectBlobs;
+  journal: Journal;
+  /** Brings the snapshot up to date with the disk. */
+  refresh: () => Promise<void>;
+  /** Remembers the digests of files just written. */
+  remember: (files: readonly FileNode[]) => void;
+  /** See `ApplyOptions`. */
+  isFineGrained: boolean;
+  onNotice: (message: string) => void;
+  afterStep?: ((step: string) => void) | undefined;
+}
+
+export interface CommitOptions {
+  content: Pick<BlobStore, 'read' | 'getMany'>;
+  onCommitting: () => void;
+  signal: AbortSignal;
+}
+
+/** Bytes kept free on the project's file system, for directories and the like. */
+const reserveBytes = 4 * 1024 * 1024;
+const maxFetches = 3;
+
+/**
+ * Turns manifests into files, as `Workspace.commit` says:
+ *
+ *     fetch content ─► wait for overlapping commits ─► refresh ─► plan ─► onCommitting ─► journal ─► apply ─► end journal
+ *                                                        ▲          │
+ *                                                        └─ content ┘  (a file turned out to need writing after all)
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  readonly #locks = new PathLocks();
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  async commit(manifest: Manifest, options: CommitOptions): Promise<Result<void>> {
+    const { changes, startedNs } = manifest;
+    if (changes.length === 0) {
+      options.onCommitting();
+      return succeed(undefined);
+    }
+    const { snapshot, refresh } = this.#options;
+    try {
+      const unfetched = await this.#fetch(differingContent(changes, snapshot), options);
+      if (unfetched) return fail(unfetched);
+      using _lock = await this.#locks.acquire(changes);
+      for (let fetches = 0; ; fetches++) {
+        await refresh();
+        if (options.signal.aborted) return fail({ reason: 'cancelled' });
+        const planned = planApply({ changes, startedNs, snapshot });
+        if (!planned.ok) return planned;
+        const missing = await this.#options.store.findMissing(contentOf(planned.value));
+        if (missing.length === 0) {
+          // Nothing may be awaited between the plan and its first step but the check above, which is of no files of the
+          // project: `findMissing` of a local store does not let the event loop turn.
+          return await this.#apply(planned.value, manifest, options);
+        }
+        const failure = await this.#fetch(missing, options);
+        if (failure) return fail(failure);
+        if (fetches === maxFetches) return fail({ reason: 'content-missing', digest: formatDigest(missing[0]!) });
+      }
+    } catch (error) {
+      if (options.signal.aborted && isAbort(error)) return fail({ reason: 'cancelled' });
+      if (error instanceof AppError && error.code === 'disk-full') return fail(noSpace);
+      throw error;
+    }
+  }
+
+  async #apply(plan: ApplyPlan, manifest: Manifest, { onCommitting }: CommitOptions): Promise<Result<void>> {
+    const { journal, projectRoot } = this.#options;
+    if (plan.sizeBytes > 0) {
+      const { bavail, bsize } = statfsSync(fsPath(projectRoot));
+      if (bavail * bsize < plan.sizeBytes + reserveBytes) return fail(noSpace);
+    }
+    const id = journal.newId();
+    const opened = this.#toOpen(plan);
+    const entry = journal.prepare(this.#entry(id, plan, opened, manifest));
+    try {
+      onCommitting();
+    } catch (error) {
+      entry.discard();
+      throw error;
+    }
+    // Not before the caller knows: until then it runs the command itself when this process is killed.
+    entry.begin();
+    try {
+      this.#options.afterStep?.('begin');
+      this.#options.remember(await applyPlan(plan, { ...this.#options, id, opened }));
+    } catch (cause) {
+      throw new AppError('Cannot apply the result of a command: some of its outputs are in place', {
+        code: 'apply-failed',
+        hint: 'Run make again',
+        cause,
+      });
+    } finally {
+      // Also after a failure: this process tells of it, nobody must act on the entry later.
+      entry.end();
+    }
+    return succeed(undefined);
+  }
+
+  #entry(id: string, plan: ApplyPlan, opened: JournalEntry['opened'], manifest: Manifest): JournalEntry {
+    const { snapshot } = this.#options;
+    return {
+      version: 1,
+      id,
+      startedNs: manifest.startedNs,
+      changes: manifest.changes,
+      removals: plan.removals.map((node) => ({
+        path: pathOf(node),
+        ...(node.type === 'file' ? { mtimeNs: node.mtimeNs } : {}),
+      })),
+      inPlace: plan.entries.flatMap((step) => {
+        const present = step.kind === 'file' && step.write === 'in-place' ? snapshot.lookup(step.path) : undefined;
+        return present?.type === 'file' ? [{ path: step.path, inode: present.inode }] : [];
+      }),
+      opened,
+    };
+  }
+
+  /** Directories in which something is to be changed although their own mode forbids it. */
+  #toOpen({ removals, directories, entries }: ApplyPlan): { path: string; mode: number }[] {
+    const parents = new Set(
+      [...removals.map(pathOf), ...directories, ...entries.map((step) => step.path)].map(parentPath),
+    );
+    const opened: { path: string; mode: number }[] = [];
+    for (const path of parents) {
+      const node = this.#options.snapshot.lookup(path);
+      if (node?.type === 'directory' && (node.mode & 0o300) !== 0o300) opened.push({ path, mode: node.mode });
+    }
+    return opened;
+  }
+
+  async #fetch(digests: readonly Digest[], options: CommitOptions): Promise<Failure | undefined> {
+    const { store, blobs } = this.#options;
+    const missing: Digest[] = [];
+    for (const digest of await store.findMissing(digests)) {
+      // A file that was only moved: nobody else needs to have its content.
+      if (!(await blobs.ensureStored(digest))) missing.push(digest);
+    }
+    if (missing.length === 0) return undefined;
+    const unavailable = await fetchContent(missing, { from: options.content, into: store, signal: options.signal });
+    return unavailable && { reason: 'content-missing', digest: formatDigest(unavailable) };
+  }
+}
+
+const noSpace: Failure = { reason: 'disk-full', executor: 'master' };
+
+/** The content of files that do not stand there with it already. */
+function differingContent(changes: readonly Change[], snapshot: Snapshot): Digest[] {
+  return changes.flatMap(({ path, node }) => {
+    if (node?.type !== 'file') return [];
+    const present = snapshot.lookup(path);
+    const isThere = present?.type === 'file' && present.digest?.hash === node.digest.hash;
+    return isThere ? [] : [node.digest];
+  });
+}
+
+function contentOf({ entries }: ApplyPlan): Digest[] {
+  return entries.flatMap((step) => (step.kind === 'file' && step.write !== 'keep' ? [step.node.digest] : []));
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+}

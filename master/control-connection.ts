@@ -1,0 +1,67 @@
+import { type ControlReply, type ControlRequest, controlRequestSchema } from '../protocol/control.ts';
+import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
+import { ShellFrame } from '../protocol/frame-types.ts';
+import { explainError } from '../runtime/app-error.ts';
+import { exhaustive } from '../runtime/exhaustive.ts';
+import type { FrameSocket } from './frame-socket.ts';
+import type { MasterService } from './master-service.ts';
+import type { Session } from './session.ts';
+
+/** The command-line tool on the other end of a connection. The session it opens lasts as long as the connection. */
+export class ControlConnection {
+  readonly #socket: FrameSocket;
+  readonly #service: Promise<MasterService>;
+  #session: Session | undefined;
+  /** Answers go out in the order of the questions. */
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(socket: FrameSocket, service: Promise<MasterService>) {
+    this.#socket = socket;
+    this.#service = service;
+    void socket.closed.then(async () => {
+      await this.#last;
+      if (this.#session) await (await service).sessions.close(this.#session);
+    });
+  }
+
+  /** @throws RangeError or ZodError for what is no question; the connection has to end then */
+  receive(frame: FrameReader): void {
+    if (frame.type !== ShellFrame.control)
+      throw new RangeError(`Unexpected frame 0x${frame.type.toString(16)}`);
+    const request = controlRequestSchema.parse(JSON.parse(frame.bytes().toString('utf8')));
+    this.#last = this.#last.then(async () => {
+      try {
+        await this.#answer(request);
+      } catch (error) {
+        this.#reply({ op: 'error', message: explainError(error) });
+      }
+    });
+  }
+
+  async #answer(request: ControlRequest): Promise<void> {
+    const service = await this.#service;
+    switch (request.op) {
+      case 'open-session': {
+        if (!this.#socket.isOpen) return;
+        this.#session ??= service.openSession((reply) => this.#reply(reply));
+        return this.#reply({ op: 'session', id: this.#session.id, jobs: service.jobCount });
+      }
+      case 'report':
+        if (!this.#session) return this.#reply({ op: 'error', message: 'No session is open' });
+        await this.#session.finish();
+        return this.#reply({ op: 'report', report: this.#session.report() });
+      case 'status':
+        return this.#reply({ op: 'status', ...service.status() });
+      case 'stop':
+        this.#reply({ op: 'stopping' });
+        return service.stop();
+      default:
+        exhaustive(request);
+    }
+  }
+
+  #reply(reply: ControlReply): void {
+    const json = Buffer.from(JSON.stringify(reply));
+    this.#socket.send(new FrameWriter(ShellFrame.controlReply, json.length + 4).bytes(json).finish());
+  }
+}

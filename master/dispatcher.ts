@@ -1,0 +1,256 @@
+import { userInfo } from 'node:os';
+import type { BlobStore } from '../cas/blob-store.ts';
+import type { Job, JobResult, Manifest } from '../protocol/job.ts';
+import type { RunRequest } from '../protocol/run-request.ts';
+import { AppError, describeError } from '../runtime/app-error.ts';
+import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
+import type { Caller } from './caller.ts';
+import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import { jobEnvironment } from './job-environment.ts';
+import { fetchOutput, sendOutput } from './job-output.ts';
+import type { LocalRules, LocalRuleSet } from './local-rules.ts';
+import { type Attempts, nextStep } from './next-step.ts';
+import { commandLine, place } from './placement.ts';
+import type { RunningCommand, Session } from './session.ts';
+import { StdinReplay } from './stdin-replay.ts';
+import type { StdinRoutes } from './stdin-routes.ts';
+import type { Workspace } from './workspace.ts';
+
+export interface DispatcherOptions {
+  workspace: Workspace;
+  pool: ExecutorPool;
+  rules: Pick<LocalRules, 'current'>;
+  /** On this machine; large outputs of commands pass through it. */
+  store: BlobStore;
+  stdinRoutes: StdinRoutes;
+  /** How executors know and reach this master. */
+  origin: { id: string; url: string };
+  /** Absolute path of the shell that make is given. */
+  ownShell: string;
+}
+
+/** What stays the same over all attempts to run one command. */
+interface Command {
+  request: RunRequest;
+  line: string;
+  caller: Caller;
+  session: Session;
+  running: RunningCommand;
+  stdin: StdinReplay;
+  attempts: Attempts;
+  /** Executors that have failed it. */
+  avoid: Set<string>;
+  /** Set when its outputs begin to be applied: then it must never run again. */
+  isCommitting: boolean;
+}
+
+/**
+ * Drives each command through its states:
+ *
+ *     received ─► placed ─► waits for a slot ─► snapshot ─► executing ─► committing ─► answered
+ *                   │         ▲      │              │           │             │
+ *                   │         │      └──────────────┴─ failed ──┤             └ broke: abandoned (the command fails)
+ *                   │         └──── again ─────────────┤        └ cancelled: nothing was applied
+ *                   └─► local ◄── no more attempts ────┘
+ *
+ * Up to `committing` every trouble of ours leads to another attempt and at last to running the command locally, said
+ * out loud. From there on the caller is told what the command did, even when it asks to cancel.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #user = userInfo();
+  #lastJob = 0;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects; resolves when the caller has its answer. */
+  async dispatch(request: RunRequest, caller: Caller, session: Session): Promise<void> {
+    const line = commandLine(request);
+    const running = session.begin(line);
+    const onGone = () => running.abort();
+    caller.signal.addEventListener('abort', onGone, { once: true });
+    if (caller.signal.aborted) running.abort();
+    const command: Command = {
+      request,
+      line,
+      caller,
+      session,
+      running,
+      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
+      attempts: { retries: 0, conflicts: 0 },
+      avoid: new Set(),
+      isCommitting: false,
+    };
+    try {
+      await this.#place(command);
+    } catch (error) {
+      this.#broke(command, error);
+    } finally {
+      caller.signal.removeEventListener('abort', onGone);
+      running.end();
+    }
+  }
+
+  async #place(command: Command): Promise<void> {
+    const { request, caller, session, running } = command;
+    let ruleSet: LocalRuleSet;
+    try {
+      ruleSet = this.#options.rules.current();
+    } catch (error) {
+      session.fail(describeError(error));
+      await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
+      running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
+      caller.exited({ kind: 'exit', code: 125 });
+      return;
+    }
+    for (const notice of ruleSet.notices) session.notice(notice, notice);
+    const { projectRoot } = this.#options.workspace;
+    const placement = place(request, { rules: ruleSet.rules, projectRoot });
+    if (placement.where === 'remote') return this.#remote(command);
+    running.end({ where: 'local', reason: placement.reason, isFallback: false });
+    caller.runLocally({ isRecursive: placement.isRecursive });
+  }
+
+  async #remote(command: Command): Promise<void> {
+    for (;;) {
+      const result = await this.#attempt(command);
+      if (result.ok) return;
+      const { failure } = result;
+      const next = nextStep(failure, command.attempts);
+      if (failure.reason === 'conflict') command.running.conflicted();
+      if (next.step === 'cancelled') return this.#cancelled(command);
+      if (next.step === 'local') return this.#fallBack(command, { ...next, because: describeFailure(failure) });
+      if (!command.stdin.canReplay) return this.#giveUp(command, describeFailure(failure));
+    }
+  }
+
+  /** One try. Failures leave everything as it was. */
+  async #attempt(command: Command): Promise<Result<void>> {
+    const { running } = command;
+    const { signal } = running;
+    const acquired = await this.#options.pool.acquire({ signal, avoid: command.avoid });
+    if (!acquired.ok) return acquired;
+    const lease = acquired.value;
+    const { member } = lease;
+    try {
+      const result = await this.#execute(command, lease);
+      // What follows is our work, not the executor's: its slot can be used meanwhile.
+      lease.release();
+      if (!result.ok) {
+        command.avoid.add(member.name);
+        return result;
+      }
+      return await this.#finish(command, result.value, member);
+    } catch (error) {
+      if (command.isCommitting) throw error;
+      if (signal.aborted) return fail({ reason: 'cancelled' });
+      if (!(error instanceof AppError) || error.category !== 'infrastructure') throw error;
+      command.avoid.add(member.name);
+      return fail({ reason: 'executor-lost', executor: member.name, message: describeError(error) });
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #execute(command: Command, lease: Lease): Promise<JobResult> {
+    const { workspace, stdinRoutes } = this.#options;
+    const { signal } = command.running;
+    const { root, epoch } = await workspace.snapshot();
+    if (signal.aborted) return fail({ reason: 'cancelled' });
+    const job = this.#job(command.request, { root, epoch });
+    using _route = job.forwardStdin ? stdinRoutes.open(job.id, command.stdin.attempt()) : undefined;
+    const result = await lease.member.executor.execute(job, { signal });
+    lease.note(result);
+    return result;
+  }
+
+  #job(request: RunRequest, { root, epoch }: Pick<Job, 'root'> & { epoch: number }): Job {
+    const { origin, workspace, ownShell } = this.#options;
+    const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
+    this.#lastJob += 1;
+    return {
+      id: `${origin.id}-${this.#lastJob}`,
+      origin: { ...origin, epoch },
+      projectRoot: workspace.projectRoot,
+      root,
+      argv: request.isExec ? request.argv : [request.shell, ...request.argv],
+      env: jobEnvironment(request.env, ownShell),
+      cwd: request.cwd,
+      umask: request.umask,
+      uid: this.#user.uid,
+      gid: this.#user.gid,
+      home: home.startsWith('/') ? home : '',
+      mergeOutput: request.mergeOutput,
+      forwardStdin: !request.isStdinEmpty,
+      network: false,
+      timeoutMs: 0,
+    };
+  }
+
+  /** Applies the result and answers. */
+  async #finish(command: Command, manifest: Manifest, { content }: PoolMember): Promise<Result<void>> {
+    const { workspace, store } = this.#options;
+    const { caller, running } = command;
+    const { signal } = running;
+    const output = await fetchOutput(manifest, { content, store, signal });
+    if (typeof output === 'string') return fail({ reason: 'content-missing', digest: output });
+    const onCommitting = () => {
+      command.isCommitting = true;
+      caller.committing();
+    };
+    const committed = await workspace.commit(manifest, { content, onCommitting, signal });
+    if (!committed.ok) {
+      if (!command.isCommitting) return committed;
+      throw new Error(`Internal error: a commit failed half-way: ${describeFailure(committed.failure)}`);
+    }
+    command.isCommitting = true;
+    await sendOutput(output, caller, store);
+    const { status } = manifest;
+    const hasFailed = status.kind === 'signal' || status.code !== 0;
+    running.end({ where: 'remote', isCached: false, hasFailed, discarded: manifest.discarded });
+    caller.exited(status);
+    return succeed(undefined);
+  }
+
+  #fallBack(
+    command: Command,
+    { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
+  ): void {
+    const { session, running, caller, line } = command;
+    // The caller's own stdin cannot be put back to its beginning.
+    if (!command.stdin.isUntouched) return this.#giveUp(command, because);
+    const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
+    session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
+    running.end({ where: 'local', reason, isFallback });
+    caller.runLocally({ isRecursive: true });
+  }
+
+  /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
+  #giveUp({ caller, running }: Command, because: string): void {
+    void caller.write('stderr', Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`));
+    running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
+    caller.exited({ kind: 'exit', code: 125 });
+  }
+
+  #cancelled({ caller, running, session }: Command): void {
+    running.end();
+    // A shell that outlived its build would take "cancelled" for our end and run the command itself.
+    if (session.hasFinished) caller.exited({ kind: 'signal', signal: 15 });
+    else caller.cancelled();
+  }
+
+  /** Something that should not happen; the build goes on where it can. */
+  #broke(command: Command, error: unknown): void {
+    const { caller, running, session } = command;
+    if (!command.isCommitting) {
+      this.#fallBack(command, { reason: 'internal-error', isFallback: true, because: describeError(error) });
+      return;
+    }
+    session.notice('commit', `cannot apply a result: ${describeError(error)}`);
+    running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
+    caller.abandon();
+  }
+}
+

@@ -1,0 +1,79 @@
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { DigestHasher, digestOf } from '../cas/digest.ts';
+import { equalSignatures, signatureOf } from '../cas/stat-cache.ts';
+import type { Digest } from '../protocol/digest.ts';
+import { fsPath } from '../runtime/byte-path.ts';
+
+/** A digest and the state of the file that it is of. */
+export interface HashedFile {
+  digest: Digest;
+  stats: BigIntStats;
+  /** When reading began, by the system's clock. */
+  readAtNs: bigint;
+  /** Whether the file stayed the same from before to after it was read. */
+  isStable: boolean;
+}
+
+/** Up to this size files are read in one go: less than a millisecond. */
+export const smallFileBytes = 1024 * 1024;
+const chunkBytes = 1024 * 1024;
+/** Neither follows a symlink that has taken the file's place, nor waits for the writer of a FIFO. */
+const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+const scratch = Buffer.allocUnsafeSlow(smallFileBytes + 1);
+
+/** @returns undefined for what is larger than `smallFileBytes` @throws a system error; EINVAL for no regular file */
+export function hashSmallFile(path: string): HashedFile | undefined {
+  const readAtNs = nowNs();
+  const descriptor = openSync(fsPath(path), openFlags);
+  try {
+    const stats = expectFile(fstatSync(descriptor, { bigint: true }), path);
+    if (stats.size > smallFileBytes) return undefined;
+    let length = 0;
+    for (;;) {
+      const count = readSync(descriptor, scratch, length, scratch.length - length, null);
+      if (count === 0) break;
+      length += count;
+      if (length === scratch.length) return undefined;
+    }
+    const after = fstatSync(descriptor, { bigint: true });
+    return { digest: digestOf(scratch.subarray(0, length)), stats, readAtNs, isStable: isSame(stats, after, length) };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The same for files of any size, without keeping the event loop. */
+export async function hashFile(path: string): Promise<HashedFile> {
+  const readAtNs = nowNs();
+  const file: FileHandle = await open(fsPath(path), openFlags);
+  try {
+    const stats = expectFile(await file.stat({ bigint: true }), path);
+    const hasher = new DigestHasher();
+    const chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    for (;;) {
+      const { bytesRead } = await file.read(chunk, 0, chunkBytes, null);
+      if (bytesRead === 0) break;
+      hasher.update(chunk.subarray(0, bytesRead));
+    }
+    const digest = hasher.digest();
+    const after = await file.stat({ bigint: true });
+    return { digest, stats, readAtNs, isStable: isSame(stats, after, digest.sizeBytes) };
+  } finally {
+    await file.close();
+  }
+}
+
+export function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}
+
+function isSame(before: BigIntStats, after: BigIntStats, readBytes: number): boolean {
+  return equalSignatures(signatureOf(before), signatureOf(after)) && Number(after.size) === readBytes;
+}
+
+function expectFile(stats: BigIntStats, path: string): BigIntStats {
+  if (stats.isFile()) return stats;
+  throw Object.assign(new Error(`EINVAL: no regular file: "${path}"`), { code: 'EINVAL' });
+}

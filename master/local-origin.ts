@@ -1,0 +1,38 @@
+import type { Origin } from '../executor/origin.ts';
+import type { Digest } from '../protocol/digest.ts';
+import type { ProjectBlobs } from './project-blobs.ts';
+import type { SystemLayer } from './system-layer.ts';
+
+/** Where the stdin of running jobs comes from. */
+export type ReadStdin = (jobId: string, maxBytes: number, signal: AbortSignal) => Promise<Uint8Array>;
+
+export interface LocalOriginOptions {
+  blobs: ProjectBlobs;
+  system: SystemLayer;
+  readStdin: ReadStdin;
+}
+
+/** This machine as the origin of jobs, for executors in the same process; for others see `OriginServer`. */
+export class LocalOrigin implements Origin {
+  readonly blobs: ProjectBlobs;
+  readonly #system: SystemLayer;
+  readonly #readStdin: ReadStdin;
+
+  constructor({ blobs, system, readStdin }: LocalOriginOptions) {
+    this.blobs = blobs;
+    this.#system = system;
+    this.#readStdin = readStdin;
+  }
+
+  listDirectory(absolutePath: string): Promise<Uint8Array> {
+    return this.#system.listDirectory(absolutePath);
+  }
+
+  digestFile(absolutePath: string): Promise<Digest> {
+    return this.#system.digestFile(absolutePath);
+  }
+
+  readStdin(jobId: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#readStdin(jobId, maxBytes, signal);
+  }
+}

@@ -1,0 +1,123 @@
+import { readFileSync, statSync } from 'node:fs';
+import { z } from 'zod';
+import { AppError } from '../runtime/app-error.ts';
+import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { isErrno } from '../runtime/errno.ts';
+import { goRegExp } from './go-regexp.ts';
+import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './located-json.ts';
+
+/** One rule of the user's: what to do with command lines that match. */
+export interface LocalRule {
+  regexp: RegExp;
+  /** Run it where make is; else on an executor, even when a built-in rule would not. */
+  isLocal: boolean;
+  /** What it starts takes part in the build again. */
+  isRecursive: boolean;
+}
+
+export interface LocalRuleSet {
+  rules: readonly LocalRule[];
+  /** What the user should know about the file, although it is right. */
+  notices: readonly string[];
+}
+
+export const localRulesName = '.termite-localrc';
+
+const entrySchema = z.strictObject({
+  Regexp: z.string(),
+  Local: z.boolean().default(false),
+  Recurse: z.boolean().default(false),
+  SkipRefresh: z.boolean().default(false),
+  Debug: z.boolean().default(false),
+});
+
+/**
+ * The rules in `.termite-localrc`, a JSON list in the format of Termite 1: lines that are empty or begin with `#` or
+ * `//` are skipped. `SkipRefresh` has nothing to skip here, since only what changed is ever read again.
+ *
+ * @param path for messages
+ * @throws AppError `bad-configuration` naming file, line and key
+ */
+export function parseLocalRules(text: string, path: string): LocalRuleSet {
+  // Skipped lines stay as empty ones, so that line numbers are those of the file.
+  const kept = text.split('\n').map((line) => (/^(?:#|\/\/)/.test(line) ? '' : line));
+  const json = parse(kept.join('\n'), path);
+  const parsed = z.array(entrySchema).safeParse(json.value);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+    const place = unknown === undefined ? issue.path : [...issue.path, unknown];
+    const key = place.length > 1 ? `"${String(place.at(-1))}": ` : '';
+    throw problem(path, json.lineOf(place), key + (unknown === undefined ? issue.message : 'Unknown key'));
+  }
+  const rules = parsed.data.map((entry, index) => ({
+    regexp: compile(entry.Regexp, (message) => problem(path, json.lineOf([index, 'Regexp']), `"Regexp": ${message}`)),
+    isLocal: entry.Local,
+    isRecursive: entry.Recurse,
+  }));
+  const hasDebug = parsed.data.some((entry) => entry.Debug);
+  return { rules, notices: hasDebug ? [`"Debug" has no effect any more: ${path}`] : [] };
+}
+
+/** The rules of one project: read again whenever their file has changed. */
+export class LocalRules {
+  readonly path: string;
+  #signature: string | undefined;
+  #current: LocalRuleSet = { rules: [], notices: [] };
+
+  constructor(projectRoot: string) {
+    this.path = `${projectRoot}/${localRulesName}`;
+  }
+
+  /** The rules as they are now; none when there is no file. @throws AppError as `parseLocalRules` */
+  current(): LocalRuleSet {
+    const signature = signatureOf(this.path);
+    if (signature === this.#signature) return this.#current;
+    const none = { rules: [], notices: [] };
+    const next = signature === undefined ? none : parseLocalRules(readText(this.path), this.path);
+    this.#current = next;
+    // Only now: a file that is wrong stays wrong until it changes, and is complained about each time.
+    this.#signature = signature;
+    return next;
+  }
+}
+
+function signatureOf(path: string): string | undefined {
+  const stats = statSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+  return stats && [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' ');
+}
+
+function readText(path: string): string {
+  try {
+    return decodeBytes(readFileSync(fsPath(path)));
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return '[]';
+    throw new AppError(`Cannot read "${path}"`, { code: 'bad-configuration', category: 'caller', cause });
+  }
+}
+
+function parse(text: string, path: string): LocatedJson {
+  if (text.trim() === '') return { value: [], lineOf: () => 1 };
+  try {
+    return parseLocatedJson(text);
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) throw problem(path, error.line, error.message);
+    throw error;
+  }
+}
+
+function compile(source: string, describe: (message: string) => AppError): RegExp {
+  try {
+    return goRegExp(source);
+  } catch (error) {
+    throw describe(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function problem(path: string, line: number, message: string): AppError {
+  return new AppError(`Cannot use "${path}", line ${line}: ${message}`, {
+    code: 'bad-configuration',
+    category: 'caller',
+    data: { path, line },
+  });
+}

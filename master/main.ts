@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { availableParallelism, hostname } from 'node:os';
+import { join, resolve } from 'node:path';
+import { FileBlobStore } from '../cas/file-blob-store.ts';
+import { StatCache } from '../cas/stat-cache.ts';
+import { CoordinatorClient } from '../coordinator/coordinator-client.ts';
+import { startExecutor } from '../executor/start-executor.ts';
+import { explainError } from '../runtime/app-error.ts';
+import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { parseFlags } from '../runtime/flags.ts';
+import { parseListenAddress } from '../runtime/listen-address.ts';
+import { Scope } from '../runtime/scope.ts';
+import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { CoordinatedExecutors } from './coordinated-executors.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { Ending } from './ending.ts';
+import { ExecutorPool } from './executor-pool.ts';
+import { IdleWatch } from './idle-watch.ts';
+import { LocalRules } from './local-rules.ts';
+import { MasterServer } from './master-server.ts';
+import { MasterService } from './master-service.ts';
+import { openWorkspace } from './open-workspace.ts';
+import { listenForOrigin } from './origin-server.ts';
+import { resolveRoot } from './resolve-root.ts';
+import { Sessions } from './sessions.ts';
+import { socketName } from './socket-path.ts';
+import { StdinRoutes } from './stdin-routes.ts';
+
+const packageRoot = resolve(import.meta.dirname, '../..');
+
+/**
+ * `termite master`: keeps a project's files in mind, and has the commands of its builds run. Says "ready" on stdout once
+ * builds can begin. Runs until signalled or stopped, or until idle when asked to; when signalled, dies of that signal.
+ *
+ * @param argv the flags
+ * @throws AppError for flags that make no sense, and for whatever keeps it from starting
+ */
+export async function masterMain(argv: readonly string[]): Promise<void> {
+  const flags = parseFlags(argv, {
+    command: 'termite master',
+    summary: 'Has the commands of a project\'s builds run by executors, and brings their results back',
+    schema: masterConfigSchema,
+  });
+  if (flags.kind === 'help') {
+    process.stdout.write(flags.text);
+    return;
+  }
+  // Whoever has started us may be gone.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+  const ending = new Ending();
+  const scope = new Scope();
+  try {
+    await Promise.race([start(flags.values, scope, ending), ending.requested]);
+    await ending.requested;
+  } finally {
+    await scope.close();
+  }
+  ending.end();
+}
+
+async function start(config: MasterConfig, scope: Scope, ending: Ending): Promise<void> {
+  const root = resolveRoot(config.root ?? '.');
+  let resolveService: (service: MasterService) => void = () => {};
+  let rejectService: (error: unknown) => void = () => {};
+  const service = new Promise<MasterService>((resolve, reject) => {
+    resolveService = resolve;
+    rejectService = reject;
+  });
+  // Claimed before the work begins, so that nobody else begins it as well.
+  const server = await MasterServer.listen(join(root, socketName), service);
+  try {
+    resolveService(await build(root, config, scope, ending));
+  } catch (error) {
+    rejectService(error);
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  // Closed before all that it makes use of.
+  scope.use(server);
+  process.stdout.write(`ready: ${root}\n`);
+}
+
+/** Opens and connects everything behind the socket. */
+async function build(
+  root: string,
+  config: MasterConfig,
+  scope: Scope,
+  ending: Ending,
+): Promise<MasterService> {
+  const { env } = process;
+  const baseDir = cacheDir(env);
+  const stateDir = projectStateDir(env, root);
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const store = await FileBlobStore.open(join(baseDir, 'cas'));
+  const cache = scope.use(await StatCache.open(join(stateDir, 'db'), { onNotice: say }));
+  const stdinRoutes = new StdinRoutes();
+  const workspace = scope.use(
+    await openWorkspace({
+      ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
+      watchProgram: join(packageRoot, 'native/build/termite-watch'),
+      readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
+    }),
+  );
+
+  const pool = new ExecutorPool(systemClock);
+  const slotCount = config.slots ?? availableParallelism();
+  let problem: string | undefined;
+  if (slotCount > 0) {
+    const name = hostname().replace(/[^\w.-]/g, '_');
+    const workParent = join(baseDir, 'executor');
+    try {
+      const { executor } = scope.use(
+        await startExecutor({ name, store, slotCount, workParent, openOrigin: () => workspace.origin }),
+      );
+      pool.add({ name, slotCount, executor, content: store });
+    } catch (error) {
+      // The build can go on without: on other executors, or where make is.
+      problem = `no commands can be run in sandboxes here: ${explainError(error)}`;
+      say(problem);
+    }
+  }
+  const url = config.coordinator ?? env['TERMITE_COORDINATOR'];
+  let originUrl = '';
+  if (url) {
+    const originServer = scope.use(await listenForOrigin(workspace.origin, parseListenAddress(config.listen)));
+    originUrl = originServer.url;
+    const coordinator = scope.use(new CoordinatorClient(url));
+    scope.use(await CoordinatedExecutors.start({ coordinator, pool, report: say }));
+  }
+
+  const rules = new LocalRules(root);
+  const sessions = new Sessions({ clock: systemClock, onIdle: () => idleWatch?.check() });
+  const dispatcher = new Dispatcher({
+    ...{ workspace, pool, rules, store, stdinRoutes },
+    origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
+    ownShell: join(packageRoot, 'native/build/libexec/sh'),
+  });
+  const stop = () => ending.request({ kind: 'stop' });
+  const idleWatch = config.untilIdle
+    ? scope.use(new IdleWatch({ isIdle: () => sessions.count === 0, end: stop }))
+    : undefined;
+  return new MasterService({ sessions, dispatcher, pool, rules, workspace, stop, problem });
+}
+
+function say(message: string): void {
+  process.stderr.write(`termite master: ${message}\n`);
+}

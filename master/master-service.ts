@@ -1,0 +1,66 @@
+import { availableParallelism } from 'node:os';
+import type { ControlReply } from '../protocol/control.ts';
+import type { RunRequest } from '../protocol/run-request.ts';
+import type { Caller } from './caller.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { ExecutorPool } from './executor-pool.ts';
+import type { LocalRules } from './local-rules.ts';
+import type { Session } from './session.ts';
+import type { Sessions } from './sessions.ts';
+import type { Workspace } from './workspace.ts';
+
+export interface MasterServiceOptions {
+  sessions: Sessions;
+  dispatcher: Dispatcher;
+  pool: ExecutorPool;
+  rules: LocalRules;
+  workspace: Workspace;
+  /** Begins to end this master. */
+  stop(): void;
+  /** What every build should be told at its beginning. */
+  problem: string | undefined;
+}
+
+/** What a master does for those who connect to its socket. */
+export class MasterService {
+  readonly sessions: Sessions;
+  readonly #options: MasterServiceOptions;
+
+  constructor(options: MasterServiceOptions) {
+    this.sessions = options.sessions;
+    this.#options = options;
+  }
+
+  /** How many commands make should start at once: enough for all slots, and for what runs here. */
+  get jobCount(): number {
+    return Math.max(this.#options.pool.slotCount, availableParallelism());
+  }
+
+  run(request: RunRequest, caller: Caller): Promise<void> {
+    return this.#options.dispatcher.dispatch(request, caller, this.sessions.of(request.env));
+  }
+
+  /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
+  openSession(send: Parameters<Sessions['open']>[0]): Session {
+    this.#options.rules.current();
+    const session = this.sessions.open(send);
+    if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);
+    return session;
+  }
+
+  status(): Omit<Extract<ControlReply, { op: 'status' }>, 'op'> {
+    const { pool, workspace } = this.#options;
+    return {
+      pid: process.pid,
+      root: workspace.projectRoot,
+      executors: pool.members(),
+      sessions: this.sessions.count,
+      files: workspace.fileCount,
+      epoch: workspace.epoch,
+    };
+  }
+
+  stop(): void {
+    this.#options.stop();
+  }
+}

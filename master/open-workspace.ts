@@ -1,0 +1,197 @@
+import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import type { StatCache } from '../cas/stat-cache.ts';
+import type { Manifest } from '../protocol/job.ts';
+import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { describeError } from '../runtime/app-error.ts';
+import type { Result } from '../runtime/failure.ts';
+import { type CommitOptions, Committer } from './commit.ts';
+import { FileHasher } from './file-hasher.ts';
+import { hasFineGrainedTimes } from './fine-grained.ts';
+import { Journal } from './journal.ts';
+import { LocalOrigin, type ReadStdin } from './local-origin.ts';
+import { ProjectBlobs } from './project-blobs.ts';
+import { recover } from './recover.ts';
+import { Refresh, temporaryPrefix } from './refresh.ts';
+import { SharedTask } from './shared-task.ts';
+import { Snapshot } from './snapshot.ts';
+import { alwaysHidden, SystemLayer } from './system-layer.ts';
+import { type FileNode, pathOf } from './tree-node.ts';
+import { Watcher } from './watcher.ts';
+import type { Basis, Workspace } from './workspace.ts';
+
+export interface WorkspaceOptions {
+  /** Absolute; symlinks are resolved. */
+  projectRoot: string;
+  /** Where this project's journal is kept; made if need be. */
+  stateDir: string;
+  /** Absolute paths that executors must not see, besides the project and what is never mirrored. */
+  hidden?: readonly string[];
+  /** Stay open until the workspace is closed; owned by the caller. */
+  store: FileBlobStore;
+  cache: StatCache;
+  /** Path of termite-watch; the one built here unless told. */
+  watchProgram?: string;
+  readStdin: ReadStdin;
+  onNotice: (message: string) => void;
+  /** While many files are being hashed. */
+  onProgress?: (hashedFiles: number, totalFiles: number) => void;
+  /** For tests: called after each change that a commit makes on disk. */
+  afterStep?: (step: string) => void;
+}
+
+/**
+ * Reads the project into memory, finishes what a killed master left unfinished, and watches.
+ *
+ * @throws AppError `cannot-start` for the watcher; a system error when the project cannot be read or watched
+ */
+export async function openWorkspace(options: WorkspaceOptions): Promise<Workspace> {
+  const projectRoot = decodeBytes(realpathSync.native(fsPath(options.projectRoot), { encoding: 'buffer' }));
+  const watcher = await Watcher.start(options.watchProgram);
+  try {
+    const workspace = new LocalWorkspace(projectRoot, watcher, options);
+    await workspace.load();
+    return workspace;
+  } catch (error) {
+    await watcher[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+class LocalWorkspace implements Workspace {
+  readonly projectRoot: string;
+  readonly origin: LocalOrigin;
+  readonly #options: WorkspaceOptions;
+  readonly #watcher: Watcher;
+  readonly #excluded: readonly string[];
+  readonly #snapshot: Snapshot;
+  readonly #refresh: Refresh;
+  readonly #hasher: FileHasher;
+  readonly #blobs: ProjectBlobs;
+  readonly #system: SystemLayer;
+  readonly #refreshing = new SharedTask(() => this.#takeInChanges());
+  #committer: Committer | undefined;
+
+  constructor(projectRoot: string, watcher: Watcher, options: WorkspaceOptions) {
+    const { store, cache, readStdin, onNotice, onProgress } = options;
+    this.projectRoot = projectRoot;
+    this.#options = options;
+    this.#watcher = watcher;
+    const hidden = [projectRoot, ...(options.hidden ?? []), options.stateDir, store.dir];
+    this.#excluded = hidden.flatMap((path) => {
+      const inProject = relativeTo(projectRoot, path);
+      return inProject ? [inProject] : [];
+    });
+    this.#snapshot = new Snapshot({
+      stats: lstatSync(fsPath(projectRoot), { bigint: true }),
+      spill: (digest, bytes) => {
+        store.put(digest, bytes).catch((error) => onNotice(`A directory was not kept: ${describeError(error)}`));
+      },
+    });
+    this.#hasher = new FileHasher({ cache, onProgress });
+    this.#refresh = new Refresh({
+      projectRoot,
+      snapshot: this.#snapshot,
+      hasher: this.#hasher,
+      excluded: this.#excluded,
+      onNotice,
+    });
+    this.#system = new SystemLayer({ watcher, cache, store, hidden: [...alwaysHidden, ...hidden] });
+    this.#blobs = new ProjectBlobs({
+      store,
+      directoryBlob: (digest) => this.#snapshot.directoryBlob(digest),
+      pathsOf: (digest) => {
+        const file = this.#snapshot.fileWith(digest);
+        const system = this.#system.pathWith(digest);
+        return [...(file ? [join(projectRoot, pathOf(file))] : []), ...(system === undefined ? [] : [system])];
+      },
+    });
+    this.origin = new LocalOrigin({ blobs: this.#blobs, system: this.#system, readStdin });
+  }
+
+  async load(): Promise<void> {
+    const { projectRoot } = this;
+    const { store, stateDir, onNotice, afterStep } = this.#options;
+    const journal = new Journal(join(stateDir, 'journal'));
+    const isFineGrained = hasFineGrainedTimes(join(this.#probeDir(), `${temporaryPrefix}${process.pid}`));
+    // Watched first, so that what changes while it is read shows at the next drain.
+    await this.#watcher.watchTree(projectRoot, this.#excluded);
+    await this.#refresh.everything();
+    const shared = {
+      projectRoot,
+      snapshot: this.#snapshot,
+      store,
+      blobs: this.#blobs,
+      journal,
+      remember: (files: readonly FileNode[]) => this.#remember(files, isFineGrained),
+      isFineGrained,
+      onNotice,
+      afterStep,
+    };
+    await recover(shared);
+    this.#committer = new Committer({ ...shared, refresh: () => this.#refreshing.run() });
+    await this.#options.cache.flush();
+  }
+
+  get fileCount(): number {
+    return this.#snapshot.fileCount;
+  }
+
+  get epoch(): number {
+    return this.#system.epoch;
+  }
+
+  async snapshot(): Promise<Basis> {
+    await this.#refreshing.run();
+    return { root: this.#snapshot.rootDigest(), epoch: this.#system.epoch };
+  }
+
+  commit(manifest: Manifest, options: CommitOptions): Promise<Result<void>> {
+    return this.#committer!.commit(manifest, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#refreshing.idle();
+    await this.#watcher[Symbol.asyncDispose]();
+    await this.#options.cache.flush();
+  }
+
+  async #takeInChanges(): Promise<void> {
+    const changes = await this.#watcher.drain();
+    if (changes.overflow) {
+      this.#system.absorb(changes);
+      await this.#refresh.everything();
+      return;
+    }
+    const inside: string[] = [];
+    const outside: string[] = [];
+    for (const path of changes.paths) {
+      const inProject = relativeTo(this.projectRoot, path);
+      if (inProject === undefined) outside.push(path);
+      else inside.push(inProject);
+    }
+    if (outside.length > 0) this.#system.absorb({ overflow: false, paths: outside });
+    if (inside.length > 0) await this.#refresh.changed(inside);
+  }
+
+  /** On the file system of the project, but not in it if possible: probing sets the time of the directory. */
+  #probeDir(): string {
+    const { stateDir } = this.#options;
+    const isSame = statSync(fsPath(stateDir)).dev === statSync(fsPath(this.projectRoot)).dev;
+    return isSame ? stateDir : this.projectRoot;
+  }
+
+  #remember(files: readonly FileNode[], isFineGrained: boolean): void {
+    if (!isFineGrained) return;
+    for (const file of files) {
+      if (file.parent) this.#hasher.remember(join(this.projectRoot, pathOf(file)), file);
+    }
+  }
+}
+
+/** "" for the root itself; undefined for what is not below it. */
+function relativeTo(root: string, path: string): string | undefined {
+  if (path === root) return '';
+  return path.startsWith(root) && path[root.length] === '/' ? path.slice(root.length + 1) : undefined;
+}

@@ -1,0 +1,77 @@
+import type { BlobOptions, BlobStore } from '../cas/blob-store.ts';
+import { equalDigests, formatDigest } from '../cas/digest.ts';
+import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import type { Digest } from '../protocol/digest.ts';
+import { isErrno } from '../runtime/errno.ts';
+
+export interface ProjectBlobsOptions {
+  store: FileBlobStore;
+  /** Directory blobs that are only in memory. */
+  directoryBlob: (digest: Digest) => Buffer | undefined;
+  /** Absolute paths of files that had this content when they were last looked at. */
+  pathsOf: (digest: Digest) => readonly string[];
+}
+
+/**
+ * The content of the master's machine by digest: Directory blobs of its snapshots, blobs of its store, and its own files,
+ * which are copied into the store when somebody first asks for them. A file that has changed since is absent.
+ */
+export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'> {
+  readonly #options: ProjectBlobsOptions;
+  readonly #imports = new Map<string, Promise<boolean>>();
+
+  constructor(options: ProjectBlobsOptions) {
+    this.#options = options;
+  }
+
+  async get(digest: Digest, options: BlobOptions = {}): Promise<Buffer | undefined> {
+    const { directoryBlob, store } = this.#options;
+    const inMemory = directoryBlob(digest);
+    if (inMemory) return inMemory.length === digest.sizeBytes ? inMemory : undefined;
+    const stored = await store.get(digest, options);
+    if (stored) return stored;
+    return (await this.ensureStored(digest)) ? store.get(digest, options) : undefined;
+  }
+
+  async getMany(digests: readonly Digest[], options: BlobOptions = {}): Promise<(Buffer | undefined)[]> {
+    const contents: (Buffer | undefined)[] = [];
+    for (const digest of digests) contents.push(await this.get(digest, options));
+    return contents;
+  }
+
+  async read(digest: Digest, options: BlobOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const { directoryBlob, store } = this.#options;
+    const inMemory = directoryBlob(digest);
+    if (inMemory) return inMemory.length === digest.sizeBytes ? single(inMemory) : undefined;
+    const stored = await store.read(digest, options);
+    if (stored) return stored;
+    return (await this.ensureStored(digest)) ? store.read(digest, options) : undefined;
+  }
+
+  /** Copies the content of one of our files into the store if it is not there yet. @returns whether it is there now */
+  ensureStored(digest: Digest): Promise<boolean> {
+    const key = formatDigest(digest);
+    const running = this.#imports.get(key);
+    if (running) return running;
+    const started = this.#import(digest).finally(() => this.#imports.delete(key));
+    this.#imports.set(key, started);
+    return started;
+  }
+
+  async #import(digest: Digest): Promise<boolean> {
+    const { store, pathsOf } = this.#options;
+    if ((await store.findMissing([digest])).length === 0) return true;
+    for (const path of pathsOf(digest)) {
+      try {
+        if (equalDigests(await store.importFile(path), digest)) return true;
+      } catch (error) {
+        if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP')) throw error;
+      }
+    }
+    return false;
+  }
+}
+
+async function* single(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

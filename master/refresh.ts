@@ -1,0 +1,278 @@
+import { type BigIntStats, lstatSync } from 'node:fs';
+import type { CachedDigest } from '../cas/stat-cache.ts';
+import { fsPath } from '../runtime/byte-path.ts';
+import { isErrno } from '../runtime/errno.ts';
+import { Breather } from './breather.ts';
+import type { FileHasher } from './file-hasher.ts';
+import { listNames, readTarget } from './list-names.ts';
+import type { Snapshot } from './snapshot.ts';
+import { socketName } from './socket-path.ts';
+import { DirectoryNode, FifoNode, FileNode, HiddenNode, type Node, pathOf, SymlinkNode } from './tree-node.ts';
+
+export const temporaryPrefix = '.termite-tmp-';
+
+export interface RefreshOptions {
+  projectRoot: string;
+  snapshot: Snapshot;
+  hasher: FileHasher;
+  /** Paths below the root that are no part of the project, with everything below them. */
+  excluded: readonly string[];
+  /** Something to tell the user once, e.g. that a file cannot be read. */
+  onNotice: (message: string) => void;
+}
+
+/**
+ * Brings a snapshot up to date with the disk. One refresh runs at a time (the caller sees to that), while `apply` may
+ * edit the snapshot at any `await`: therefore each directory is listed and compared in one synchronous piece, and a
+ * node that was replaced meanwhile is left alone.
+ */
+export class Refresh {
+  readonly #root: string;
+  readonly #snapshot: Snapshot;
+  readonly #hasher: FileHasher;
+  readonly #excluded: ReadonlySet<string>;
+  readonly #notice: (message: string) => void;
+  readonly #told = new Set<string>();
+  /** inode → link count for which a search of the whole tree found no further names. */
+  readonly #searched = new Map<number, number>();
+  #number = 0;
+
+  constructor(options: RefreshOptions) {
+    this.#root = options.projectRoot;
+    this.#snapshot = options.snapshot;
+    this.#hasher = options.hasher;
+    this.#excluded = new Set(options.excluded);
+    this.#notice = options.onNotice;
+  }
+
+  /** Compares the whole tree with the disk, reading only files whose signature is new. */
+  async everything(): Promise<void> {
+    this.#number += 1;
+    const toHash: FileNode[] = [];
+    this.#snapshot.root.update(lstatSync(fsPath(this.#root), { bigint: true }));
+    await this.#list([this.#snapshot.root], toHash);
+    await this.#hash(toHash, await this.#hasher.known(this.#root));
+  }
+
+  /** Compares what may have changed: paths below the root, in any order, also repeated. */
+  async changed(paths: readonly string[]): Promise<void> {
+    this.#number += 1;
+    const toHash: FileNode[] = [];
+    const toList: DirectoryNode[] = [];
+    const parents = new Set<DirectoryNode>();
+    for (const path of paths) {
+      const place = this.#place(path);
+      if (!place) continue;
+      this.#examine(place.parent, place.name, toHash, toList);
+      parents.add(place.parent);
+    }
+    for (const parent of parents) this.#updateDirectory(parent);
+    await this.#list(toList, toHash);
+    this.#examineOtherNames(toHash, toList);
+    await this.#list(toList, toHash);
+    await this.#hash(toHash);
+  }
+
+  /** The deepest known directory on the way to `path`, and the name in it to look at. */
+  #place(path: string): { parent: DirectoryNode; name: string } | undefined {
+    if (path === '') {
+      this.#updateDirectory(this.#snapshot.root);
+      return undefined;
+    }
+    let parent = this.#snapshot.root;
+    const names = path.split('/');
+    for (const [depth, name] of names.entries()) {
+      // A directory listed in this refresh was listed after all the events of this refresh.
+      if (parent.listedInRefresh === this.#number) return undefined;
+      const child = parent.children.get(name);
+      if (depth === names.length - 1 || child?.type !== 'directory') return { parent, name };
+      parent = child;
+    }
+    return undefined;
+  }
+
+  #updateDirectory(directory: DirectoryNode): void {
+    if (directory !== this.#snapshot.root && !directory.parent) return;
+    const stats = this.#lstat(this.#absolute(pathOf(directory)));
+    if (stats?.isDirectory() && Number(stats.ino) === directory.inode) directory.update(stats);
+  }
+
+  /** Lists directories, and those found in them, and compares all entries. Empties `directories`. */
+  async #list(directories: DirectoryNode[], toHash: FileNode[]): Promise<void> {
+    const breather = new Breather();
+    for (let directory = directories.pop(); directory; directory = directories.pop()) {
+      if (breather.isDue) await breather.breathe();
+      if (directory !== this.#snapshot.root && !directory.parent) continue;
+      directory.listedInRefresh = this.#number;
+      const names = this.#namesIn(directory);
+      if (!names) continue;
+      if (directory.children.size > 0) {
+        const present = new Set(names);
+        for (const child of [...directory.children.values()]) {
+          if (!present.has(child.name)) this.#snapshot.detach(child);
+        }
+      }
+      for (const name of names) this.#examine(directory, name, toHash, directories);
+    }
+  }
+
+  /** undefined: it is gone, or hidden now because we may not list it. */
+  #namesIn(directory: DirectoryNode): string[] | undefined {
+    const path = pathOf(directory);
+    try {
+      return listNames(this.#absolute(path));
+    } catch (error) {
+      if (isErrno(error, 'EACCES')) this.#hide(directory, path);
+      else if (isErrno(error, 'ENOENT', 'ENOTDIR')) this.#snapshot.detach(directory);
+      else throw error;
+      return undefined;
+    }
+  }
+
+  /** Compares one entry with the disk: new files go to `toHash`, new directories to `toList`. */
+  #examine(parent: DirectoryNode, name: string, toHash: FileNode[], toList: DirectoryNode[]): void {
+    const parentPath = pathOf(parent);
+    const path = parentPath === '' ? name : `${parentPath}/${name}`;
+    if (name === socketName || name.startsWith(temporaryPrefix) || this.#excluded.has(path)) return;
+    const known = parent.children.get(name);
+    const stats = this.#lstat(this.#absolute(path));
+    if (!stats) {
+      if (known) this.#snapshot.detach(known);
+      return;
+    }
+    if (stats.isFile()) {
+      if (known?.type === 'file' && !known.isRacy && known.matches(stats)) return;
+      if (known?.type === 'hidden' && known.ctimeNs === stats.ctimeNs) return;
+      const file = new FileNode(name, stats);
+      this.#snapshot.attach(parent, file);
+      toHash.push(file);
+    } else if (stats.isDirectory()) {
+      if (known?.type === 'directory' && known.inode === Number(stats.ino)) {
+        const isListed = parent.listedInRefresh === this.#number;
+        // A directory whose own attributes changed may have been away and come back with other content.
+        if (known.update(stats) || isListed) toList.push(known);
+      } else if (known?.type !== 'hidden' || known.ctimeNs !== stats.ctimeNs) {
+        const directory = new DirectoryNode(name, stats);
+        this.#snapshot.attach(parent, directory);
+        toList.push(directory);
+      }
+    } else {
+      this.#replaceOther(parent, name, path, stats, known);
+    }
+  }
+
+  #replaceOther(
+    parent: DirectoryNode,
+    name: string,
+    path: string,
+    stats: BigIntStats,
+    known: Node | undefined,
+  ): void {
+    if (stats.isSymbolicLink()) {
+      const target = this.#target(path);
+      if (target === undefined) return;
+      if (known?.type === 'symlink' && known.target === target && known.mtimeNs === stats.mtimeNs) return;
+      this.#snapshot.attach(parent, new SymlinkNode(name, stats, target));
+    } else if (stats.isFIFO()) {
+      const fifo = new FifoNode(name, stats);
+      if (known?.type !== 'fifo' || known.mode !== fifo.mode) this.#snapshot.attach(parent, fifo);
+    } else if (known?.type !== 'hidden') {
+      this.#snapshot.attach(parent, new HiddenNode(name, stats));
+    }
+  }
+
+  /**
+   * A write through one name of a file reaches its other names without an event for them: looks at those, too. The
+   * link count of a name that was there first went up without an event as well, so such names are found by inode.
+   */
+  #examineOtherNames(toHash: FileNode[], toList: DirectoryNode[]): void {
+    const linked = toHash.filter((file) => file.linkCount > 1);
+    if (linked.length === 0) return;
+    const others = new Set<FileNode>();
+    const wanted = new Map<number, number>();
+    for (const { inode, linkCount } of linked) {
+      const names = this.#snapshot.namesOf(inode);
+      for (const file of names) others.add(file);
+      if (names.length < linkCount && this.#searched.get(inode) !== linkCount) wanted.set(inode, linkCount);
+    }
+    if (wanted.size > 0) {
+      for (const file of filesBelow(this.#snapshot.root)) {
+        if (wanted.has(file.inode)) others.add(file);
+      }
+      for (const [inode, linkCount] of wanted) this.#searched.set(inode, linkCount);
+    }
+    const fresh = new Set(linked);
+    for (const file of others) {
+      if (file.parent && !fresh.has(file)) this.#examine(file.parent, file.name, toHash, toList);
+    }
+  }
+
+  /** Gives all these files their digests. */
+  async #hash(files: readonly FileNode[], known?: ReadonlyMap<string, CachedDigest>): Promise<void> {
+    for (let pending = files; pending.length > 0; ) {
+      const toHash: FileNode[] = [];
+      const toList: DirectoryNode[] = [];
+      await this.#hasher.hash(
+        pending.filter((file) => file.parent).map((file) => ({ file, path: this.#absolute(pathOf(file)) })),
+        (file, outcome) => {
+          const { parent } = file;
+          // `apply` has replaced or removed it meanwhile.
+          if (!parent) return;
+          if (outcome.kind === 'hashed') {
+            const node = outcome.stats ? new FileNode(file.name, outcome.stats) : file;
+            if (node !== file) this.#snapshot.attach(parent, node);
+            node.isRacy = outcome.isRacy;
+            this.#snapshot.setDigest(node, outcome.digest);
+          } else if (outcome.kind === 'unreadable') {
+            this.#hide(file, pathOf(file));
+          } else {
+            this.#snapshot.detach(file);
+            this.#examine(parent, file.name, toHash, toList);
+          }
+        },
+        known,
+      );
+      await this.#list(toList, toHash);
+      pending = toHash;
+    }
+  }
+
+  #hide(node: FileNode | DirectoryNode, path: string): void {
+    const { parent } = node;
+    const stats = this.#lstat(this.#absolute(path));
+    if (!parent || !stats) return this.#snapshot.detach(node);
+    this.#snapshot.attach(parent, new HiddenNode(node.name, stats));
+    if (this.#told.has(path)) return;
+    this.#told.add(path);
+    this.#notice(`"${path}" cannot be read: commands that run remotely do not see it`);
+  }
+
+  #absolute(path: string): string {
+    return path === '' ? this.#root : `${this.#root}/${path}`;
+  }
+
+  #lstat(path: string): BigIntStats | undefined {
+    try {
+      return lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES')) return undefined;
+      throw error;
+    }
+  }
+
+  #target(path: string): string | undefined {
+    try {
+      return readTarget(this.#absolute(path));
+    } catch (error) {
+      if (isErrno(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  }
+}
+
+function* filesBelow(directory: DirectoryNode): Generator<FileNode> {
+  for (const child of directory.children.values()) {
+    if (child.type === 'file') yield child;
+    else if (child.type === 'directory') yield* filesBelow(child);
+  }
+}

@@ -1,0 +1,148 @@
+import type { ControlReply, Report } from '../protocol/control.ts';
+import type { Clock } from '../runtime/clock.ts';
+
+/** How a command was done with. */
+export type Outcome =
+  | { where: 'remote'; isCached: boolean; hasFailed: boolean; discarded: readonly string[] }
+  | { where: 'local'; reason: string; isFallback: boolean };
+
+/** One command of a session while it is under way. */
+export interface RunningCommand {
+  /** Aborted when the session ends. */
+  readonly signal: AbortSignal;
+  /** Whoever waits for it is gone. */
+  abort(): void;
+  /** A result could not be applied because its paths were changed meanwhile. */
+  conflicted(): void;
+  /** Counts it. Without an outcome (cancelled) it is not counted. */
+  end(outcome?: Outcome): void;
+}
+
+type Send = (reply: Extract<ControlReply, { op: 'progress' | 'notice' | 'failed' }>) => void;
+
+const progressIntervalMs = 100;
+const maxDiscarded = 100;
+
+/**
+ * One build: what `termite make` opens and closes. Counts what becomes of its commands and tells its owner.
+ *
+ *     open ──finish()──► finished ──close()──► closed      closing an open one means that its owner has died
+ */
+export class Session {
+  readonly id: string;
+  /** Set once the build itself is over: nobody waits for what still runs. */
+  hasFinished = false;
+  readonly #clock: Clock;
+  readonly #send: Send;
+  readonly #startedMs: number;
+  readonly #running = new Map<AbortController, string>();
+  readonly #counts = { commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 };
+  readonly #localByReason = new Map<string, number>();
+  readonly #discarded = new Set<string>();
+  readonly #noticed = new Set<string>();
+  #idle: (() => void)[] = [];
+  #progressTimer: NodeJS.Timeout | undefined;
+  #latest = '';
+
+  constructor(id: string, { clock, send }: { clock: Clock; send: Send }) {
+    this.id = id;
+    this.#clock = clock;
+    this.#send = send;
+    this.#startedMs = clock.nowMs();
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** @param line what is shown of it */
+  begin(line: string): RunningCommand {
+    const controller = new AbortController();
+    this.#running.set(controller, line);
+    this.#latest = line.trimStart().split('\n', 1)[0]!.slice(0, 200);
+    this.#scheduleProgress();
+    return {
+      signal: controller.signal,
+      abort: () => controller.abort(),
+      conflicted: () => {
+        this.#counts.conflicts += 1;
+      },
+      end: (outcome) => {
+        if (!this.#running.delete(controller)) return;
+        if (outcome) this.#count(outcome);
+        this.#scheduleProgress();
+        if (this.#running.size > 0) return;
+        for (const wake of this.#idle) wake();
+        this.#idle = [];
+      },
+    };
+  }
+
+  /** Tells the owner something once per kind. */
+  notice(kind: string, message: string): void {
+    if (this.#noticed.has(kind)) return;
+    this.#noticed.add(kind);
+    this.#send({ op: 'notice', message });
+  }
+
+  /** Tells the owner once what makes the build's result void: it has to exit 125. */
+  fail(message: string): void {
+    if (this.#noticed.has('failed')) return;
+    this.#noticed.add('failed');
+    this.#send({ op: 'failed', message });
+  }
+
+  report(): Report {
+    return {
+      ...this.#counts,
+      localByReason: Object.fromEntries(this.#localByReason),
+      wallMs: Math.max(0, this.#clock.nowMs() - this.#startedMs),
+      discarded: [...this.#discarded],
+    };
+  }
+
+  /** The build is over: ends what nobody waits for any more and resolves when nothing runs. */
+  finish(): Promise<void> {
+    this.hasFinished = true;
+    return this.#abortAll();
+  }
+
+  /** Ends everything that still runs and resolves when nothing does. */
+  close(): Promise<void> {
+    clearTimeout(this.#progressTimer);
+    this.#progressTimer = undefined;
+    return this.#abortAll();
+  }
+
+  #abortAll(): Promise<void> {
+    for (const controller of this.#running.keys()) controller.abort();
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((wake) => this.#idle.push(wake));
+  }
+
+  #count(outcome: Outcome): void {
+    const counts = this.#counts;
+    counts.commands += 1;
+    if (outcome.where === 'local') {
+      counts.local += 1;
+      this.#localByReason.set(outcome.reason, (this.#localByReason.get(outcome.reason) ?? 0) + 1);
+      if (outcome.isFallback) counts.fallbacks += 1;
+      return;
+    }
+    if (outcome.isCached) counts.cached += 1;
+    else counts.remote += 1;
+    if (outcome.hasFailed) counts.failed += 1;
+    for (const path of outcome.discarded) {
+      if (this.#discarded.size < maxDiscarded) this.#discarded.add(path);
+    }
+  }
+
+  /** At most ten a second: for eyes only. */
+  #scheduleProgress(): void {
+    this.#progressTimer ??= setTimeout(() => {
+      this.#progressTimer = undefined;
+      const { size } = this.#running;
+      this.#send({ op: 'progress', running: size, done: this.#counts.commands, latest: this.#latest });
+    }, progressIntervalMs);
+  }
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../runtime/clock.ts';
+import { Session } from './session.ts';
+
+type Send = ConstructorParameters<typeof Session>[1]['send'];
+
+/** The builds that a master serves, and one more for commands that belong to none of them. */
+export class Sessions {
+  readonly #clock: Clock;
+  readonly #onIdle: () => void;
+  readonly #open = new Map<string, Session>();
+  readonly #anonymous: Session;
+
+  /** @param onIdle called whenever the last session has closed */
+  constructor({ clock, onIdle }: { clock: Clock; onIdle: () => void }) {
+    this.#clock = clock;
+    this.#onIdle = onIdle;
+    this.#anonymous = new Session('none', { clock, send: () => {} });
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  open(send: Send): Session {
+    const session = new Session(randomBytes(6).toString('hex'), { clock: this.#clock, send });
+    this.#open.set(session.id, session);
+    return session;
+  }
+
+  /** The session that a command's environment names, while it is open. */
+  of(env: readonly string[]): Session {
+    const prefix = 'TERMITE_SESSION=';
+    const entry = env.findLast((variable) => variable.startsWith(prefix));
+    return this.#open.get(entry?.slice(prefix.length) ?? '') ?? this.#anonymous;
+  }
+
+  /** Ends what it still runs. */
+  async close(session: Session): Promise<void> {
+    if (!this.#open.delete(session.id)) return;
+    await session.close();
+    if (this.#open.size === 0) this.#onIdle();
+  }
+
+  async closeAll(): Promise<void> {
+    const all = [...this.#open.values(), this.#anonymous];
+    this.#open.clear();
+    await Promise.all(all.map((session) => session.close()));
+  }
+}

@@ -1,0 +1,160 @@
+import { lstatSync } from 'node:fs';
+import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import type { Digest } from '../protocol/digest.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { fsPath } from '../runtime/byte-path.ts';
+import { isErrno } from '../runtime/errno.ts';
+import { equalSignatures, type StatCache, signatureOf } from '../cas/stat-cache.ts';
+import { digestOfFile, type Signed } from './digest-of-file.ts';
+import { emptyListing, isPrivate, listSystemDirectory, type SystemListing, systemError } from './system-listing.ts';
+import type { Changes, Watcher } from './watcher.ts';
+
+export interface SystemLayerOptions {
+  watcher: Pick<Watcher, 'watchDirectory' | 'unwatchDirectory'>;
+  cache: StatCache;
+  store: FileBlobStore;
+  /** Absolute paths shown as empty directories: the project, our own state, and what is the machine's own business. */
+  hidden: readonly string[];
+}
+
+/** Never mirrored: state of the kernel and of running programs; a sandbox has its own. */
+export const alwaysHidden = ['/proc', '/sys', '/dev', '/selinux', '/cgroup', '/tmp', '/var/tmp', '/run'] as const;
+
+/** Errors of a look-up that are answers to the job; anything else is trouble of ours. */
+const answers = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'] as const;
+
+/**
+ * Everything outside the project, listed when asked for. Within an epoch it does not change: each directory is watched
+ * before it is listed, and when what was served turns out to have changed, the epoch counts up and all is asked anew.
+ */
+export class SystemLayer {
+  readonly #options: SystemLayerOptions;
+  readonly #hidden: ReadonlySet<string>;
+  readonly #listings = new Map<string, SystemListing>();
+  readonly #listing = new Map<string, Promise<SystemListing>>();
+  readonly #served = new Map<string, Signed>();
+  readonly #pathByHash = new Map<string, string>();
+  #epoch = 1;
+
+  constructor(options: SystemLayerOptions) {
+    this.#options = options;
+    this.#hidden = new Set(options.hidden);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** See `Origin`. @throws AppError `cannot-watch` when the directory cannot be watched, so could change unseen */
+  async listDirectory(path: string): Promise<Uint8Array> {
+    return (await this.#list(path)).bytes;
+  }
+
+  /** See `Origin`. The content is in the store, or to be had from the path, until the epoch ends. */
+  async digestFile(path: string): Promise<Digest> {
+    const slash = path.lastIndexOf('/');
+    const epoch = this.#epoch;
+    const listing = await this.#list(path.slice(0, slash) || '/');
+    const listed = listing.files.get(path.slice(slash + 1));
+    const stats = lstatSync(fsPath(path), { bigint: true });
+    if (isPrivate(stats)) throw systemError('EACCES', `"${path}" is only for its owner`);
+    if (!stats.isFile()) throw systemError('ENOENT', `no regular file: "${path}"`);
+    const signed = await digestOfFile(path, stats, this.#options);
+    const isAsListed =
+      listed?.sizeBytes === signed.signature.sizeBytes &&
+      listed.mtimeNs === signed.signature.mtimeNs &&
+      (epoch === this.#epoch || this.#listings.get(path.slice(0, slash) || '/')?.bytes.equals(listing.bytes));
+    if (!isAsListed) {
+      if (epoch === this.#epoch) this.#endEpoch();
+      throw new AppError(`Cannot read "${path}": it was changed just now`, { code: 'epoch-ended' });
+    }
+    this.#served.set(path, signed);
+    this.#pathByHash.set(signed.digest.hash, path);
+    return signed.digest;
+  }
+
+  /** Where content of this digest was found in this epoch. */
+  pathWith({ hash }: Digest): string | undefined {
+    return this.#pathByHash.get(hash);
+  }
+
+  /** Takes in what changed on the machine; paths that do not matter here are ignored. */
+  absorb({ paths, overflow }: Changes): void {
+    if (this.#listings.size === 0) return;
+    const suspects = new Set<string>(overflow ? this.#listings.keys() : []);
+    for (const path of overflow ? [] : paths) {
+      const parent = path.slice(0, path.lastIndexOf('/')) || '/';
+      for (const directory of [path, parent]) if (this.#listings.has(directory)) suspects.add(directory);
+    }
+    const files = overflow ? this.#served.keys() : paths.filter((path) => this.#served.has(path));
+    const hasChanged =
+      [...suspects].some((path) => !this.#isAsListed(path)) || [...files].some((path) => !this.#isAsServed(path));
+    if (hasChanged) this.#endEpoch();
+  }
+
+  #endEpoch(): void {
+    this.#epoch += 1;
+    for (const path of this.#listings.keys()) this.#options.watcher.unwatchDirectory(path);
+    this.#listings.clear();
+    this.#served.clear();
+    this.#pathByHash.clear();
+  }
+
+  #isAsListed(path: string): boolean {
+    try {
+      return listSystemDirectory(path).bytes.equals(this.#listings.get(path)!.bytes);
+    } catch (error) {
+      if (isErrno(error, ...answers)) return false;
+      throw error;
+    }
+  }
+
+  #isAsServed(path: string): boolean {
+    const stats = lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+    return stats !== undefined && equalSignatures(this.#served.get(path)!.signature, signatureOf(stats));
+  }
+
+  async #list(path: string): Promise<SystemListing> {
+    const known = this.#listings.get(path);
+    if (known) return known;
+    if (!isClean(path)) throw systemError('ENOENT', `no clean absolute path: "${path}"`);
+    if (this.#hidden.has(path)) return emptyListing;
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      if (this.#hidden.has(path.slice(0, end))) throw systemError('ENOENT', `not mirrored: "${path}"`);
+    }
+    const running = this.#listing.get(path);
+    if (running) return running;
+    const started = this.#watchAndList(path).finally(() => this.#listing.delete(path));
+    this.#listing.set(path, started);
+    return started;
+  }
+
+  async #watchAndList(path: string): Promise<SystemListing> {
+    for (;;) {
+      const epoch = this.#epoch;
+      try {
+        await this.#options.watcher.watchDirectory(path);
+      } catch (cause) {
+        if (isErrno(cause, ...answers)) throw cause;
+        throw new AppError(`Cannot mirror "${path}"`, { code: 'cannot-watch', cause });
+      }
+      // Otherwise the watch may have been ended together with the epoch.
+      if (epoch !== this.#epoch) continue;
+      const listing = listSystemDirectory(path);
+      this.#listings.set(path, listing);
+      return listing;
+    }
+  }
+}
+
+function isClean(path: string): boolean {
+  if (path === '/') return true;
+  return (
+    path.startsWith('/') &&
+    !path.includes('\0') &&
+    path
+      .slice(1)
+      .split('/')
+      .every((name) => name !== '' && name !== '.' && name !== '..')
+  );
+}

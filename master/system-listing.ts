@@ -1,0 +1,90 @@
+import { type BigIntStats, lstatSync, realpathSync } from 'node:fs';
+import { type Directory, encodeDirectory, type FileNode } from '../cas/directory.ts';
+import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { isErrno } from '../runtime/errno.ts';
+import { listNames, readTarget } from './list-names.ts';
+
+/** A directory outside the project, as executors are shown it. */
+export interface SystemListing {
+  /** Shallow Directory blob. */
+  bytes: Buffer;
+  /** Size and time of its files as they stand in `bytes`. */
+  files: ReadonlyMap<string, { sizeBytes: number; mtimeNs: bigint }>;
+}
+
+/** What executors are shown of a place that is not theirs to see. */
+export const emptyListing: SystemListing = {
+  bytes: encodeDirectory({ files: [], directories: [], symlinks: [], mode: 0o755, mtimeNs: 0n }),
+  files: new Map(),
+};
+
+/** A file that only its owner may touch is nobody else's business: keys, histories. */
+export function isPrivate(stats: BigIntStats): boolean {
+  return (stats.mode & 0o077n) === 0n;
+}
+
+/**
+ * Lists a directory; sockets and devices are left out. Private files are shown empty and without time: so their
+ * steady growth (histories, logs) is no change either.
+ *
+ * @param path absolute, without symlinks in it
+ * @throws a system error: ENOENT, ENOTDIR (also for a path that leads through a symlink), EACCES
+ */
+export function listSystemDirectory(path: string): SystemListing {
+  if (decodeBytes(realpathSync.native(fsPath(path), { encoding: 'buffer' })) !== path) throw notDirectory(path);
+  const own = lstatSync(fsPath(path), { bigint: true });
+  if (!own.isDirectory()) throw notDirectory(path);
+  const directory: Directory = {
+    files: [],
+    directories: [],
+    symlinks: [],
+    mode: Number(own.mode) & 0o7777,
+    mtimeNs: own.mtimeNs,
+  };
+  const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
+  for (const name of listNames(path).sort(compareBytes)) {
+    const place = path === '/' ? `/${name}` : `${path}/${name}`;
+    const stats = lstatSync(fsPath(place), { bigint: true, throwIfNoEntry: false });
+    if (!stats) continue;
+    if (stats.isDirectory()) {
+      directory.directories.push({ name });
+    } else if (stats.isSymbolicLink()) {
+      const target = targetOf(place);
+      if (target !== undefined) directory.symlinks.push({ name, target, mtimeNs: stats.mtimeNs });
+    } else if (stats.isFile() || stats.isFIFO()) {
+      const shown = describe(name, stats);
+      directory.files.push(shown);
+      if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
+    }
+  }
+  return { bytes: encodeDirectory(directory), files };
+}
+
+function describe(name: string, stats: BigIntStats): FileNode {
+  const isEmpty = isPrivate(stats) || !stats.isFile();
+  return {
+    name,
+    type: stats.isFile() ? 'file' : 'fifo',
+    digest: { hash: '', sizeBytes: isEmpty ? 0 : Number(stats.size) },
+    mode: Number(stats.mode) & 0o7777,
+    mtimeNs: isEmpty ? 0n : stats.mtimeNs,
+  };
+}
+
+function targetOf(path: string): string | undefined {
+  try {
+    return readTarget(path);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EINVAL')) return undefined;
+    throw error;
+  }
+}
+
+function notDirectory(path: string): Error {
+  return systemError('ENOTDIR', `not a directory: "${path}"`);
+}
+
+/** An error as `node:fs` throws it. */
+export function systemError(code: 'ENOTDIR' | 'ENOENT' | 'EACCES', message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}

@@ -1,0 +1,38 @@
+import type { BlobStore } from '../cas/blob-store.ts';
+import type { Origin } from '../executor/origin.ts';
+import type { Digest } from '../protocol/digest.ts';
+import type { Manifest } from '../protocol/job.ts';
+import type { Result } from '../runtime/failure.ts';
+
+/** The state of the master's machine that one job is based on. */
+export interface Basis {
+  /** Digest of the project's root Directory. */
+  root: Digest;
+  /** Counts up whenever a mirrored file outside the project changed. */
+  epoch: number;
+}
+
+/**
+ * The project and the machine around it, as the dispatcher sees them: what to base a job on, where executors get
+ * content from, and how a result becomes files. Owns the snapshot, the watcher and the journal.
+ */
+export interface Workspace extends AsyncDisposable {
+  /** Absolute path of the project, symlinks resolved. */
+  readonly projectRoot: string;
+  readonly origin: Origin;
+  /** Number of files in the snapshot. */
+  readonly fileCount: number;
+  readonly epoch: number;
+  /** Takes in everything that changed on disk up to now, by whomever. */
+  snapshot(): Promise<Basis>;
+  /**
+   * Applies a manifest: fetches all its content first, then checks every path against its base (failure `conflict`),
+   * calls `onCommitting`, and from there on finishes, journaled. Nothing is changed on any failure before that.
+   *
+   * @param content where the executor's outputs are to be had
+   */
+  commit(
+    manifest: Manifest,
+    options: { content: Pick<BlobStore, 'read' | 'getMany'>; onCommitting: () => void; signal: AbortSignal },
+  ): Promise<Result<void>>;
+}

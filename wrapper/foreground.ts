@@ -1,0 +1,49 @@
+import { constants } from 'node:os';
+import { type Child, type ExitStatus, spawnChild } from '../runtime/child-process.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A terminal sends these to us and to the child alike. */
+const fromTerminal = ['SIGINT', 'SIGQUIT'] as const;
+const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
+
+/**
+ * Runs a program in our place: with our stdin, stdout and stderr, in our process group. We outlive it whatever signal
+ * comes: those of the terminal it gets by itself, the others are passed on.
+ */
+export async function runInForeground(
+  program: string,
+  args: readonly string[],
+  env: Environment,
+): Promise<ExitStatus> {
+  let child: Child | undefined;
+  const ignore = () => {};
+  const forward = (signal: NodeJS.Signals) => child?.kill(signal);
+  for (const signal of fromTerminal) process.on(signal, ignore);
+  for (const signal of forwarded) process.on(signal, forward);
+  try {
+    child = await spawnChild(program, args, {
+      env: { ...env },
+      stdin: 'inherit',
+      stdout: 'inherit',
+      stderr: 'inherit',
+      ownGroup: false,
+    });
+    return await child.ended;
+  } finally {
+    for (const signal of fromTerminal) process.off(signal, ignore);
+    for (const signal of forwarded) process.off(signal, forward);
+  }
+}
+
+/** Ends this process as a child of ours has ended, so that whoever waits for us sees the same. */
+export function endLike(status: ExitStatus): never {
+  if (status.kind === 'exit') process.exit(status.code);
+  const name = Object.entries(constants.signals).find(([, number]) => number === status.signal)?.[0];
+  if (name) {
+    process.removeAllListeners(name);
+    process.kill(process.pid, status.signal);
+  }
+  // Still here: the signal is blocked, or we are the init of a container.
+  process.exit(128 + status.signal);
+}

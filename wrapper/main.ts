@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { AppError, explainError } from '../runtime/app-error.ts';
+import type { ExitStatus } from '../runtime/child-process.ts';
+import { endLike } from './foreground.ts';
+
+const packageRoot = resolve(import.meta.dirname, '../..');
+
+const help = `termite COMMAND [ARGS…]
+Runs the commands of a build on other machines, or not at all when their results are known.
+
+  make [ARGS…]     Runs make
+  run CMD [ARGS…]  Runs one program
+  status           Prints what the project's master is doing
+  stop             Ends the project's master
+  master           Runs a master that stays; "make" and "run" start one when there is none
+  executor         Runs jobs of masters
+  coordinator      Keeps the list of executors
+
+"termite COMMAND --help" says more. Exit status: that of make or of the program, or 125 for trouble of our own.
+`;
+
+type Command = (argv: string[]) => Promise<ExitStatus | void>;
+
+/** Each is loaded when it is called for: the program starts three times as fast. */
+const commands: Readonly<Record<string, Command>> = {
+  make: async (argv) =>
+    (await import('./make-command.ts')).makeCommand(argv, {
+      env: process.env,
+      shellPath: join(packageRoot, 'native/build/libexec/sh'),
+    }),
+  run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
+  status: async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env),
+  stop: async (argv) => (await import('./stop-command.ts')).stopCommand(argv, process.env),
+  master: async (argv) => (await import('../master/main.ts')).masterMain(argv),
+  executor: async (argv) => (await import('../executor/main.ts')).executorMain(argv),
+  coordinator: async (argv) => (await import('../coordinator/main.ts')).coordinatorMain(argv),
+  '--help': async () => void process.stdout.write(help),
+  '-h': async () => void process.stdout.write(help),
+  '--version': async () => void process.stdout.write(`termite ${version()}\n`),
+};
+
+function version(): string {
+  return JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version;
+}
+
+async function main([name, ...argv]: string[]): Promise<ExitStatus> {
+  const command = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
+  if (!command) {
+    const problem = name === undefined ? 'A command is missing' : `Unknown command "${name}"`;
+    throw new AppError(problem, { code: 'bad-arguments', category: 'caller', hint: 'See "termite --help"' });
+  }
+  return (await command(argv)) ?? { kind: 'exit', code: 0 };
+}
+
+try {
+  endLike(await main(process.argv.slice(2)));
+} catch (error) {
+  // A bug shows where it is; what can be expected shows what to do.
+  const text = error instanceof AppError ? explainError(error) : error instanceof Error ? error.stack : String(error);
+  process.stderr.write(`termite: ${text}\n`, () => process.exit(125));
+}

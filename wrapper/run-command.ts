@@ -1,0 +1,148 @@
+import { fstatSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type RunEnd, runOnMaster } from '../master/master-client.ts';
+import type { RunRequest } from '../protocol/run-request.ts';
+import { AppError } from '../runtime/app-error.ts';
+import type { ExitStatus } from '../runtime/child-process.ts';
+import type { Environment } from './command.ts';
+import { findProject, projectAt } from './find-socket.ts';
+import { runInForeground } from './foreground.ts';
+import { splitOwnFlags } from './own-flags.ts';
+import { openSession } from './start-master.ts';
+
+export const runHelp = `termite run [--root DIR] CMD [ARGS…]
+Runs one program, without a shell, as a command of a build would be.
+
+  --root DIR  Root of the project: what the program may change (default: where a master runs, else the current folder)
+  --help      Prints this
+`;
+
+const cancelling = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
+const cancelTimeoutMs = 3_000;
+
+/** @returns the program's own end, or 125 for our trouble */
+export async function runCommand(argv: readonly string[], env: Environment): Promise<ExitStatus> {
+  const { flags, rest } = splitOwnFlags(argv, { command: 'termite run', valued: ['root'], plain: ['help'] });
+  if (flags.has('help')) {
+    process.stdout.write(runHelp);
+    return { kind: 'exit', code: 0 };
+  }
+  const [program, ...args] = rest[0] === '--' ? rest.slice(1) : rest;
+  if (program === undefined)
+    throw new AppError('"termite run": a command is missing', {
+      code: 'bad-arguments',
+      category: 'caller',
+      hint: 'See "termite run --help"',
+    });
+  const root = flags.get('root');
+  const project =
+    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const say = (message: string) => void process.stderr.write(`termite: ${message}\n`);
+  using session = await openSession(project, {
+    env,
+    onEvent: (event) => {
+      if (event.op !== 'progress') say(event.message);
+    },
+  });
+  const request = requestOf([program, ...args], { ...env, TERMITE_SESSION: session.id });
+  const { end, signal } = await runHere(project.socketPath, request);
+  if (signal !== undefined) return { kind: 'signal', signal };
+  switch (end?.kind) {
+    case 'exit':
+    case 'signal':
+      return end;
+    case 'local':
+      return await runInForeground(program, args, env);
+    default:
+      if (end?.kind === 'master-gone' && end.isCommitting)
+        throw new AppError('The master died while applying outputs', {
+          code: 'master-gone',
+          hint: 'Run the command again',
+        });
+      say('the master is gone: running locally');
+      return await runInForeground(program, args, env);
+  }
+}
+
+/** Plays the part of the shell: output out, input in, signals to the command. */
+async function runHere(
+  socketPath: string,
+  request: RunRequest,
+): Promise<{ end: RunEnd | undefined; signal: number | undefined }> {
+  const cancel = new AbortController();
+  let signal: number | undefined;
+  let giveUp: (() => void) | undefined;
+  const patience = new Promise<undefined>((resolve) => {
+    giveUp = () => resolve(undefined);
+  });
+  const onSignal = (name: NodeJS.Signals) => {
+    signal ??= constants.signals[name];
+    cancel.abort(signal);
+    setTimeout(() => giveUp?.(), cancelTimeoutMs).unref();
+  };
+  for (const name of cancelling) process.on(name, onSignal);
+  try {
+    const run = runOnMaster(socketPath, request, {
+      write: (stream, chunk) => void process[stream].write(chunk),
+      readStdin,
+      signal: cancel.signal,
+    });
+    const end = await Promise.race([run, patience]);
+    await Promise.all([flush(process.stdout), flush(process.stderr)]);
+    return { end, signal };
+  } finally {
+    for (const name of cancelling) process.off(name, onSignal);
+  }
+}
+
+function requestOf(argv: string[], env: Environment): RunRequest {
+  const stdin = describeDescriptor(0);
+  const stdout = describeDescriptor(1);
+  return {
+    argv,
+    shell: '/bin/sh',
+    cwd: process.cwd(),
+    env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    umask: process.umask(),
+    mergeOutput: stdout !== undefined && stdout === describeDescriptor(2),
+    hasJobserver: false,
+    isStdinEmpty: stdin === undefined || stdin === nullDevice,
+    isStdinTerminal: process.stdin.isTTY === true,
+    isExec: true,
+  };
+}
+
+/** Tells open files apart as far as fstat does; undefined for one that is closed. */
+function describeDescriptor(fd: number): string | undefined {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isCharacterDevice() && stats.rdev === 0x103 ? nullDevice : `${stats.dev} ${stats.ino} ${stats.mode}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Its device number is 1:3. Source: devices.txt of the kernel. */
+const nullDevice = '/dev/null';
+
+function readStdin(maxBytes: number): Promise<Uint8Array> {
+  const { stdin } = process;
+  return new Promise((resolve) => {
+    const attempt = () => {
+      const chunk: Buffer | null = stdin.read(Math.min(maxBytes, stdin.readableLength || maxBytes));
+      if (chunk === null && !stdin.readableEnded) return void stdin.once('readable', attempt);
+      stdin.off('end', atEnd);
+      resolve(chunk ?? Buffer.alloc(0));
+    };
+    const atEnd = () => {
+      stdin.off('readable', attempt);
+      resolve(Buffer.alloc(0));
+    };
+    stdin.once('end', atEnd);
+    attempt();
+  });
+}
+
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}

@@ -1,0 +1,90 @@
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MasterClient, type MasterEvent } from '../master/master-client.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { projectStateDir } from '../runtime/cache-dir.ts';
+import { spawnChild } from '../runtime/child-process.ts';
+import type { Project } from './find-socket.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Of an outer build, which the master is no part of. */
+const notForMaster = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'TERMITE_SOCKET', 'TERMITE_SESSION', 'TERMITE_SHELL'];
+const attempts = 5;
+
+export interface OpenSession extends Disposable {
+  client: MasterClient;
+  id: string;
+  /** How many commands make should start at once. */
+  jobs: number;
+}
+
+/**
+ * Opens a session with the project's master, starting one when there is none. Again when the master that was there
+ * ends just then.
+ *
+ * @throws AppError when no master can be started, with its own words, and when it refuses
+ */
+export async function openSession(
+  project: Project,
+  { env, onEvent }: { env: Environment; onEvent: (event: MasterEvent) => void },
+): Promise<OpenSession> {
+  for (let attempt = 1; ; attempt++) {
+    const client =
+      (await MasterClient.connect(project.socketPath, onEvent)) ?? (await startAndConnect(project, env, onEvent));
+    try {
+      const { id, jobs } = await client.ask('open-session');
+      return { client, id, jobs, [Symbol.dispose]: () => client[Symbol.dispose]() };
+    } catch (error) {
+      client[Symbol.dispose]();
+      const isGone = error instanceof AppError && error.code === 'master-gone';
+      if (!isGone || attempt === attempts) throw error;
+      await client.closed;
+    }
+  }
+}
+
+async function startAndConnect(
+  project: Project,
+  env: Environment,
+  onEvent: (event: MasterEvent) => void,
+): Promise<MasterClient> {
+  const problem = await startMaster(project.root, env);
+  // Also when ours did not start: somebody else's may have been quicker.
+  const client = await MasterClient.connect(project.socketPath, onEvent);
+  if (client) return client;
+  const [message = '', ...hints] = (problem ?? 'It has ended at once').split('\n');
+  throw new AppError(message.replace(/^termite: /, ''), {
+    code: 'master-not-started',
+    ...(hints.length > 0 ? { hint: hints.join('\n').trim() } : {}),
+  });
+}
+
+/** Starts a master in a session of its own, which outlives a Ctrl-C. @returns what it said instead of "ready" */
+async function startMaster(root: string, env: Environment): Promise<string | undefined> {
+  const stateDir = projectStateDir(env, root);
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const logPath = join(stateDir, 'master.log');
+  const log = openSync(logPath, 'a', 0o600);
+  try {
+    const logStart = fstatSync(log).size;
+    const child = await spawnChild(
+      process.execPath,
+      [join(import.meta.dirname, 'main.js'), 'master', '--root', root, '--until-idle'],
+      {
+        cwd: '/',
+        env: Object.fromEntries(Object.entries(env).filter(([name]) => !notForMaster.includes(name))),
+        stdin: 'ignore',
+        stdout: 'pipe',
+        stderr: log,
+      },
+    );
+    for await (const chunk of child.stdout) {
+      if (String(chunk).includes('ready')) return undefined;
+    }
+    await child.ended;
+    return readFileSync(logPath).subarray(logStart).toString().trim() || undefined;
+  } finally {
+    closeSync(log);
+  }
+}

@@ -1,0 +1,39 @@
+import { MasterClient } from '../master/master-client.ts';
+import { AppError } from '../runtime/app-error.ts';
+import type { Environment } from './command.ts';
+import { findProject, projectAt } from './find-socket.ts';
+import { splitOwnFlags } from './own-flags.ts';
+
+/** A connection to the master of the project around the current folder. @throws AppError `no-master` */
+export async function connectToMaster(argv: readonly string[], command: string, env: Environment): Promise<MasterClient> {
+  const { flags, rest } = splitOwnFlags(argv, { command, valued: ['root'], plain: [] });
+  if (rest.length > 0)
+    throw new AppError(`"${command}" does not know "${rest[0]}"`, {
+      code: 'bad-arguments',
+      category: 'caller',
+      hint: `Usage: ${command} [--root DIR]`,
+    });
+  const root = flags.get('root');
+  const project = root === undefined ? findProject('.', env['TERMITE_SOCKET']) : projectAt(root);
+  const client = project && (await MasterClient.connect(project.socketPath));
+  if (client) return client;
+  throw new AppError(`No master runs for "${project?.root ?? process.cwd()}"`, {
+    code: 'no-master',
+    category: 'not-found',
+    hint: '"termite make" starts one for a build, "termite master" one that stays',
+  });
+}
+
+/** Prints what the project's master is doing. */
+export async function statusCommand(argv: readonly string[], env: Environment): Promise<void> {
+  using client = await connectToMaster(argv, 'termite status', env);
+  const { pid, root, executors, sessions, files, epoch } = await client.ask('status');
+  const lines = [
+    `master     ${pid}`,
+    `root       ${root} (${files} files, epoch ${epoch})`,
+    `builds     ${sessions}`,
+    ...executors.map(({ name, slots, running }) => `executor   ${name}: ${running} of ${slots} slots taken`),
+    ...(executors.length === 0 ? ['executor   none'] : []),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

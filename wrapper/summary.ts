@@ -1,0 +1,44 @@
+import type { Report } from '../protocol/control.ts';
+
+/** Reasons to run locally that are not our failure; all others are fallbacks. */
+const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
+  recursive: (n) => `${n} recursive`,
+  rule: (n) => plural(n, 'rule'),
+  'build-tool': (n) => plural(n, 'build tool'),
+  'outside-root': (n) => `${n} outside the project`,
+  'unsupported-output': (n) => plural(n, 'special file'),
+};
+const maxShownPaths = 5;
+
+/** What is said at the end of a build: one line, and one more when something was thrown away. */
+export function summarize(report: Report): string[] {
+  const { commands, wallMs, cached, remote, local, conflicts, failed, discarded } = report;
+  const parts = [
+    cached > 0 ? `${cached} from cache` : '',
+    remote > 0 ? `${remote} remote` : '',
+    local > 0 ? `${local} local${describeLocal(report)}` : '',
+    conflicts > 0 ? plural(conflicts, 'conflict') : '',
+    failed > 0 ? `${failed} failed` : '',
+  ].filter((part) => part !== '');
+  const head = `${plural(commands, 'command')} in ${(wallMs / 1000).toFixed(1)} s`;
+  const lines = [parts.length > 0 ? `${head}: ${parts.join(', ')}` : head];
+  if (discarded.length > 0) {
+    const more = discarded.length - maxShownPaths;
+    const shown = discarded.slice(0, maxShownPaths).join(', ') + (more > 0 ? ` and ${more} more` : '');
+    lines.push(`written outside the project and discarded: ${shown}`);
+  }
+  return lines;
+}
+
+function describeLocal({ localByReason, fallbacks }: Report): string {
+  const parts = Object.entries(ordinaryReasons).flatMap(([reason, describe]) => {
+    const count = localByReason[reason] ?? 0;
+    return count > 0 ? [describe(count)] : [];
+  });
+  if (fallbacks > 0) parts.push(plural(fallbacks, 'fallback'));
+  return parts.length > 0 ? ` (${parts.join(', ')})` : '';
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
