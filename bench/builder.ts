@@ -1,0 +1,70 @@
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Report, reportSchema } from '../protocol/control.ts';
+import { type Run, runCommand } from './run-command.ts';
+
+const termiteProgram = fileURLToPath(new URL('../wrapper/main.js', import.meta.url));
+
+export interface TermiteRun extends Run {
+  report: Report;
+}
+
+/**
+ * Runs make in a project folder, plainly or through Termite, with the same arguments and environment. Termite's state
+ * (its store and stat cache) lives in a temporary folder of its own, which goes with `close`.
+ */
+export class Builder implements AsyncDisposable {
+  readonly #dir: string;
+  readonly #makeArgs: readonly string[];
+  readonly #stateDir: string;
+
+  private constructor(dir: string, makeArgs: readonly string[], stateDir: string) {
+    this.#dir = dir;
+    this.#makeArgs = makeArgs;
+    this.#stateDir = stateDir;
+  }
+
+  /** @param makeArgs as they follow the word make, `-jN` included */
+  static async create(dir: string, makeArgs: readonly string[]): Promise<Builder> {
+    return new Builder(dir, makeArgs, await mkdtemp(join(tmpdir(), 'termite-bench-')));
+  }
+
+  /** @throws Error when make fails */
+  plain(): Promise<Run> {
+    return runCommand(['make', ...this.#makeArgs], { cwd: this.#dir, env: this.#environment({}) });
+  }
+
+  /** @throws Error when make fails, or writes no report */
+  async termite(): Promise<TermiteRun> {
+    const reportFile = join(this.#stateDir, 'report.json');
+    const cacheDir = join(this.#stateDir, 'cache');
+    await mkdir(cacheDir, { recursive: true });
+    const run = await runCommand([process.execPath, termiteProgram, 'make', ...this.#makeArgs], {
+      cwd: this.#dir,
+      env: this.#environment({ TERMITE_REPORT: reportFile, XDG_CACHE_HOME: cacheDir }),
+    });
+    const report = reportSchema.parse(JSON.parse(await readFile(reportFile, 'utf8')));
+    await rm(reportFile);
+    return { ...run, report };
+  }
+
+  /** Forgets everything that Termite knows, so that the next build is a cold one. */
+  async forget(): Promise<void> {
+    await rm(join(this.#stateDir, 'cache'), { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#stateDir, { recursive: true, force: true });
+  }
+
+  /** The caller's environment, without what a make around us would pass on to ours. */
+  #environment(extra: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+    const { MAKEFLAGS, MFLAGS, MAKELEVEL, MAKEFILES, ...environment } = process.env;
+    return { ...environment, ...extra };
+  }
+}
+
+/** The folder of the repository. */
+export const repositoryDir = dirname(dirname(dirname(termiteProgram)));

@@ -1,0 +1,1 @@
+int x(void), y(void); int main(void) { return x() + y(); }

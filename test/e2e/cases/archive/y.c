@@ -1,0 +1,1 @@
+int y(void) { return -1; }

@@ -1,0 +1,87 @@
+import * as assert from 'uvu/assert';
+import { type BuiltInReason, builtInReason } from '../../master/built-in-rules.ts';
+import { suite } from '../harness/suite.ts';
+
+const cases: [line: string, reason: BuiltInReason | undefined][] = [
+  ['make', 'recursive'],
+  ['make -C lib all', 'recursive'],
+  ['gmake all', 'recursive'],
+  ['/usr/local/bin/gmake -j4', 'recursive'],
+  ['cd lib && make', 'recursive'],
+  ['cd lib && exec make all', 'recursive'],
+  ['cd lib; make', 'recursive'],
+  ['(cd lib && make)', 'recursive'],
+  ['for d in a b; do (cd $d && make all) || exit 1; done', 'recursive'],
+  ['for d in a b; do make -C $d; done', 'recursive'],
+  ['if test -f x; then make x; fi', 'recursive'],
+  ['if make -q x; then :; else make x; fi', 'recursive'],
+  ['! make', 'recursive'],
+  ['{ make; }', 'recursive'],
+  ['while ! make; do sleep 1; done', 'recursive'],
+  ['CC=gcc CFLAGS="-O2 -g" make', 'recursive'],
+  ['env -i PATH=/bin make', 'recursive'],
+  ['env -u MAKEFLAGS CC=gcc /usr/bin/make x', 'recursive'],
+  ['nice -n 10 make', 'recursive'],
+  ['timeout -s KILL 10 make', 'recursive'],
+  ["echo 'all: ; true' | make -f -", 'recursive'],
+  ['test x = "$(make -s version)"', 'recursive'],
+  ['v=`make -s version`; echo $v', 'recursive'],
+  ['${MAKE} all', 'recursive'],
+  ['"make" all', 'recursive'],
+  ['ma\\\nke all', 'recursive'],
+  ['echo first\nmake second', 'recursive'],
+  ['>log 2>&1 make all', 'recursive'],
+  ['cat <<EOF >x\nmake no\nEOF\nmake yes', 'recursive'],
+  ['case $t in x) make x;; esac', 'recursive'],
+  ['true) make', 'recursive'],
+  ['termite make -j4', 'recursive'],
+
+  ['gcc -o make x.o', undefined],
+  ['echo make', undefined],
+  ['echo "a; make b"', undefined],
+  ["echo 'a && make b'", undefined],
+  ['echo a \\; make b', undefined],
+  ['makeinfo -o x.info x.texi', undefined],
+  ['./makedeps make', undefined],
+  ['automake --gnu', undefined],
+  ['install -m 755 make /usr/bin/make', undefined],
+  ['rm -f make; cp x make.o', undefined],
+  ['for t in make gmake; do echo $t; done', undefined],
+  ['case $t in make) echo x;; gmake) echo y;; esac', undefined],
+  ['case $t in\n  make) echo x;;\nesac', undefined],
+  ['# make\necho x', undefined],
+  ['echo x # make', undefined],
+  ['cat > x <<EOF\nmake this\nEOF', undefined],
+  ["cat > x <<-'END'\n\tmake this\n\tEND\n", undefined],
+  ['cc >make', undefined],
+  ['env', undefined],
+  ['X=make', undefined],
+  ['', undefined],
+
+  ['cmake -E touch x', 'build-tool'],
+  ['cd /b && /usr/bin/cmake -E cmake_depends "Unix Makefiles" /s /s /b', 'build-tool'],
+  ['/usr/bin/cmake -S/s -B/b --check-build-system CMakeFiles/Makefile.cmake 0', 'build-tool'],
+  ['cmake -DX=1 -P cmake_install.cmake', 'build-tool'],
+  ['cmake --build .', 'build-tool'],
+  ['ninja -C out', 'build-tool'],
+  ['meson compile', 'build-tool'],
+  ['cd b && ctest', 'build-tool'],
+  ['/usr/bin/cc -c cmake.c', undefined],
+  ['echo cmake -E', undefined],
+  ['cd b && ./cmake-gen -E', undefined],
+  ['python3 ninja.py', undefined],
+];
+
+suite('builtInReason()', (test) => {
+  for (const [line, reason] of cases) {
+    test(`takes ${JSON.stringify(line)} for ${reason ?? 'an ordinary line'}`, () => {
+      assert.is(builtInReason(line), reason);
+    });
+  }
+
+  test('ends for lines that no shell would take', () => {
+    for (const line of ['make "', "make '", 'make `', 'make $(', 'a ) ) make', 'make ${', 'cat <<make', 'make \\', 'case make in']) {
+      builtInReason(line);
+    }
+  });
+});

@@ -1,0 +1,31 @@
+import * as assert from 'uvu/assert';
+import { jobEnvironment } from '../../master/job-environment.ts';
+import { suite } from '../harness/suite.ts';
+
+const shell = '/opt/ter mite/sh';
+const cases: [name: string, entry: string, result: string | undefined][] = [
+  ['keeps what is not make\'s', 'PATH=/bin', 'PATH=/bin'],
+  ['drops the terminal', 'MAKE_TERMOUT=/dev/pts/1', undefined],
+  ['drops our session', 'TERMITE_SESSION=x', undefined],
+  ['drops our socket', 'TERMITE_SOCKET=/x', undefined],
+  ['keeps the real shell', 'TERMITE_SHELL=/bin/bash', 'TERMITE_SHELL=/bin/bash'],
+  ['drops SHELL when it is ours', `SHELL=${shell}`, undefined],
+  ['keeps another SHELL', 'SHELL=/bin/zsh', 'SHELL=/bin/zsh'],
+  ['drops the jobserver of make 4.3', 'MAKEFLAGS= -j4 --jobserver-auth=3,4', 'MAKEFLAGS='],
+  ['drops the FIFO of make 4.4', 'MAKEFLAGS=k -j4 --jobserver-auth=fifo:/tmp/GMfifo1', 'MAKEFLAGS=k'],
+  ['drops our shell', 'MAKEFLAGS= -j4 --jobserver-auth=3,4 -- SHELL=/opt/ter\\ mite/sh', 'MAKEFLAGS='],
+  [
+    'keeps other variables',
+    'MAKEFLAGS=ks -j --jobserver-auth=3,4 -- FOO=a\\ b SHELL=/opt/ter\\ mite/sh BAR=c',
+    'MAKEFLAGS=ks -- FOO=a\\ b BAR=c',
+  ],
+  ['keeps a variable that looks like an option', 'MAKEFLAGS= -j4 -- X=-j4', 'MAKEFLAGS= -- X=-j4'],
+  ['keeps other options', 'MAKEFLAGS= -l3 -Otarget --sync-mutex=fnm:/tmp/x', 'MAKEFLAGS= -l3 -Otarget'],
+  ['does the same to MFLAGS', 'MFLAGS=-k -j4 --jobserver-auth=3,4', 'MFLAGS=-k'],
+];
+
+suite('jobEnvironment()', (test) => {
+  for (const [name, entry, result] of cases) {
+    test(name, () => assert.equal(jobEnvironment(['A=1', entry, 'B=2'], shell), ['A=1', ...(result === undefined ? [] : [result]), 'B=2']));
+  }
+});

@@ -1,0 +1,65 @@
+import * as assert from 'uvu/assert';
+import { parseLocalRules } from '../../master/local-rules.ts';
+import { commandLine, place } from '../../master/placement.ts';
+import type { RunRequest } from '../../protocol/run-request.ts';
+import { suite } from '../harness/suite.ts';
+import { runRequest } from './run-request.ts';
+
+const placed = (request: RunRequest, rules: object[] = []) =>
+  place(request, { rules: parseLocalRules(JSON.stringify(rules), 'x').rules, projectRoot: '/project' });
+
+suite('place()', (test) => {
+  test('sends everything away by default', () => {
+    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default' });
+  });
+
+  test('keeps a make below make, and lets it join in', () => {
+    assert.equal(placed(runRequest('cd x && make')), { where: 'local', reason: 'recursive', isRecursive: true });
+  });
+
+  test('keeps what make itself takes for recursive', () => {
+    const request = runRequest('./build-all', { hasJobserver: true });
+    assert.equal(placed(request), { where: 'local', reason: 'recursive', isRecursive: true });
+  });
+
+  test('lets the first rule that matches win, also over what is built in', () => {
+    const rules = [
+      { Regexp: '^make fast', Local: false },
+      { Regexp: '^make', Local: true },
+      { Regexp: 'gcc', Local: true, Recurse: true },
+    ];
+    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule' });
+    assert.equal(placed(runRequest('make slow'), rules), { where: 'local', reason: 'rule', isRecursive: false });
+    assert.equal(placed(runRequest('x gcc'), rules), { where: 'local', reason: 'rule', isRecursive: true });
+    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default' });
+  });
+
+  test('keeps what runs outside of the project', () => {
+    for (const cwd of ['/', '/projects', '/elsewhere/project']) {
+      assert.equal(placed(runRequest('gcc', { cwd })), { where: 'local', reason: 'outside-root', isRecursive: true });
+    }
+    assert.is(placed(runRequest('gcc', { cwd: '/project/sub' })).where, 'remote');
+  });
+
+  test('does not look for shell syntax where there is no shell', () => {
+    const request = runRequest('', { argv: ['make', 'x'], isExec: true });
+    assert.equal(placed(request), { where: 'remote', reason: 'default' });
+  });
+});
+
+suite('commandLine()', (test) => {
+  const cases: [argv: string[], line: string][] = [
+    [['-c', 'a b'], 'a b'],
+    [['-ec', 'a'], 'a'],
+    [['-eu', '-o', 'pipefail', '-c', 'a', 'name', 'arg'], 'a'],
+    [['-euo', 'pipefail', '-c', 'a'], 'a'],
+    [['-c', '-e', 'a'], 'a'],
+    [['+x', '-c', 'a'], 'a'],
+  ];
+  for (const [argv, line] of cases) {
+    test(`finds it in ${argv.join(' ')}`, () => assert.is(commandLine(runRequest('', { argv })), line));
+  }
+  test('is program and arguments without shell', () => {
+    assert.is(commandLine(runRequest('', { argv: ['gcc', '-c', 'x y'], isExec: true })), 'gcc -c x y');
+  });
+});

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import {
+  type BigIntStats,
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
+import { compareBytes, decodeBytes, fsPath } from '../../runtime/byte-path.ts';
+
+/** Times before this were set on purpose (fixtures use 2020), later ones are "now" and differ between runs. */
+const deliberateTimeNs = 1_700_000_000n * 1_000_000_000n;
+
+/** What a tree holds: path → one line with kind, mode, content, links and deliberate times. Sorted by path. */
+export function readTree(root: string, ignore: (path: string) => boolean = () => false): Map<string, string> {
+  const tree = new Map<string, string>();
+  const namesByInode = new Map<bigint, string>();
+  const visit = (path: string) => {
+    for (const name of listNames(root, path)) {
+      const child = path === '' ? name : `${path}/${name}`;
+      if (ignore(child)) continue;
+      const stats = lstatSync(fsPath(`${root}/${child}`), { bigint: true });
+      tree.set(child, describe(`${root}/${child}`, stats, namesByInode, child));
+      if (stats.isDirectory()) visit(child);
+    }
+  };
+  visit('');
+  return tree;
+}
+
+/** What differs, one line each: `path: plain … termite …`; empty when equal. */
+export function differences(expected: Map<string, string>, actual: Map<string, string>): string[] {
+  const paths = [...new Set([...expected.keys(), ...actual.keys()])].sort(compareBytes);
+  return paths
+    .filter((path) => expected.get(path) !== actual.get(path))
+    .map(
+      (path) =>
+        `${JSON.stringify(path)}: expected ${expected.get(path) ?? 'nothing'}, got ${actual.get(path) ?? 'nothing'}`,
+    );
+}
+
+function listNames(root: string, path: string): string[] {
+  return readdirSync(fsPath(`${root}/${path}`), { encoding: 'buffer' })
+    .map(decodeBytes)
+    .sort(compareBytes);
+}
+
+function describe(path: string, stats: BigIntStats, namesByInode: Map<bigint, string>, name: string): string {
+  const mode = (stats.mode & 0o7777n).toString(8);
+  const time = stats.mtimeNs < deliberateTimeNs ? ` time ${stats.mtimeNs}` : '';
+  if (stats.isSymbolicLink())
+    return `symlink to ${decodeBytes(readlinkSync(fsPath(path), { encoding: 'buffer' }))}`;
+  if (stats.isDirectory()) return `directory ${mode}${time}`;
+  if (!stats.isFile()) return `special ${stats.mode.toString(8)}`;
+  const firstName = namesByInode.get(stats.ino);
+  if (firstName !== undefined) return `hard link to ${firstName}`;
+  namesByInode.set(stats.ino, name);
+  return `file ${mode} ${stats.size} bytes ${hashFile(path)}${time}`;
+}
+
+function hashFile(path: string): string {
+  const hash = createHash('sha1');
+  const chunk = Buffer.alloc(1 << 20);
+  const fd = openSync(fsPath(path), 'r');
+  try {
+    for (let n = readSync(fd, chunk); n > 0; n = readSync(fd, chunk)) hash.update(chunk.subarray(0, n));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest('hex').slice(0, 16);
+}

@@ -1,0 +1,42 @@
+import { accessSync, constants } from 'node:fs';
+
+/** Who runs the program under test. */
+export type User = 'root' | 'ordinary';
+
+/** An id without an account, so that nothing on the machine belongs to it by accident. */
+export const ordinaryId = 64_321;
+
+/**
+ * A shell fragment that becomes an ordinary user who may open /dev/fuse, whatever the machine's own permissions are:
+ * a device node of ours is laid over /dev/fuse in a mount namespace that ends with the command.
+ */
+const becomeOrdinary = [
+  'set -e',
+  'mount -t tmpfs -o size=64k,mode=755 termite-test /mnt',
+  'mknod -m 666 /mnt/fuse c 10 229',
+  'mount --bind /mnt/fuse /dev/fuse',
+  'umount -l /mnt',
+  `exec setpriv --reuid=${ordinaryId} --regid=${ordinaryId} --clear-groups -- "$@"`,
+].join('\n');
+
+/** The users that this test run can be: both as root, else only the one that we are. */
+export function availableUsers(): User[] {
+  return process.getuid?.() === 0 ? ['root', 'ordinary'] : ['ordinary'];
+}
+
+/** `argv`, run by that user. */
+export function asUser(user: User, argv: readonly string[]): string[] {
+  if (user === 'root' || process.getuid?.() !== 0) return [...argv];
+  return ['unshare', '--mount', 'sh', '-c', becomeOrdinary, 'sh', ...argv];
+}
+
+/** The reason why sandboxes cannot work for us here; undefined when they can. */
+export function sandboxObstacle(): string | undefined {
+  if (process.getuid?.() === 0) return undefined;
+  try {
+    accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch {
+    return '/dev/fuse cannot be opened by this user';
+  }
+}

@@ -1,0 +1,32 @@
+import * as assert from 'uvu/assert';
+import type { Report } from '../../protocol/control.ts';
+import { summarize } from '../../wrapper/summary.ts';
+import { suite } from '../harness/suite.ts';
+
+const nothing: Report = {
+  ...{ commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 },
+  ...{ localByReason: {}, wallMs: 0, discarded: [] },
+};
+
+suite('summarize()', (test) => {
+  test('names every part that there is', () => {
+    const localByReason = { recursive: 2, rule: 1, 'no-executor': 2 };
+    const report = { commands: 341, cached: 290, remote: 46, local: 5, fallbacks: 2, conflicts: 1, failed: 3 };
+    assert.equal(summarize({ ...nothing, ...report, localByReason, wallMs: 41_249 }), [
+      '341 commands in 41.2 s: 290 from cache, 46 remote, 5 local (2 recursive, 1 rule, 2 fallbacks), 1 conflict, 3 failed',
+    ]);
+  });
+
+  test('leaves out what there is not', () => {
+    assert.equal(summarize({ ...nothing, wallMs: 300 }), ['0 commands in 0.3 s']);
+    assert.equal(summarize({ ...nothing, commands: 1, remote: 1, wallMs: 1000 }), ['1 command in 1.0 s: 1 remote']);
+  });
+
+  test('names what was discarded, once and not endlessly', () => {
+    const discarded = Array.from({ length: 7 }, (_, index) => `/tmp/${index}`);
+    assert.is(
+      summarize({ ...nothing, discarded })[1],
+      'written outside the project and discarded: /tmp/0, /tmp/1, /tmp/2, /tmp/3, /tmp/4 and 2 more',
+    );
+  });
+});
