@@ -1,32 +1,34 @@
 /* Makes the job's file system and gives up all privileges. */
 #include "fd.h"
 #include "namespace.h"
+#include "network.h"
 #include "sandbox.h"
+#include "template.h"
 #include "wire.h"
 
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
-#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* mount(2) takes at most a page of options. */
 #define OPTIONS_MAX 4096
 
-/* Directories of the scratch file system, and their modes; all belong to the job. */
+/* Directories of the scratch file system; all belong to the job, which sees only those that are bound. */
 static const struct {
 	const char *path;
 	mode_t mode;
 } scratch_directories[] = {
+	{ SCRATCH_JOB, 0700 },
+	{ SCRATCH_LOWER, 0700 },
+	{ SCRATCH_ROOT, 0700 },
 	{ SCRATCH_TMP, 01777 },
 	{ SCRATCH_VAR_TMP, 01777 },
 	{ SCRATCH_RUN, 0755 },
@@ -35,38 +37,44 @@ static const struct {
 	{ SCRATCH_HOME_WORK, 0700 },
 };
 
+/* Mounts it on a directory of the template and goes there. */
 static void make_scratch(const struct sandbox *sandbox)
 {
-	if (mount("termite-scratch", JOB_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "mode=700") < 0)
-		sandbox_fail(sandbox, "mount of tmpfs on \"%s\": %s", JOB_SCRATCH, strerror(errno));
+	if (chdir(sandbox->box->template) < 0)
+		sandbox_fail(sandbox, "chdir \"%s\": %s", sandbox->box->template, strerror(errno));
+	if (mount("termite-scratch", TEMPLATE_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "mode=700") < 0 ||
+	    chdir(TEMPLATE_SCRATCH) < 0)
+		sandbox_fail(sandbox, "mount of tmpfs on \"%s\": %s", TEMPLATE_SCRATCH, strerror(errno));
 	for (size_t i = 0; i < sizeof scratch_directories / sizeof *scratch_directories; i++) {
 		const char *path = scratch_directories[i].path;
 		if (mkdir(path, scratch_directories[i].mode) < 0 || chown(path, sandbox->uid, sandbox->gid) < 0)
 			sandbox_fail(sandbox, "mkdir \"%s\": %s", path, strerror(errno));
 	}
+	const char *job_dir = sandbox->request->job_dir;
+	if (mount(job_dir, SCRATCH_JOB, NULL, MS_BIND, NULL) < 0)
+		sandbox_fail(sandbox, "bind of \"%s\": %s", job_dir, strerror(errno));
 }
 
 static void attach_project(const struct sandbox *sandbox)
 {
-	if (move_mount(sandbox->project, "", AT_FDCWD, JOB_LOWER, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		sandbox_fail(sandbox, "move_mount of the project to \"%s\": %s", JOB_LOWER, strerror(errno));
+	if (move_mount(sandbox->project, "", AT_FDCWD, SCRATCH_LOWER, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		sandbox_fail(sandbox, "move_mount of the project to \"%s\": %s", SCRATCH_LOWER, strerror(errno));
 }
 
 static void open_input(struct sandbox *sandbox)
 {
-	const char *path = sandbox->request->flags & JOB_STDIN ? JOB_LOWER "/" PROJECT_STDIN : "/dev/null";
+	const char *path = sandbox->request->flags & JOB_STDIN ? SCRATCH_LOWER "/" PROJECT_STDIN : "/dev/null";
 	sandbox->input = open(path, O_RDONLY | O_CLOEXEC);
 	if (sandbox->input < 0)
 		sandbox_fail(sandbox, "open \"%s\": %s", path, strerror(errno));
 }
 
-/* An own network namespace begins with its loopback interface down; programs expect it. Source: netdevice(7). */
-static void raise_loopback(void)
+static void enter_network(const struct sandbox *sandbox)
 {
-	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	if (fd >= 0)
-		(void)ioctl(fd, SIOCSIFFLAGS, &request);
+	if (sandbox->network >= 0 && setns(sandbox->network, CLONE_NEWNET) < 0)
+		sandbox_fail(sandbox, "setns of the network: %s", strerror(errno));
+	if (sandbox->network < 0 && !(sandbox->request->flags & JOB_NETWORK))
+		network_raise_loopback();
 }
 
 static void escape(char *to, const char *from)
@@ -138,7 +146,7 @@ static const struct {
 	[STEP_PTS] = { "devpts", "devpts", "newinstance,ptmxmode=0666,mode=0620", MS_NOSUID | MS_NOEXEC },
 };
 
-static void apply_step(const struct sandbox *sandbox, const struct step *step, int job_dir, int devices)
+static void apply_step(const struct sandbox *sandbox, const struct step *step, int scratch, int devices)
 {
 	if (step->need == STEP_IF_THERE && !is_there(step->target))
 		return;
@@ -153,7 +161,7 @@ static void apply_step(const struct sandbox *sandbox, const struct step *step, i
 		return;
 	case STEP_DEVICES:
 		if (fchdir(devices) < 0 || mount(".", step->target, NULL, MS_BIND | MS_REC, NULL) < 0 ||
-		    fchdir(job_dir) < 0)
+		    fchdir(scratch) < 0)
 			sandbox_fail(sandbox, "bind of devices on \"%s\": %s", step->target, strerror(errno));
 		return;
 	case STEP_BIND:
@@ -176,28 +184,25 @@ void apply_mounts(struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;
 	umask(0);
-	if (chdir(request->job_dir) < 0)
-		sandbox_fail(sandbox, "chdir \"%s\": %s", request->job_dir, strerror(errno));
-	AUTO_CLOSE int job_dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	AUTO_CLOSE int devices = open(sandbox->box->devices, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (job_dir < 0 || old_root < 0 || devices < 0)
-		sandbox_fail(sandbox, "open \"%s\": %s", request->job_dir, strerror(errno));
-	if (!(request->flags & JOB_NETWORK))
-		raise_loopback();
+	enter_network(sandbox);
 	make_scratch(sandbox);
+	AUTO_CLOSE int scratch = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int devices = open("../" TEMPLATE_DEVICES, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (scratch < 0 || devices < 0 || old_root < 0)
+		sandbox_fail(sandbox, "open of the scratch file system: %s", strerror(errno));
 	attach_project(sandbox);
 	open_input(sandbox);
 	if (sandbox->plan->home != NULL)
 		sandbox->home = open(SCRATCH_HOME, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (mount(request->system_dir, JOB_ROOT, NULL, MS_BIND, NULL) < 0)
+	if (mount(request->system_dir, SCRATCH_ROOT, NULL, MS_BIND, NULL) < 0)
 		sandbox_fail(sandbox, "bind of \"%s\": %s", request->system_dir, strerror(errno));
 	/* pivot_root(2), "pivot_root(".", ".")": the old root then lies on top of the new one, hidden by no path. */
-	if (chdir(JOB_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(job_dir) < 0)
+	if (chdir(SCRATCH_ROOT) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(scratch) < 0)
 		sandbox_fail(sandbox, "pivot_root to \"%s\": %s", request->system_dir, strerror(errno));
 	for (size_t i = 0; i < sandbox->plan->count; i++)
-		apply_step(sandbox, &sandbox->plan->steps[i], job_dir, devices);
+		apply_step(sandbox, &sandbox->plan->steps[i], scratch, devices);
 	/* A fresh /proc was only allowed while the old one was visible, so the old tree goes last. */
 	if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		sandbox_fail(sandbox, "umount of the old root: %s", strerror(errno));

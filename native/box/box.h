@@ -23,7 +23,7 @@ struct box {
 	uid_t owner_uid;
 	gid_t owner_gid;
 	int store; /* O_PATH */
-	const char *devices; /* where the /dev that jobs get is mounted, see devices.h; absolute */
+	const char *template; /* see template.h; absolute */
 	struct verified *verified;
 	struct ledger *ledger;
 };

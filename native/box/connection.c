@@ -4,6 +4,7 @@
 #include "frame_io.h"
 #include "job.h"
 #include "log.h"
+#include "network.h"
 #include "system.h"
 #include "wire.h"
 
@@ -35,6 +36,9 @@ static void serve_system(struct connection *connection, const struct frame *fram
 	AUTO_FREE char *directory = system_mount_directory(frame->payload);
 	if (directory != NULL && ledger_note(connection->ledger, LEDGER_MOUNT, directory) < 0)
 		return;
+	int failed = network_make(connection->ledger);
+	if (failed)
+		log_line("connection: unshare of the network: %s: each job makes its own", strerror(-failed));
 	system_serve(&(struct system_options){
 		.connection = connection->socket,
 		.termination = connection->termination,

@@ -101,10 +101,17 @@ void init_run(struct sandbox *sandbox)
 	report.system_us = microseconds(usage.ru_stime);
 	report.max_rss_kib = (uint64_t)usage.ru_maxrss;
 
-	/* The job is over when its command is; what it left running would write into what is about to be harvested. */
+	/*
+	 * The job is over when its command is; what it left running would write into what is about to be harvested. All
+	 * are children of ours by now or will be, so that there is nobody left when there is nothing left to wait for.
+	 */
 	kill(-1, SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		continue;
 	struct bytes outside = outside_list(sandbox->plan, sandbox->request, sandbox->home);
 	(void)fd_write_all(sandbox->report, &report, sizeof report);
 	(void)fd_write_all(sandbox->report, outside.data, outside.length);
+	/* Closes the pipes, on which the supervisor waits, before the kernel takes the namespaces down. */
+	syscall(SYS_close_range, 0, ~0U, 0);
 	_exit(0);
 }

@@ -4,6 +4,7 @@
 #include "frame_io.h"
 #include "harvest.h"
 #include "log.h"
+#include "network.h"
 #include "outside.h"
 #include "path.h"
 #include "plan.h"
@@ -54,6 +55,7 @@ struct job {
 	pid_t pid; /* of the sandbox's init; 0: not started, or reaped */
 	int pidfd;
 	int mount; /* of the project mirror, until the sandbox has it */
+	int network; /* namespace to run in, until the sandbox has it, or -1 */
 	int alive; /* closed by our death, which the sandbox notices */
 	struct output outputs[OUTPUTS];
 	int report_pipe;
@@ -86,7 +88,7 @@ static int64_t now_ms(void)
 /* The job directory and what is in it. False: broken. */
 static bool make_directories(struct job *job)
 {
-	static const char *const names[] = { JOB_UPPER, JOB_WORK, JOB_LOWER, JOB_ROOT, JOB_SCRATCH };
+	static const char *const names[] = { JOB_UPPER, JOB_WORK };
 	static const char *const files[OUTPUTS] = { JOB_STDOUT, JOB_STDERR };
 	const char *path = job->request.job_dir;
 	umask(0);
@@ -127,17 +129,17 @@ static bool make_directories(struct job *job)
 static int init_project(struct job *job)
 {
 	const struct job_request *request = &job->request;
-	return project_init(&job->project, &(struct project_options){
-						   .root = request->root,
-						   .directories = request->directories,
-						   .directory_count = request->directory_count,
-						   .content = { .store = job->box->store, .verified = job->box->verified },
-						   .uid = job->uid,
-						   .gid = job->gid,
-						   .allow_passthrough = job->box->is_rootful &&
-									!(request->flags & JOB_PLAIN_READS),
-						   .out = &job->out,
-					   });
+	struct project_options options = {
+		.root = request->root,
+		.directories = request->directories,
+		.directory_count = request->directory_count,
+		.content = { .store = job->box->store, .verified = job->box->verified },
+		.uid = job->uid,
+		.gid = job->gid,
+		.allow_passthrough = job->box->is_rootful && !(request->flags & JOB_PLAIN_READS),
+		.out = &job->out,
+	};
+	return project_init(&job->project, &options);
 }
 
 /* The child's half. Privileges: those of the box; then see sandbox.h. */
@@ -150,6 +152,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int alive, cons
 		.uid = job->uid,
 		.gid = job->gid,
 		.project = job->mount,
+		.network = job->network,
 		.report = report,
 		.alive = alive,
 		.output = { output[STDOUT], output[STDERR] },
@@ -203,6 +206,8 @@ static int start_sandbox(struct job *job)
 	if (!failed) {
 		unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | SIGCHLD;
 		if (!(job->request.flags & JOB_NETWORK))
+			job->network = network_find(job->box->ledger, job->request.system_dir);
+		if (!(job->request.flags & JOB_NETWORK) && job->network < 0)
 			flags |= CLONE_NEWNET;
 		long pid = syscall(SYS_clone, flags, 0, &job->pidfd, 0, 0);
 		if (pid == 0)
@@ -211,6 +216,7 @@ static int start_sandbox(struct job *job)
 		job->pid = pid < 0 ? 0 : (pid_t)pid;
 	}
 	fd_close(&job->mount);
+	fd_close(&job->network);
 	fd_close(&output[STDOUT]);
 	fd_close(&output[STDERR]);
 	fd_close(&report[1]);
@@ -312,8 +318,11 @@ static bool is_over(const struct job *job)
 {
 	if (job->is_closed || job->broken != NULL)
 		return true;
-	return job->is_started && job->pid == 0 && job->report_pipe < 0 && job->outputs[STDOUT].pipe < 0 &&
-	       job->outputs[STDERR].pipe < 0;
+	if (!job->is_started || job->report_pipe >= 0 || job->outputs[STDOUT].pipe >= 0 ||
+	    job->outputs[STDERR].pipe >= 0)
+		return false;
+	/* Init reports after the last other process has gone; taking its namespaces down can go on meanwhile. */
+	return job->pid == 0 || job->report_length >= sizeof(struct report);
 }
 
 static int wait_ms(struct job *job)
@@ -442,6 +451,12 @@ static void put_broken(struct job *job)
 	frame_end(&job->out);
 }
 
+static void send_conclusion(struct job *job)
+{
+	if (frame_out_write(&job->out, job->connection->socket) < 0)
+		job->is_closed = true;
+}
+
 /* The executor takes the files out of the job directory, then closes the connection. */
 static void wait_for_close(struct job *job)
 {
@@ -477,6 +492,7 @@ void job_serve(struct connection *connection, struct bytes payload)
 		.box = connection->box,
 		.pidfd = -1,
 		.mount = -1,
+		.network = -1,
 		.alive = -1,
 		.report_pipe = -1,
 		.outputs = { { -1, -1 }, { -1, -1 } },
@@ -498,12 +514,16 @@ void job_serve(struct connection *connection, struct bytes payload)
 	}
 	if (!job.is_closed && job.broken == NULL)
 		conclude(&job);
+	if (!job.is_closed && job.broken == NULL)
+		send_conclusion(&job);
 	/* Ends the FUSE session: whoever waits for an answer of ours gets an error, and can die. */
 	project_free(&job.project);
 	reap_sandbox(&job);
-	if (job.broken != NULL)
+	if (!job.is_closed && job.broken != NULL) {
 		put_broken(&job);
-	if (!job.is_closed && frame_out_write(&job.out, connection->socket) == 0)
+		send_conclusion(&job);
+	}
+	if (!job.is_closed)
 		wait_for_close(&job);
 	if (connection->ledger->kind == LEDGER_JOB) {
 		failed = remove_tree(job.request.job_dir);

@@ -6,6 +6,7 @@
 #define TERMITE_LEDGER_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 enum ledger_kind { LEDGER_FREE, LEDGER_STARTED, LEDGER_JOB, LEDGER_MOUNT };
@@ -13,6 +14,7 @@ enum ledger_kind { LEDGER_FREE, LEDGER_STARTED, LEDGER_JOB, LEDGER_MOUNT };
 struct ledger_line {
 	pid_t pid;
 	enum ledger_kind kind;
+	bool has_network; /* the process is in a network namespace of its own, see network.h */
 	char path[PATH_MAX];
 };
 

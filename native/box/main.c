@@ -7,10 +7,10 @@
  * This file is the server: it accepts connections and forks a process for each. Privileges: see README.md.
  */
 #include "connection.h"
-#include "devices.h"
 #include "fd.h"
 #include "log.h"
 #include "namespace.h"
+#include "template.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -35,7 +35,7 @@
 struct server {
 	struct box box;
 	const char *socket_path, *store_path;
-	char devices_path[PATH_MAX];
+	char template_path[PATH_MAX];
 	int listener;
 	int signals; /* a signalfd */
 	pid_t pid;
@@ -91,20 +91,20 @@ static int open_store(struct server *server)
 	return server->box.verified && server->box.ledger ? 0 : fail("mmap for", "shared tables");
 }
 
-static int make_devices(struct server *server)
+static int make_template(struct server *server)
 {
 	char here[PATH_MAX] = "";
 	if (server->socket_path[0] != '/' && getcwd(here, sizeof here) == NULL)
 		return fail("getcwd for", server->socket_path);
-	char *path = server->devices_path;
-	int length = snprintf(path, sizeof server->devices_path, "%s%s%s.dev", here, *here ? "/" : "",
+	char *path = server->template_path;
+	int length = snprintf(path, sizeof server->template_path, "%s%s%s.template", here, *here ? "/" : "",
 			      server->socket_path);
-	if (length < 0 || (size_t)length >= sizeof server->devices_path) {
+	if (length < 0 || (size_t)length >= sizeof server->template_path) {
 		errno = ENAMETOOLONG;
 		return fail("make", server->socket_path);
 	}
-	server->box.devices = path;
-	return devices_make(path);
+	server->box.template = path;
+	return template_make(path);
 }
 
 static int listen_on(struct server *server)
@@ -272,8 +272,8 @@ static void end(struct server *server)
 		while (read(server->signals, &info, sizeof info) == sizeof info)
 			continue;
 	}
-	umount2(server->devices_path, MNT_DETACH);
-	rmdir(server->devices_path);
+	umount2(server->template_path, MNT_DETACH);
+	rmdir(server->template_path);
 }
 
 int main(int argc, char **argv)
@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 	log_init("termite-box");
 	if (parse_options(&server, argc, argv) < 0)
 		return 1;
-	if (namespace_enter(&server.box) < 0 || open_store(&server) < 0 || make_devices(&server) < 0 ||
+	if (namespace_enter(&server.box) < 0 || open_store(&server) < 0 || make_template(&server) < 0 ||
 	    block_signals(&server) < 0 || listen_on(&server) < 0)
 		return 1;
 	puts("ready");

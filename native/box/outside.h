@@ -9,7 +9,8 @@
 /*
  * Writes absolute paths, each with its NUL, into a malloc'ed buffer: files and empty directories in the plan's places
  * and in the writable layer of the home directory (home, an O_PATH descriptor or -1), at most OUTSIDE_MAX, in no
- * particular order. What was made for the project or the home directory to stand on is left out. { NULL, 0 }: no memory.
+ * particular order. What was made for the project or the home directory to stand on is left out. Empty also when out
+ * of memory.
  */
 struct bytes outside_list(const struct plan *plan, const struct job_request *request, int home);
 

@@ -2,10 +2,13 @@
 
 #include "path.h"
 
-/* metacopy and index off: the upper layer must hold whole files, under their own names. */
-#define ROOTFUL_OPTIONS ",redirect_dir=on,metacopy=off,index=off,volatile"
+/*
+ * metacopy and index off: the upper layer must hold whole files, under their own names. xino: readdir() and stat() must
+ * agree about inode numbers, which configure scripts check (D_INO_IN_DIRENT).
+ */
+#define ROOTFUL_OPTIONS ",redirect_dir=on,metacopy=off,index=off,xino=on,volatile"
 /* Without privileges overlayfs keeps its marks in user.overlay.*, and cannot rename directories of the lower layer. */
-#define ROOTLESS_OPTIONS ",userxattr,volatile"
+#define ROOTLESS_OPTIONS ",userxattr,xino=on,volatile"
 
 static const struct step temporary[] = {
 	{ .kind = STEP_BIND, .need = STEP_IF_THERE, .source = SCRATCH_TMP, .target = "/tmp" },
@@ -63,9 +66,9 @@ struct plan plan_make(const struct job_request *request, bool is_rootful)
 	if (is_temporary(project) || (plan.home != NULL && path_is_inside(project, plan.home)))
 		add(&plan, (struct step){ .kind = STEP_DIRECTORY, .target = project });
 	add(&plan, (struct step){ .kind = STEP_OVERLAY,
-				  .source = JOB_LOWER "/" PROJECT_TREE,
+				  .source = SCRATCH_LOWER "/" PROJECT_TREE,
 				  .target = project,
-				  .upper = JOB_UPPER,
-				  .work = JOB_WORK });
+				  .upper = SCRATCH_JOB "/" JOB_UPPER,
+				  .work = SCRATCH_JOB "/" JOB_WORK });
 	return plan;
 }

@@ -1,8 +1,8 @@
 /*
  * Which mounts a job's file system is made of, in order, as a table. Pure: apply.c makes them.
  *
- * At that point "/" is the job's root, so far only the system mirror, and relative sources lead to the job directory,
- * which the job itself never sees.
+ * At that point "/" is the job's root, so far only the system mirror, and relative sources lead to the scratch file
+ * system, of which the job sees only what is bound.
  */
 #ifndef TERMITE_PLAN_H
 #define TERMITE_PLAN_H
@@ -43,20 +43,22 @@ struct plan {
 	const char *home;            /* the home directory that has a layer of its own, or NULL */
 };
 
-/* Names in the job directory. `scratch` is a tmpfs of the sandbox; what is in it dies with the job. */
-#define JOB_LOWER "lower"
+/* Names in the job directory. */
 #define JOB_UPPER "upper"
 #define JOB_WORK "work"
-#define JOB_ROOT "root"
-#define JOB_SCRATCH "scratch"
 #define JOB_STDOUT "stdout"
 #define JOB_STDERR "stderr"
-#define SCRATCH_TMP "scratch/tmp"
-#define SCRATCH_VAR_TMP "scratch/var-tmp"
-#define SCRATCH_RUN "scratch/run"
-#define SCRATCH_SHM "scratch/shm"
-#define SCRATCH_HOME "scratch/home"
-#define SCRATCH_HOME_WORK "scratch/home-work"
+
+/* Names in the scratch file system, a tmpfs of the sandbox: what is in it dies with the job. */
+#define SCRATCH_JOB "job"     /* the job directory */
+#define SCRATCH_LOWER "lower" /* the project mirror */
+#define SCRATCH_ROOT "root"   /* the system mirror */
+#define SCRATCH_TMP "tmp"
+#define SCRATCH_VAR_TMP "var-tmp"
+#define SCRATCH_RUN "run"
+#define SCRATCH_SHM "shm"
+#define SCRATCH_HOME "home"
+#define SCRATCH_HOME_WORK "home-work"
 
 struct plan plan_make(const struct job_request *request, bool is_rootful);
 

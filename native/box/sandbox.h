@@ -20,6 +20,7 @@ struct sandbox {
 	uid_t uid; /* the job's, outside of its user namespace */
 	gid_t gid;
 	int project;   /* the project mirror's mount, attached nowhere yet */
+	int network;   /* a network namespace to enter, or -1: in the right one already */
 	int report;    /* a pipe to the supervisor */
 	int alive;     /* a pipe that hangs up when the supervisor has died */
 	int output[2]; /* what becomes the command's stdout and stderr */

@@ -50,7 +50,7 @@ static uint64_t nanoseconds(struct timespec time)
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Begun with another part of the hash, so that a slot with the key of one blob and the signature of another never fits. */
+/* Begun with another part of the hash: a slot with the key of one blob and the signature of another never fits. */
 static uint64_t signature_of(struct digest digest, const struct stat *st)
 {
 	uint64_t signature = hex_word(digest.hash.data + 16);

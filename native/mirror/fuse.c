@@ -13,6 +13,9 @@
 /* The largest message: SETXATTR with a value of 64 KiB. WRITE is limited to a page by INIT's answer. */
 #define REQUEST_MAX ((size_t)80 << 10)
 
+/* So that processes that ask without end cannot keep the owner from looking at anything else. */
+#define REQUESTS_AT_ONCE 64
+
 int fuse_open(struct fuse_session *session, fuse_handler *handle, void *owner)
 {
 	*session = (struct fuse_session){ .fd = -1, .owner = owner, .handle = handle };
@@ -112,7 +115,7 @@ void fuse_handle(struct fuse_session *session, const struct fuse_request *reques
 
 int fuse_serve(struct fuse_session *session)
 {
-	while (!session->ended) {
+	for (int i = 0; i < REQUESTS_AT_ONCE && !session->ended; i++) {
 		ssize_t got = read(session->fd, session->request, REQUEST_MAX);
 		if (got < 0) {
 			switch (errno) {

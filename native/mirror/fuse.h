@@ -50,7 +50,10 @@ int fuse_open(struct fuse_session *session, fuse_handler *handle, void *owner);
  */
 int fuse_mount(const struct fuse_session *session, const char *name, uid_t uid, gid_t gid);
 
-/* Handles all requests that are waiting; does not block. 0, also when the session has ended, or -errno. */
+/*
+ * Handles requests that are waiting, some at most; does not block. 0, also when the session has ended, or -errno. To be
+ * called whenever the descriptor is readable.
+ */
 int fuse_serve(struct fuse_session *session);
 
 /* Handles one request that was parked, answering it unless it parks again. */

@@ -104,7 +104,7 @@ static bool hidden(struct mirror *mirror, struct node *directory, size_t index, 
 	return false;
 }
 
-/* Where the name of what would be made or removed begins in the arguments of an operation; -1: it is the node itself. */
+/* Where the name of what would be made or removed begins in the arguments of an operation; -1: there is none. */
 static int name_offset(uint32_t opcode)
 {
 	switch (opcode) {
@@ -170,7 +170,7 @@ static const struct layer system_layer = {
 	.answers_open = false,
 };
 
-/* The whole table of a node's listing, from an answer. 0 or the errno to give. */
+/* Takes a listing out of an answer. 0, or the errno (positive) that requests for it get. */
 static int take_listing(struct node *node, struct bytes bytes)
 {
 	unsigned char *blob = malloc(bytes.length + 1);
@@ -225,8 +225,10 @@ static int file_answered(struct system *system, struct frame_in *in)
 		return 0;
 	struct node *node = need->node;
 	int failure = (int)error;
-	/* Another size than was listed: the file has changed since, and the kernel was told the old size. */
-	if (failure == 0 && (!digest_is_valid(digest) || digest.size != node->digest.size))
+	/* The file has changed: the kernel was told the old size, and may hold pages of the old content. */
+	bool is_same = digest.size == node->digest.size &&
+		       (node->digest.hash.length == 0 || bytes_equal(digest.hash, node->digest.hash));
+	if (failure == 0 && (!digest_is_valid(digest) || !is_same))
 		failure = EIO;
 	if (failure == 0)
 		failure = -node_set_digest(node, digest);

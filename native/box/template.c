@@ -1,4 +1,4 @@
-#include "devices.h"
+#include "template.h"
 
 #include "fd.h"
 #include "log.h"
@@ -24,32 +24,37 @@ static const char *const directory_names[] = { "shm", "pts" };
 static int fail(const char *call, const char *path)
 {
 	int error = errno;
-	log_line("devices: %s \"%s\": %s", call, path, strerror(error));
+	log_line("template: %s \"%s\": %s", call, path, strerror(error));
 	return -error;
 }
 
 /* A bind needs something to stand on. */
-static int bind_device(int root, const char *name)
+static int bind_device(int devices, const char *name)
 {
 	char host[32], target[64];
 	snprintf(host, sizeof host, "/dev/%s", name);
-	snprintf(target, sizeof target, "/proc/self/fd/%d/%s", root, name);
-	AUTO_CLOSE int file = openat(root, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	snprintf(target, sizeof target, "/proc/self/fd/%d/%s", devices, name);
+	AUTO_CLOSE int file = openat(devices, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
 	if (file < 0)
 		return fail("create", name);
 	return mount(host, target, NULL, MS_BIND, NULL) < 0 ? fail("bind", host) : 0;
 }
 
-int devices_make(const char *directory)
+int template_make(const char *directory)
 {
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return fail("mkdir", directory);
 	const unsigned long flags = MS_NOSUID | MS_NOEXEC | MS_NOATIME;
-	if (mount("termite-dev", directory, "tmpfs", flags, "mode=755,size=64k") < 0)
+	if (mount("termite-template", directory, "tmpfs", flags, "mode=755,size=64k") < 0)
 		return fail("mount of tmpfs on", directory);
-	AUTO_CLOSE int fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	AUTO_CLOSE int root = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
 		return fail("open", directory);
+	if (mkdirat(root, TEMPLATE_SCRATCH, 0700) < 0 || mkdirat(root, TEMPLATE_DEVICES, 0755) < 0)
+		return fail("mkdir in", directory);
+	AUTO_CLOSE int fd = openat(root, TEMPLATE_DEVICES, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail("open", TEMPLATE_DEVICES);
 	for (size_t i = 0; i < sizeof device_names / sizeof *device_names; i++) {
 		int failed = bind_device(fd, device_names[i]);
 		if (failed)
