@@ -30,7 +30,10 @@ export function blobRoutes(store: ReadableBlobs): Route[] {
         const digest = digestOfCall(call);
         const stream = await store.read(digest, call);
         if (stream) return { stream, sizeBytes: digest.sizeBytes };
-        throw new AppError(`No blob ${formatDigest(digest)}`, { code: 'blob-missing', category: 'not-found' });
+        throw new AppError(`No blob ${formatDigest(digest)}`, {
+          code: 'blob-missing',
+          category: 'not-found',
+        });
       },
     },
     {

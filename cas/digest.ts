@@ -4,7 +4,7 @@ import { AppError } from '../runtime/app-error.ts';
 
 /** The digest of a blob held in memory. */
 export function digestOf(bytes: Uint8Array): Digest {
-  return { hash: blake3(bytes).toString('hex'), sizeBytes: bytes.byteLength };
+  return { hash: blake3(viewAsBuffer(bytes)).toString('hex'), sizeBytes: bytes.byteLength };
 }
 
 /** The digest of the empty blob, which every store has. */
@@ -20,7 +20,7 @@ export class DigestHasher {
   }
 
   update(chunk: Uint8Array): this {
-    this.#hasher.update(chunk);
+    this.#hasher.update(viewAsBuffer(chunk));
     this.#sizeBytes += chunk.byteLength;
     return this;
   }
@@ -63,4 +63,9 @@ export function expectDigest(wanted: Digest, actual: Digest, place: string): voi
     code: 'digest-mismatch',
     data: { wanted, actual },
   });
+}
+
+/** The same memory: the hash functions take nothing but Buffers. */
+function viewAsBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

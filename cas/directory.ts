@@ -49,7 +49,9 @@ const nanosPerSecond = 1_000_000_000n;
  */
 export function encodeDirectory(directory: Directory): Buffer {
   const { files, directories, symlinks } = directory;
-  const writer = new BackwardProtoWriter(64 + 140 * files.length + 110 * (directories.length + symlinks.length));
+  const writer = new BackwardProtoWriter(
+    64 + 140 * files.length + 110 * (directories.length + symlinks.length),
+  );
   writeProperties(writer, 5, directory.mode, directory.mtimeNs);
   for (let i = symlinks.length - 1; i >= 0; i--) {
     const { name, target, mode, mtimeNs } = symlinks[i]!;
@@ -131,7 +133,7 @@ function writeProperties(
     const nanos = ((mtimeNs % nanosPerSecond) + nanosPerSecond) % nanosPerSecond;
     const seconds = (mtimeNs - nanos) / nanosPerSecond;
     if (nanos !== 0n) writer.varint(2, Number(nanos));
-    if (seconds !== 0n) writer.varint(1, seconds);
+    if (seconds !== 0n) writer.varint(1, seconds > 0n ? Number(seconds) : seconds);
     writer.message(2, timeEnd);
   }
   writer.message(field, end);
@@ -261,7 +263,8 @@ function checkNames({ files, directories, symlinks }: Directory): void {
     let previous: string | undefined;
     for (const { name } of nodes) {
       if (!isEntryName(name)) throw new RangeError(`impossible name ${JSON.stringify(name)}`);
-      if (previous !== undefined && compareBytes(previous, name) >= 0) throw new RangeError('names not sorted');
+      if (previous !== undefined && compareBytes(previous, name) >= 0)
+        throw new RangeError('names not sorted');
       if (seen.has(name)) throw new RangeError(`name ${JSON.stringify(name)} occurs twice`);
       seen.add(name);
       previous = name;

@@ -29,7 +29,11 @@ interface Plan {
  *
  * @throws AppError `bad-edit` when the parent of something new is not there, or is no directory
  */
-export async function edit(source: DirectorySource, root: Digest, edits: readonly TreeEdit[]): Promise<EditedTree> {
+export async function edit(
+  source: DirectorySource,
+  root: Digest,
+  edits: readonly TreeEdit[],
+): Promise<EditedTree> {
   const blobs = new Map<string, { digest: Digest; content: Buffer }>();
   const store = (directory: Directory): Digest => {
     const content = encodeDirectory(directory);

@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   constants,
-  fchmodSync,
-  fchownSync,
   fstatSync,
   mkdirSync,
   openSync,
@@ -12,16 +10,18 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs';
-import { chmod, copyFile, open } from 'node:fs/promises';
+import { chmod, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { examineForAdoption } from './adoption.ts';
 import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { chunksOf, chunksOfFile, collect } from './chunks.ts';
 import { DigestHasher, digestOf, emptyDigest, equalDigests, expectDigest, formatDigest } from './digest.ts';
 import { explainDiskFull } from './disk-full.ts';
+import { tryReflink } from './reflink.ts';
 import { readSmallFile, smallFileBytes, writeSmallFile } from './small-file.ts';
 import { SparseFileWriter } from './sparse-file-writer.ts';
 
@@ -126,7 +126,7 @@ export class FileBlobStore implements BlobStore {
   async adopt(path: string, options: BlobOptions = {}): Promise<Digest> {
     const action = `Cannot adopt "${path}"`;
     return explaining(action, async () => {
-      const { digest, canMove } = await examine(path, options);
+      const { digest, canMove } = await examineForAdoption(path, { ...options, mode: blobMode });
       if (!this.#has(digest)) {
         if (canMove && this.#tryMove(path, digest)) return digest;
         expectDigest(digest, await this.importFile(path, options), action);
@@ -183,7 +183,8 @@ export class FileBlobStore implements BlobStore {
         return chmod(fsPath(destination), mode);
       }
       await using writer = await SparseFileWriter.create(destination);
-      for await (const chunk of this.#readLarge(digest, { ...options, reuse: true })) await writer.write(chunk);
+      for await (const chunk of this.#readLarge(digest, { ...options, reuse: true }))
+        await writer.write(chunk);
       await writer.close(mode);
       writer.keep();
     });
@@ -334,58 +335,6 @@ export class FileBlobStore implements BlobStore {
   }
 }
 
-/** Hashes a file on its way into the store, and makes it look like a blob if it can be moved there as it is. */
-async function examine(
-  path: string,
-  options: BlobOptions,
-): Promise<{ digest: Digest; canMove: boolean }> {
-  let canMove: boolean;
-  const fd = openSync(fsPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const stats = fstatSync(fd);
-    if (!stats.isFile()) {
-      throw new AppError(`Not a regular file: "${path}"`, { code: 'not-a-file', category: 'caller' });
-    }
-    canMove = stats.nlink === 1 && takeOver(fd, stats.uid);
-    const content = stats.size <= smallFileBytes ? readSmallFile(fd, smallFileBytes) : undefined;
-    if (content) return { digest: digestOf(content), canMove };
-  } finally {
-    closeSync(fd);
-  }
-  const hasher = new DigestHasher();
-  const file = await open(fsPath(path), 'r');
-  try {
-    for await (const chunk of chunksOfFile(file, { ...options, reuse: true })) hasher.update(chunk);
-  } finally {
-    await file.close();
-  }
-  return { digest: hasher.digest(), canMove };
-}
-
-/** Its former owner could otherwise make it writable again. */
-function takeOver(fd: number, ownerUid: number): boolean {
-  try {
-    if (ownerUid !== process.geteuid!()) fchownSync(fd, process.geteuid!(), process.getegid!());
-    fchmodSync(fd, blobMode);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'EPERM')) return false;
-    throw error;
-  }
-}
-
-/** Makes `destination` a copy that shares its extents with `source`; false, and nothing there, where that cannot be. */
-async function tryReflink(source: string, destination: string): Promise<boolean> {
-  const flags = constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL;
-  try {
-    await copyFile(fsPath(source), fsPath(destination), flags);
-    return true;
-  } catch (error) {
-    if (isErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY', 'EPERM')) return false;
-    throw error;
-  }
-}
-
 function removeStaleTemps(dir: string): void {
   const oldest = Date.now() - staleTempMs;
   for (const name of readdirSync(fsPath(dir), 'utf8')) {
@@ -410,7 +359,9 @@ async function explaining<T>(action: string, run: () => T | Promise<T>): Promise
 }
 
 function wrongSize(digest: Digest, sizeBytes: number): AppError {
-  return new AppError(`Stored blob ${formatDigest(digest)} has ${sizeBytes} bytes`, { code: 'digest-mismatch' });
+  return new AppError(`Stored blob ${formatDigest(digest)} has ${sizeBytes} bytes`, {
+    code: 'digest-mismatch',
+  });
 }
 
 function absent(action: string): never {

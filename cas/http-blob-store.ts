@@ -64,7 +64,10 @@ export class HttpBlobStore implements BlobStore {
   async read(digest: Digest, { signal }: BlobOptions = {}): Promise<AsyncIterable<Uint8Array> | undefined> {
     if (equalDigests(digest, emptyDigest)) return chunksOf(new Uint8Array());
     const path = `/blobs/${formatDigest(digest)}`;
-    const { status, body } = await this.#client.request({ method: 'GET', path, signal }, { allowAbsent: true });
+    const { status, body } = await this.#client.request(
+      { method: 'GET', path, signal },
+      { allowAbsent: true },
+    );
     if (status === 200) return verifyChunks(digest, body, this.#place);
     // Read, so that the connection is free again.
     for await (const _chunk of body);

@@ -16,6 +16,7 @@ export class BackwardProtoWriter {
     this.#start = expectedBytes;
   }
 
+  /** @param value a bigint where it may be negative or beyond what a number can hold */
   varint(field: number, value: number | bigint): void {
     this.#varint(value);
     this.#key(field, WireType.varint);
@@ -59,17 +60,29 @@ export class BackwardProtoWriter {
 
   #varint(value: number | bigint): void {
     this.#reserve(10);
-    if (typeof value === 'number' && value < 0x80 && value >= 0) {
-      this.#buffer[--this.#start] = value;
+    if (typeof value === 'bigint') {
+      this.#bigVarint(value);
       return;
     }
-    // Negative numbers are spelt as 64-bit two's complement.
-    let rest = BigInt.asUintN(64, BigInt(value));
+    let length = 1;
+    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length += 1;
+    this.#start -= length;
+    let rest = value;
+    for (let i = 0; i < length - 1; i++) {
+      this.#buffer[this.#start + i] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.#buffer[this.#start + length - 1] = rest;
+  }
+
+  /** Negative numbers are spelt as 64-bit two's complement. */
+  #bigVarint(value: bigint): void {
     const bytes: number[] = [];
+    let rest = BigInt.asUintN(64, value);
     for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80);
     bytes.push(Number(rest));
     this.#start -= bytes.length;
-    for (let i = 0; i < bytes.length; i++) this.#buffer[this.#start + i] = bytes[i]!;
+    this.#buffer.set(bytes, this.#start);
   }
 
   #reserve(extra: number): void {

@@ -31,8 +31,13 @@ export class ReadThroughBlobStore implements BlobStore {
     const wanted = await this.#near.findMissing(digests, signal ? { signal } : {});
     const grounded = wanted.filter((digest) => !this.#flights.has(formatDigest(digest)));
     const small = grounded.filter((digest) => digest.sizeBytes <= smallBlobBytes);
-    const batch = small.length > 0 ? this.#fetchSmall(small) : undefined;
-    small.forEach((digest, i) => this.#launch(digest, batch!.then((found) => found[i]!)));
+    const batch = this.#fetchSmall(small);
+    for (const [i, digest] of small.entries()) {
+      this.#launch(
+        digest,
+        batch.then((found) => found[i]!),
+      );
+    }
     for (const digest of grounded) {
       if (digest.sizeBytes > smallBlobBytes) this.#launch(digest, this.#fetchLarge(digest));
     }
@@ -59,11 +64,7 @@ export class ReadThroughBlobStore implements BlobStore {
   }
 
   /** Into the near store only. */
-  put(
-    digest: Digest,
-    content: Uint8Array | AsyncIterable<Uint8Array>,
-    options?: BlobOptions,
-  ): Promise<void> {
+  put(digest: Digest, content: Uint8Array | AsyncIterable<Uint8Array>, options?: BlobOptions): Promise<void> {
     return this.#near.put(digest, content, options);
   }
 
@@ -75,7 +76,7 @@ export class ReadThroughBlobStore implements BlobStore {
   }
 
   async #fetchSmall(digests: Digest[]): Promise<boolean[]> {
-    const blobs = await this.#far.getMany(digests);
+    const blobs = digests.length > 0 ? await this.#far.getMany(digests) : [];
     const found: boolean[] = [];
     for (const [i, blob] of blobs.entries()) {
       if (blob) await this.#near.put(digests[i]!, blob);

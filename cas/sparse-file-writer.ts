@@ -58,7 +58,12 @@ export class SparseFileWriter implements AsyncDisposable {
 
   async #writeAll(chunk: Uint8Array): Promise<void> {
     for (let done = 0; done < chunk.byteLength; ) {
-      const { bytesWritten } = await this.#file.write(chunk, done, chunk.byteLength - done, this.#position + done);
+      const { bytesWritten } = await this.#file.write(
+        chunk,
+        done,
+        chunk.byteLength - done,
+        this.#position + done,
+      );
       done += bytesWritten;
     }
   }

@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib';
 import type { Digest } from '../protocol/digest.ts';
 import { describeError } from '../runtime/app-error.ts';
 import { decodeBytes, encodeBytes } from '../runtime/byte-path.ts';
-import { rawKey } from './digest.ts';
 import { type Database, isCorruption, moveAside, openDatabase } from './database.ts';
+import { rawKey } from './digest.ts';
 
 /** What changes whenever the content of a path may have changed. */
 export interface StatSignature {
@@ -26,6 +26,7 @@ const tickMarginNs = 20_000_000n;
 const secondsMarginNs = 2_000_000_000n;
 const nanosPerSecond = 1_000_000_000n;
 const maxPending = 10_000;
+const batchCount = 5_000;
 
 export function signatureOf(stats: BigIntStats): StatSignature {
   return {
@@ -51,7 +52,10 @@ export function equalSignatures(a: StatSignature, b: StatSignature): boolean {
  * Whether a file with these times may have changed after it was read without changing them ("racily clean"): its times
  * are not clearly older than the moment at which reading began. Source: git, Documentation/technical/racy-git.
  */
-export function isRacy({ mtimeNs, ctimeNs }: Pick<StatSignature, 'mtimeNs' | 'ctimeNs'>, readAtNs: bigint): boolean {
+export function isRacy(
+  { mtimeNs, ctimeNs }: Pick<StatSignature, 'mtimeNs' | 'ctimeNs'>,
+  readAtNs: bigint,
+): boolean {
   const isCoarse = mtimeNs % nanosPerSecond === 0n && ctimeNs % nanosPerSecond === 0n;
   const latestNs = mtimeNs > ctimeNs ? mtimeNs : ctimeNs;
   return latestNs >= readAtNs - (isCoarse ? secondsMarginNs : tickMarginNs);
@@ -70,10 +74,7 @@ export class StatCache implements AsyncDisposable {
   #writing: Promise<void> = Promise.resolve();
 
   /** One process may have it open. @throws as openDatabase (cas/database.ts) */
-  static async open(
-    dir: string,
-    { onNotice }: { onNotice: (message: string) => void },
-  ): Promise<StatCache> {
+  static async open(dir: string, { onNotice }: { onNotice: (message: string) => void }): Promise<StatCache> {
     return new StatCache(dir, await openDatabase(dir, onNotice), onNotice);
   }
 
@@ -93,9 +94,10 @@ export class StatCache implements AsyncDisposable {
       const range = { gte: encodeBytes(below), lt: encodeBytes(`${below.slice(0, -1)}0`) };
       const iterator = this.#database.iterator({ ...range, highWaterMarkBytes: 1024 * 1024 });
       try {
-        for (;;) {
-          const entries = await iterator.nextv(10_000);
-          if (entries.length === 0) break;
+        // While one batch is decoded here the next one is read by another thread.
+        let next = iterator.nextv(batchCount);
+        for (let entries = await next; entries.length > 0; entries = await next) {
+          next = iterator.nextv(batchCount);
           for (const [key, value] of entries) addTo(found, key, value);
         }
       } finally {
@@ -183,6 +185,8 @@ export class StatCache implements AsyncDisposable {
  */
 const entryBytes = 72;
 const checkedBytes = 68;
+/** The CRC-32 of anything followed by its CRC-32. */
+const crcResidue = 0x2144df1c;
 
 function encodeEntry(key: Buffer, signature: StatSignature, digest: Digest): Buffer {
   const entry = Buffer.allocUnsafe(entryBytes);
@@ -192,12 +196,12 @@ function encodeEntry(key: Buffer, signature: StatSignature, digest: Digest): Buf
   entry.writeBigUInt64LE(signature.inode, 24);
   entry.writeUInt32LE(signature.mode, 32);
   entry.set(rawKey(digest), 36);
-  entry.writeUInt32LE(checksum(key, entry), checkedBytes);
+  entry.writeUInt32LE(crc32(entry.subarray(0, checkedBytes), crc32(key)), checkedBytes);
   return entry;
 }
 
 function decodeEntry(key: Buffer, entry: Buffer): CachedDigest | undefined {
-  if (entry.length !== entryBytes || entry.readUInt32LE(checkedBytes) !== checksum(key, entry)) return undefined;
+  if (entry.length !== entryBytes || crc32(entry, crc32(key)) !== crcResidue) return undefined;
   const sizeBytes = Number(entry.readBigUInt64LE(0));
   return {
     sizeBytes,
@@ -207,10 +211,6 @@ function decodeEntry(key: Buffer, entry: Buffer): CachedDigest | undefined {
     mode: entry.readUInt32LE(32),
     digest: { hash: entry.toString('hex', 36, checkedBytes), sizeBytes },
   };
-}
-
-function checksum(key: Buffer, entry: Buffer): number {
-  return crc32(entry.subarray(0, checkedBytes), crc32(key));
 }
 
 function addTo(found: Map<string, CachedDigest>, key: Buffer, value: Buffer): void {

@@ -102,7 +102,11 @@ function namesOf(...directories: Directory[]): string[] {
   return [...names].sort(compareBytes);
 }
 
-async function* walkFrom(source: DirectorySource, path: string, directory: Directory): AsyncGenerator<TreeEntry> {
+async function* walkFrom(
+  source: DirectorySource,
+  path: string,
+  directory: Directory,
+): AsyncGenerator<TreeEntry> {
   yield { path, node: nodeOfDirectory(directory) };
   for (const name of namesOf(directory)) {
     const childPath = joinPath(path, name);

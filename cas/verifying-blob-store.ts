@@ -40,11 +40,7 @@ export class VerifyingBlobStore implements BlobStore {
     return chunks && verifyChunks(digest, chunks, this.#place);
   }
 
-  put(
-    digest: Digest,
-    content: Uint8Array | AsyncIterable<Uint8Array>,
-    options?: BlobOptions,
-  ): Promise<void> {
+  put(digest: Digest, content: Uint8Array | AsyncIterable<Uint8Array>, options?: BlobOptions): Promise<void> {
     return this.#inner.put(digest, content, options);
   }
 }

@@ -25,7 +25,7 @@ export type Report = z.infer<typeof reportSchema>;
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
   z.strictObject({ op: z.literal('open-session') }),
-  /** The session's report so far, after everything it started has ended. */
+  /** The build is over: ends what it still runs, closes the session, and reports. */
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),
   z.strictObject({ op: z.literal('stop') }),

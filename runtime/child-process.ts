@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { AppError } from './app-error.ts';
+import { isErrno } from './errno.ts';
 
 /** How a process ended. Signals are numbers, as in a wait status. */
 export type ExitStatus = { kind: 'exit'; code: number } | { kind: 'signal'; signal: number };
@@ -31,12 +32,18 @@ export class Child implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #ownGroup: boolean;
   readonly #ended: Promise<ExitStatus>;
+  #hasEnded = false;
 
   /** @internal use `spawnChild` */
   constructor(process: ChildProcess, ownGroup: boolean) {
     this.#process = process;
     this.#ownGroup = ownGroup;
-    this.#ended = new Promise((resolve) => process.once('close', (code, signal) => resolve(exitStatus(code, signal))));
+    this.#ended = new Promise((resolve) => {
+      process.once('close', (code, signal) => {
+        this.#hasEnded = true;
+        resolve(exitStatus(code, signal));
+      });
+    });
     // EPIPE: a child that ended early is told by its status. Anything else shows there as well.
     process.stdin?.on('error', () => {});
   }
@@ -65,10 +72,12 @@ export class Child implements AsyncDisposable {
 
   /** Signals the child, and all of its group when it has one; no-op when nobody is left. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): void {
+    // Its number may by now be another's.
+    if (this.#hasEnded) return;
     try {
       process.kill(this.#ownGroup ? -this.pid : this.pid, signal);
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+      if (!isErrno(error, 'ESRCH')) throw error;
     }
   }
 
@@ -134,7 +143,10 @@ export async function runProgram(
   signal?.addEventListener('abort', kill);
   try {
     if ((options.stdin ?? 'pipe') === 'pipe') child.stdin.end(input);
-    const [stdout, stderr] = await Promise.all([readAll(child, 'stdout', options), readAll(child, 'stderr', options)]);
+    const [stdout, stderr] = await Promise.all([
+      readAll(child, 'stdout', options),
+      readAll(child, 'stderr', options),
+    ]);
     const status = await child.ended;
     signal?.throwIfAborted();
     return { status, stdout, stderr };

@@ -32,7 +32,10 @@ export function parseFlags<S extends z.ZodObject>(
   argv: readonly string[],
   { command, summary, schema }: FlagsOptions<S>,
 ): Flags<z.output<S>> {
-  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+  }) as {
     properties?: Record<string, Property>;
     required?: string[];
   };
@@ -49,8 +52,11 @@ export function parseFlags<S extends z.ZodObject>(
   );
   let given: ReturnType<typeof parseArgs>['values'];
   try {
-    given = parseArgs({ args: [...argv], strict: true, options: { ...options, help: { type: 'boolean', short: 'h' } } })
-      .values;
+    given = parseArgs({
+      args: [...argv],
+      strict: true,
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+    }).values;
   } catch (cause) {
     throw new AppError(`Cannot run "${command}": ${firstSentence(cause)}`, {
       code: 'bad-configuration',
@@ -72,7 +78,7 @@ export function parseFlags<S extends z.ZodObject>(
       const placeholder = property.type === 'boolean' ? '' : ` ${placeholderOf(key, property)}`;
       const notes = [
         ...(required.includes(key) ? ['required'] : []),
-        ...(property.default === undefined ? [] : [`default: ${String(property.default)}`]),
+        ...(isWorthTelling(property.default) ? [`default: ${property.default}`] : []),
       ];
       return [
         `  --${flag}${placeholder}`,
@@ -81,13 +87,24 @@ export function parseFlags<S extends z.ZodObject>(
     });
     rows.push(['  --help', 'Prints this']);
     const width = Math.max(...rows.map(([flag]) => flag.length)) + 2;
-    return [`${command} [flags]`, summary, '', ...rows.map(([flag, text]) => flag.padEnd(width) + text), ''].join('\n');
+    return [
+      `${command} [flags]`,
+      summary,
+      '',
+      ...rows.map(([flag, text]) => flag.padEnd(width) + text),
+      '',
+    ].join('\n');
   }
 }
 
 function flagName(key: string, property: Property): string {
   const kebab = key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return property.type === 'boolean' && property.default === true ? `no-${kebab}` : kebab;
+}
+
+/** A switch is off and a list is empty unless told. */
+function isWorthTelling(value: unknown): value is string | number {
+  return typeof value === 'string' || typeof value === 'number';
 }
 
 function placeholderOf(key: string, property: Property): string {

@@ -120,7 +120,10 @@ export class HttpClient implements AsyncDisposable {
   #explain(cause: unknown, code: string, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason;
     if (cause instanceof AppError) return cause;
-    return new AppError(`${this.url}: ${code === 'unreachable' ? 'cannot be reached' : 'connection lost'}`, { code, cause });
+    return new AppError(`${this.url}: ${code === 'unreachable' ? 'cannot be reached' : 'connection lost'}`, {
+      code,
+      cause,
+    });
   }
 }
 

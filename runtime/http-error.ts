@@ -35,7 +35,8 @@ export function encodeHttpError(error: unknown): { status: number; body: HttpErr
  */
 export function decodeHttpError(status: number, body: unknown, place: string): Error {
   const { success, data } = httpErrorSchema.safeParse(body);
-  if (!success) return new AppError(`${place}: unexpected answer with status ${status}`, { code: 'bad-answer' });
+  if (!success)
+    return new AppError(`${place}: unexpected answer with status ${status}`, { code: 'bad-answer' });
   const { code, message, category } = data;
   const errno = constants.errno[code as ErrnoName];
   if (status === systemErrorStatus && errno !== undefined) {

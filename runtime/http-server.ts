@@ -68,7 +68,10 @@ export class HttpCall {
   }
 
   /** The body as JSON of this form. @throws AppError `bad-request` for anything else, and beyond 16 MiB unless told */
-  async json<S extends z.ZodType>(schema: S, { limitBytes = defaultJsonLimitBytes } = {}): Promise<z.output<S>> {
+  async json<S extends z.ZodType>(
+    schema: S,
+    { limitBytes = defaultJsonLimitBytes } = {},
+  ): Promise<z.output<S>> {
     const text = (await this.bytes({ limitBytes })).toString();
     let value: unknown;
     try {
@@ -109,7 +112,11 @@ export class HttpServer implements AsyncDisposable {
       server.#server.listen({ host, port });
       await once(server.#server, 'listening');
     } catch (cause) {
-      throw new AppError(`Cannot listen on ${host}:${port}`, { code: 'cannot-listen', category: 'caller', cause });
+      throw new AppError(`Cannot listen on ${host}:${port}`, {
+        code: 'cannot-listen',
+        category: 'caller',
+        cause,
+      });
     }
     return server;
   }
@@ -213,7 +220,9 @@ async function send(response: ServerResponse, reply: HttpReply): Promise<void> {
 }
 
 function compile(path: string): RegExp {
-  const components = path.split('/').map((part) => (part.startsWith(':') ? `(?<${part.slice(1)}>[^/]+)` : part));
+  const components = path
+    .split('/')
+    .map((part) => (part.startsWith(':') ? `(?<${part.slice(1)}>[^/]+)` : part));
   return new RegExp(`^${components.join('/')}$`);
 }
 

@@ -11,6 +11,8 @@ export function encodeUrlBytes(text: string): string {
 /** The inverse of `encodeUrlBytes`. Never throws: a "%" without two hex digits stands for itself. */
 export function decodeUrlBytes(component: string): string {
   if (!component.includes('%')) return component;
-  const bytes = component.replace(/%([0-9a-fA-F]{2})/g, (_match, hex) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const bytes = component.replace(/%([0-9a-fA-F]{2})/g, (_match, hex) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
   return decodeBytes(Buffer.from(bytes, 'latin1'));
 }

@@ -1,6 +1,6 @@
 import { chmodSync, writeFileSync } from 'node:fs';
-import type { BlobStore } from '../../cas/blob-store.ts';
 import { blobRoutes } from '../../cas/blob-server.ts';
+import type { BlobStore } from '../../cas/blob-store.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { HttpBlobStore } from '../../cas/http-blob-store.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
@@ -21,7 +21,10 @@ blobStoreContract({
   name: 'VerifyingBlobStore',
   create: async () => {
     const inner = new LyingBlobStore();
-    return { ...rigOf(new VerifyingBlobStore(inner)), corrupt: async (digest, content) => inner.lie(digest, content) };
+    return {
+      ...rigOf(new VerifyingBlobStore(inner)),
+      corrupt: async (digest, content) => inner.lie(digest, content),
+    };
   },
   canCorrupt: true,
 });
@@ -34,7 +37,10 @@ blobStoreContract({
   },
 });
 
-blobStoreContract({ name: 'HttpBlobStore over FileBlobStore', create: async () => httpRigOver(await fileRig()) });
+blobStoreContract({
+  name: 'HttpBlobStore over FileBlobStore',
+  create: async () => httpRigOver(await fileRig()),
+});
 
 blobStoreContract({
   name: 'ReadThroughBlobStore, all put near',

@@ -21,9 +21,13 @@ suite('digest', (test) => {
   test('DigestHasher gives the digest of its pieces put together', () => {
     const bytes = Buffer.alloc(300_000, 'termite');
     const hasher = new DigestHasher();
-    for (let start = 0; start < bytes.length; start += 7_777) hasher.update(bytes.subarray(start, start + 7_777));
+    for (let start = 0; start < bytes.length; start += 7_777)
+      hasher.update(bytes.subarray(start, start + 7_777));
     assert.equal(hasher.digest(), digestOf(bytes));
-    assert.equal(hasher.update(Buffer.from('!')).digest(), digestOf(Buffer.concat([bytes, Buffer.from('!')])));
+    assert.equal(
+      hasher.update(Buffer.from('!')).digest(),
+      digestOf(Buffer.concat([bytes, Buffer.from('!')])),
+    );
   });
 
   test('parseDigest() reads what formatDigest() writes', () => {
@@ -33,8 +37,19 @@ suite('digest', (test) => {
 
   test('parseDigest() refuses every other spelling', () => {
     const { hash } = emptyDigest;
-    for (const text of ['', hash, `${hash}/`, `${hash}/-1`, `${hash}/01`, `${hash}/1.5`, `${hash.toUpperCase()}/0`]) {
-      assert.throws(() => parseDigest(text), (error: unknown) => error instanceof AppError && error.code === 'bad-digest');
+    for (const text of [
+      '',
+      hash,
+      `${hash}/`,
+      `${hash}/-1`,
+      `${hash}/01`,
+      `${hash}/1.5`,
+      `${hash.toUpperCase()}/0`,
+    ]) {
+      assert.throws(
+        () => parseDigest(text),
+        (error: unknown) => error instanceof AppError && error.code === 'bad-digest',
+      );
     }
     assert.throws(() => parseDigest(`../../${hash.slice(6)}/0`), /Cannot read digest/);
     assert.throws(() => parseDigest(`${hash}/9999999999999999`), /Cannot read digest/);

@@ -169,7 +169,9 @@ function directoryOf(content: NonNullable<GoldenDirectory['content']>): Director
 }
 
 function digestOfGolden(digest: GoldenDigest) {
-  return digest && { hash: digest.hash, sizeBytes: Math.min(Number(digest.sizeBytes), Number.MAX_SAFE_INTEGER) };
+  return (
+    digest && { hash: digest.hash, sizeBytes: Math.min(Number(digest.sizeBytes), Number.MAX_SAFE_INTEGER) }
+  );
 }
 
 function timeOf(mtime: GoldenTime): { mtimeNs?: bigint } {
@@ -183,8 +185,11 @@ function text(hex: string): string {
 function randomDirectory(random: (limit: number) => number): Directory {
   const names = new Map<string, Buffer>();
   for (let i = 0; i < random(30); i++) {
-    const bytes = Buffer.from(Array.from({ length: 1 + random(12) }, () => 1 + random(255)).filter((byte) => byte !== 47));
-    if (bytes.length > 0 && !/^\.{1,2}$/.test(bytes.toString('latin1'))) names.set(bytes.toString('hex'), bytes);
+    const bytes = Buffer.from(
+      Array.from({ length: 1 + random(12) }, () => 1 + random(255)).filter((byte) => byte !== 47),
+    );
+    if (bytes.length > 0 && !/^\.{1,2}$/.test(bytes.toString('latin1')))
+      names.set(bytes.toString('hex'), bytes);
   }
   const directory: Directory = { files: [], directories: [], symlinks: [] };
   for (const bytes of [...names.values()].sort(Buffer.compare)) {
@@ -193,7 +198,8 @@ function randomDirectory(random: (limit: number) => number): Directory {
     const mtimeNs = BigInt(random(2 ** 31)) * 1_000_000_007n - 2n ** 50n;
     if (kind === 0) directory.directories.push({ name, digest: digestOf(bytes) });
     else if (kind === 1) directory.symlinks.push({ name, target: name });
-    else directory.files.push({ name, type: 'file', digest: digestOf(bytes), mode: random(0o10000), mtimeNs });
+    else
+      directory.files.push({ name, type: 'file', digest: digestOf(bytes), mode: random(0o10000), mtimeNs });
   }
   return directory;
 }

@@ -73,7 +73,11 @@ export function blobStoreContract(options: {
 
     test('findMissing() gives the absent ones in order, each once', async () => {
       await using rig = await options.create();
-      const [a, b, c] = ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))) as [Digest, Digest, Digest];
+      const [a, b, c] = ['a', 'b', 'c'].map((text) => digestOf(Buffer.from(text))) as [
+        Digest,
+        Digest,
+        Digest,
+      ];
       await rig.store.put(b, Buffer.from('b'));
       assert.equal(await rig.store.findMissing([c, b, a, c, emptyDigest, a]), [c, a]);
       assert.equal(await rig.store.findMissing([]), []);
@@ -105,7 +109,10 @@ export function blobStoreContract(options: {
       for (const size of [10, 2 * 1024 * 1024]) {
         const content = contentOf(size, 2);
         const digest = digestOf(content);
-        await assertRejects(() => rig.store.put(digest, breaking(content)), /stream broke|connection|reached/);
+        await assertRejects(
+          () => rig.store.put(digest, breaking(content)),
+          /stream broke|connection|reached/,
+        );
         assert.equal(await rig.store.findMissing([digest]), [digest]);
       }
     });
@@ -203,7 +210,11 @@ export function blobStoreContract(options: {
         for (const size of [1000, 3 * 1024 * 1024]) {
           const content = contentOf(size, 9);
           const digest = digestOf(content);
-          for (const bad of [flip(content), content.subarray(0, -1), Buffer.concat([content, Buffer.from('x')])]) {
+          for (const bad of [
+            flip(content),
+            content.subarray(0, -1),
+            Buffer.concat([content, Buffer.from('x')]),
+          ]) {
             for (const ask of [
               () => rig.store.get(digest),
               () => rig.store.getMany([digest]),

@@ -90,7 +90,8 @@ async function greet(socket: Socket): Promise<CommandRun> {
     const done = nextLine(lines);
     socket.write(`${JSON.stringify(order)}\n`);
     const answer = await Promise.race([done, gone]);
-    if (answer !== 'done') throw new Error(`Command rig: "${order.order}" was answered by ${answer ?? 'its end'}`);
+    if (answer !== 'done')
+      throw new Error(`Command rig: "${order.order}" was answered by ${answer ?? 'its end'}`);
   };
   const giveLast = async (order: Order) => {
     socket.write(`${JSON.stringify(order)}\n`);

@@ -36,7 +36,8 @@ export async function runTestFile(file: string, signal: AbortSignal): Promise<Fi
   signal.addEventListener('abort', killGroup);
 
   const output: Buffer[] = [];
-  for (const stream of [child.stdout!, child.stderr!]) stream.on('data', (chunk: Buffer) => output.push(chunk));
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on('data', (chunk: Buffer) => output.push(chunk));
   const log = new EventLog();
   let hung: string | undefined;
   let watchdog: NodeJS.Timeout;

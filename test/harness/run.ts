@@ -19,7 +19,9 @@ const { values, positionals } = parseArgs({
 const allFiles = readdirSync(values.root, { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.test.js') && hasSource(join(values.root, file)))
   .sort();
-const files = allFiles.filter((file) => positionals.length === 0 || positionals.some((part) => file.includes(part)));
+const files = allFiles.filter(
+  (file) => positionals.length === 0 || positionals.some((part) => file.includes(part)),
+);
 const unmatched = positionals.filter((part) => !allFiles.some((file) => file.includes(part)));
 
 const waiting = [...files];
@@ -39,8 +41,14 @@ async function work(): Promise<void> {
 
 function print(file: string, { passed, failures, skips, slow, output, ms }: FileResult): void {
   if (failures.length > 0) console.log(`\n${output.trimEnd()}\n`);
-  const counts = [`${passed} passed`, `${failures.length} failed`, ...(skips.length ? [`${skips.length} skipped`] : [])];
-  console.log(`${failures.length > 0 ? 'FAIL' : 'ok  '} ${file}: ${counts.join(', ')} (${(ms / 1000).toFixed(1)} s)`);
+  const counts = [
+    `${passed} passed`,
+    `${failures.length} failed`,
+    ...(skips.length ? [`${skips.length} skipped`] : []),
+  ];
+  console.log(
+    `${failures.length > 0 ? 'FAIL' : 'ok  '} ${file}: ${counts.join(', ')} (${(ms / 1000).toFixed(1)} s)`,
+  );
   for (const skip of skips) console.log(`     skipped: ${skip}`);
   for (const test of slow) console.log(`     slow: ${test}`);
   for (const failure of failures) console.log(`     failed: ${failure}`);
@@ -66,7 +74,8 @@ if (stopping.signal.aborted) {
 const failedFiles = results.filter((result) => result.failures.length > 0);
 if (failedFiles.length > 0) {
   console.log('\nFailures:');
-  for (const result of failedFiles) for (const failure of result.failures) console.log(`  ${result.file}: ${failure}`);
+  for (const result of failedFiles)
+    for (const failure of result.failures) console.log(`  ${result.file}: ${failure}`);
 }
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exit(failed > 0 ? 1 : 0);

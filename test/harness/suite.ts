@@ -57,14 +57,12 @@ export function suite(name: string, define: (test: TestDefinition) => void): voi
     };
     add(title, whole, options);
   };
-  define(
-    Object.assign(test, {
-      before: (hook: Body) => void before.push(hook),
-      after: (hook: Body) => void after.push(hook),
-      beforeEach: (hook: Body) => void beforeEach.push(hook),
-      afterEach: (hook: Body) => void afterEach.push(hook),
-    }),
-  );
+  define(Object.assign(test, {
+    before: (hook: Body) => void before.push(hook),
+    after: (hook: Body) => void after.push(hook),
+    beforeEach: (hook: Body) => void beforeEach.push(hook),
+    afterEach: (hook: Body) => void afterEach.push(hook),
+  }));
   if (count === 0) add('(suite)', () => Promise.reject(new Error('Suite has no test')));
   if (after.length > 0) add('(after)', () => runAll(after));
 

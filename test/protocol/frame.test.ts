@@ -43,7 +43,9 @@ suite('frame', (test) => {
         number: random(2 ** 32),
         big: BigInt(random(2 ** 32)) << 31n,
         bytes: Buffer.from(Array.from({ length: random(300) }, () => random(256))),
-        texts: Array.from({ length: random(5) }, () => decodeBytes(Buffer.from([random(256), random(256), 65]))),
+        texts: Array.from({ length: random(5) }, () =>
+          decodeBytes(Buffer.from([random(256), random(256), 65])),
+        ),
       }));
       const stream = Buffer.concat(
         frames.map(({ type, number, big, bytes, texts }) => {
@@ -87,7 +89,10 @@ suite('frame', (test) => {
 
   test('FrameReader throws when a list claims more than there is', () => {
     const reader = new FrameReader(1, Buffer.from('ffffffff00000000', 'hex'));
-    assert.throws(() => reader.list(() => reader.u32()), (error: unknown) => error instanceof RangeError);
+    assert.throws(
+      () => reader.list(() => reader.u32()),
+      (error: unknown) => error instanceof RangeError,
+    );
   });
 
   test('FrameSplitter refuses a frame beyond the maximum at its header', () => {
@@ -103,7 +108,11 @@ function write(writer: FrameWriter, field: Field): void {
   else if (field.kind === 'bytes') writer.bytes(Buffer.from(field.hex, 'hex'));
   else if (field.kind === 'raw') writer.raw(Buffer.from(field.hex, 'hex'));
   else if (field.kind === 'digest') writer.text(field.hash).u64(BigInt(field.sizeBytes));
-  else writer.list(field.of, (item) => item.forEach((part) => write(writer, part)));
+  else {
+    writer.list(field.of, (item) => {
+      for (const part of item) write(writer, part);
+    });
+  }
 }
 
 function check(reader: FrameReader, field: Field): void {
@@ -111,9 +120,13 @@ function check(reader: FrameReader, field: Field): void {
   else if (field.kind === 'u64') assert.is(reader.u64(), BigInt(field.value));
   else if (field.kind === 'bytes') assert.is(reader.bytes().toString('hex'), field.hex);
   else if (field.kind === 'raw') assert.is(reader.rest().toString('hex'), field.hex);
-  else if (field.kind === 'digest') assert.equal(reader.digest(), { hash: field.hash, sizeBytes: Number(field.sizeBytes) });
+  else if (field.kind === 'digest')
+    assert.equal(reader.digest(), { hash: field.hash, sizeBytes: Number(field.sizeBytes) });
   else {
     const items = field.of[Symbol.iterator]();
-    assert.is(reader.list(() => (items.next().value as Field[]).forEach((part) => check(reader, part))).length, field.of.length);
+    const found = reader.list(() => {
+      for (const part of items.next().value as Field[]) check(reader, part);
+    });
+    assert.is(found.length, field.of.length);
   }
 }

@@ -1,13 +1,15 @@
 import * as assert from 'uvu/assert';
-import { runProgram, spawnChild } from '../../runtime/child-process.ts';
 import { AppError } from '../../runtime/app-error.ts';
+import { runProgram, spawnChild } from '../../runtime/child-process.ts';
 import { commandRig } from '../harness/command-rig.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 
 suite('runProgram()', (test) => {
   test('collects output and status', async () => {
-    const { status, stdout, stderr } = await runProgram('/bin/sh', ['-c', 'cat; echo trouble >&2; exit 3'], { input: 'in' });
+    const { status, stdout, stderr } = await runProgram('/bin/sh', ['-c', 'cat; echo trouble >&2; exit 3'], {
+      input: 'in',
+    });
     assert.equal(status, { kind: 'exit', code: 3 });
     assert.is(stdout.toString(), 'in');
     assert.is(stderr.toString(), 'trouble\n');
@@ -42,7 +44,10 @@ suite('runProgram()', (test) => {
 
   test('uses cwd and exactly the environment given', async () => {
     await using dir = await tempDir();
-    const { stdout } = await runProgram('/bin/sh', ['-c', 'pwd; env'], { cwd: dir.path, env: { A: 'é', PWD: dir.path } });
+    const { stdout } = await runProgram('/bin/sh', ['-c', 'pwd; env'], {
+      cwd: dir.path,
+      env: { A: 'é', PWD: dir.path },
+    });
     const lines = stdout.toString().trim().split('\n');
     assert.is(lines[0], dir.path);
     assert.ok(lines.includes('A=é'));

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { request } from 'node:http';
+import { createServer } from 'node:net';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { AppError } from '../../runtime/app-error.ts';
@@ -36,9 +36,14 @@ async function errorOf(action: Promise<unknown>): Promise<AppError & NodeJS.Errn
 
 suite('HttpServer and HttpClient', (test) => {
   test('values go both ways as JSON, bigints as strings', async () => {
-    await using r = await rig([sums, { method: 'GET', path: '/big', handle: () => ({ json: { value: 2n ** 60n } }) }]);
+    await using r = await rig([
+      sums,
+      { method: 'GET', path: '/big', handle: () => ({ json: { value: 2n ** 60n } }) },
+    ]);
     assert.is(await r.client.postJson('/sum', [1, 2, 3], z.number()), 6);
-    assert.equal(await r.client.getJson('/big', z.object({ value: z.string() })), { value: '1152921504606846976' });
+    assert.equal(await r.client.getJson('/big', z.object({ value: z.string() })), {
+      value: '1152921504606846976',
+    });
   });
 
   test('parameters and queries keep every byte', async () => {
@@ -60,7 +65,8 @@ suite('HttpServer and HttpClient', (test) => {
       method: 'GET',
       path: '/fail/:how',
       handle: ({ params }) => {
-        if (params.how === 'errno') throw Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT', errno: -2 });
+        if (params.how === 'errno')
+          throw Object.assign(new Error('ENOENT: no such file'), { code: 'ENOENT', errno: -2 });
         if (params.how === 'bug') throw new Error('Internal error: oops');
         throw new AppError('Cannot do it', { code: 'some-code', category: params.how as 'caller' });
       },
@@ -84,7 +90,11 @@ suite('HttpServer and HttpClient', (test) => {
   test('a body of another form, too long or no JSON is a bad request, and the connection goes on', async () => {
     await using r = await rig([
       sums,
-      { method: 'PUT', path: '/short', handle: async (call) => ({ bytes: await call.bytes({ limitBytes: 10 }) }) },
+      {
+        method: 'PUT',
+        path: '/short',
+        handle: async (call) => ({ bytes: await call.bytes({ limitBytes: 10 }) }),
+      },
     ]);
     assert.is((await errorOf(r.client.postJson('/sum', { no: 'list' }, z.any()))).code, 'bad-request');
     const put = (path: string, bytes: Buffer) => r.client.bytes({ method: 'PUT', path, bytes });
@@ -143,7 +153,8 @@ suite('HttpServer and HttpClient', (test) => {
     await started.promise;
     aborter.abort(new Error('changed my mind'));
     assert.is((await waiting).message, 'changed my mind');
-    if (!handlerSignal!.aborted) await new Promise((resolve) => handlerSignal!.addEventListener('abort', resolve));
+    if (!handlerSignal!.aborted)
+      await new Promise((resolve) => handlerSignal!.addEventListener('abort', resolve));
   });
 
   test('close() lets a running request finish', async () => {
@@ -177,7 +188,9 @@ suite('HttpServer and HttpClient', (test) => {
         path: '/wait',
         handle: (call) => {
           started.resolve();
-          return new Promise((_resolve, reject) => call.signal.addEventListener('abort', () => reject(new Error('aborted'))));
+          return new Promise((_resolve, reject) =>
+            call.signal.addEventListener('abort', () => reject(new Error('aborted'))),
+          );
         },
       },
     ]);
@@ -228,7 +241,11 @@ suite('HttpServer and HttpClient', (test) => {
 
   test('requests of web pages are refused', async () => {
     await using r = await rig([sums]);
-    for (const headers of [{ origin: 'http://evil.example' }, { host: 'evil.example' }, { host: 'evil.example:80' }]) {
+    for (const headers of [
+      { origin: 'http://evil.example' },
+      { host: 'evil.example' },
+      { host: 'evil.example:80' },
+    ]) {
       const sent = request(`${r.server.url}/sum`, { method: 'POST', headers });
       sent.end('[1]');
       const [response] = await once(sent, 'response');
