@@ -1,81 +1,11 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import * as assert from 'uvu/assert';
-import { skip, suite } from '../harness/suite.ts';
-import { mustRun } from '../rigs/command.ts';
-import { type DaemonRig, nativeShell, TermiteRig } from '../rigs/termite.ts';
-import { differences, readTree } from '../rigs/tree.ts';
-import { asUser, availableUsers, sandboxObstacle, type User } from '../rigs/user.ts';
-
-const sources = resolve(import.meta.dirname, '../../../test/file-system');
-const program = join(import.meta.dirname, 'checks');
-execFileSync('gcc', [
-  '-D_GNU_SOURCE',
-  '-O1',
-  '-Wall',
-  '-Wextra',
-  '-Werror',
-  '-o',
-  program,
-  join(sources, 'checks.c'),
-]);
-const names = execFileSync(program, { encoding: 'utf8' }).trim().split('\n');
+import { suite } from '../harness/suite.ts';
+import { availableUsers } from '../rigs/user.ts';
+import { checkNames, MirrorRig } from './mirror-rig.ts';
 
 for (const user of availableUsers()) {
   suite(`File system through the mirror as ${user} user`, (test) => {
     const rig = new MirrorRig(user);
     test.after(() => rig.close());
-    for (const name of names) test(name, () => rig.compare(name));
+    for (const name of checkNames) test(name, () => rig.compare(name), { deadlineMs: 120_000 });
   });
-}
-
-/** One master for all checks: each of them is one command of a build, sent by the shell that make would start. */
-class MirrorRig {
-  readonly #user: User;
-  #opened: Promise<{ rig: TermiteRig; master: DaemonRig; oracle: string }> | undefined;
-
-  constructor(user: User) {
-    this.#user = user;
-  }
-
-  async compare(name: string): Promise<void> {
-    const obstacle = sandboxObstacle();
-    if (obstacle) skip(obstacle, 'fuse');
-    const { rig, oracle } = await this.#open();
-    await this.#fill(rig, oracle);
-    await this.#fill(rig, rig.project);
-    const env = { ...rig.env, TERMITE_SOCKET: join(rig.project, '.termite-socket') };
-    const expected = await rig.run(['/bin/sh', '-c', `${program} ${name}`], { cwd: oracle });
-    const actual = await rig.run([nativeShell, '-c', `${program} ${name}`], { env });
-    assert.is(actual.stdout, expected.stdout, actual.stderr);
-    assert.is(actual.status, expected.status);
-    const isOurs = (path: string) => path === '.termite-socket';
-    assert.equal(differences(readTree(oracle), readTree(rig.project, isOurs)), []);
-  }
-
-  #open() {
-    this.#opened ??= (async () => {
-      const rig = new TermiteRig(this.#user);
-      const oracle = join(rig.base, 'oracle');
-      mkdirSync(oracle);
-      rig.give(oracle);
-      const master = await rig.daemon(['master', '--root', rig.project], /ready/);
-      return { rig, master, oracle };
-    })();
-    return this.#opened;
-  }
-
-  /** Empties the folder and makes the fixture tree in it. */
-  async #fill(rig: TermiteRig, dir: string): Promise<void> {
-    const script = join(sources, 'fixture.sh');
-    const clear = 'find . -mindepth 1 -maxdepth 1 ! -name .termite-socket -exec rm -rf {} +';
-    await mustRun(asUser(this.#user, ['sh', '-c', `${clear}; . ${script}`]), { cwd: dir, env: rig.env });
-  }
-
-  async close(): Promise<void> {
-    const opened = await this.#opened;
-    await opened?.master[Symbol.asyncDispose]();
-    await opened?.rig[Symbol.asyncDispose]();
-  }
 }

@@ -91,7 +91,11 @@ export interface PlannedChange {
 }
 
 /** A manifest of a command that ran just now on what is in `project` now. */
-export function manifestOf(project: string, changes: readonly PlannedChange[], startedNs = nowNs()): Manifest {
+export function manifestOf(
+  project: string,
+  changes: readonly PlannedChange[],
+  startedNs = nowNs(),
+): Manifest {
   const described = changes.map(
     ({ path, ...change }): Change => ({ path, base: nodeAt(join(project, path)), ...change }),
   );
@@ -116,7 +120,8 @@ export function nodeAt(path: string): TreeNode | null {
     const { mtimeNs } = stats;
     if (stats.isDirectory()) return { type: 'directory', mode, mtimeNs };
     if (stats.isFIFO()) return { type: 'fifo', mode };
-    if (!stats.isSymbolicLink()) return { type: 'file', digest: digestOf(readFileSync(fsPath(path))), mode, mtimeNs };
+    if (!stats.isSymbolicLink())
+      return { type: 'file', digest: digestOf(readFileSync(fsPath(path))), mode, mtimeNs };
     return { type: 'symlink', target: decodeBytes(readlinkSync(fsPath(path), { encoding: 'buffer' })) };
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
@@ -138,7 +143,7 @@ export async function freshRoot(projectRoot: string): Promise<Digest> {
   });
   const onNotice = () => {};
   const cache = scope.use(await StatCache.open(state.join('db'), { onNotice }));
-  const hasher = new FileHasher({ cache });
+  const hasher = new FileHasher(cache);
   await new Refresh({ projectRoot, snapshot, hasher, excluded: [], onNotice }).everything();
   return snapshot.rootDigest();
 }
