@@ -3,9 +3,17 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Report, reportSchema } from '../protocol/control.ts';
+import { Daemons } from './daemons.ts';
 import { type Run, runCommand } from './run-command.ts';
 
 const termiteProgram = fileURLToPath(new URL('../wrapper/main.js', import.meta.url));
+
+export interface BuilderOptions {
+  /** As they follow the word make, `-jN` included. */
+  makeArgs: readonly string[];
+  /** Makes coordinator, executor (with so many slots) and master processes of their own, started before the clock. */
+  daemonSlots?: number | undefined;
+}
 
 export interface TermiteRun extends Run {
   report: Report;
@@ -13,22 +21,24 @@ export interface TermiteRun extends Run {
 
 /**
  * Runs make in a project folder, plainly or through Termite, with the same arguments and environment. Termite's state
- * (its store and stat cache) lives in a temporary folder of its own, which goes with `close`.
+ * (its store and stat cache) lives in a temporary folder, which goes when the builder is closed.
  */
 export class Builder implements AsyncDisposable {
   readonly #dir: string;
   readonly #makeArgs: readonly string[];
   readonly #stateDir: string;
+  readonly #daemonSlots: number | undefined;
+  #daemons: Daemons | undefined;
 
-  private constructor(dir: string, makeArgs: readonly string[], stateDir: string) {
+  private constructor(dir: string, options: BuilderOptions, stateDir: string) {
     this.#dir = dir;
-    this.#makeArgs = makeArgs;
+    this.#makeArgs = options.makeArgs;
+    this.#daemonSlots = options.daemonSlots;
     this.#stateDir = stateDir;
   }
 
-  /** @param makeArgs as they follow the word make, `-jN` included */
-  static async create(dir: string, makeArgs: readonly string[]): Promise<Builder> {
-    return new Builder(dir, makeArgs, await mkdtemp(join(tmpdir(), 'termite-bench-')));
+  static async create(dir: string, options: BuilderOptions): Promise<Builder> {
+    return new Builder(dir, options, await mkdtemp(join(tmpdir(), 'termite-bench-')));
   }
 
   /** @throws Error when make fails */
@@ -41,6 +51,13 @@ export class Builder implements AsyncDisposable {
     const reportFile = join(this.#stateDir, 'report.json');
     const cacheDir = join(this.#stateDir, 'cache');
     await mkdir(cacheDir, { recursive: true });
+    if (this.#daemonSlots !== undefined) {
+      this.#daemons ??= await Daemons.start(termiteProgram, {
+        projectDir: this.#dir,
+        stateDir: cacheDir,
+        slots: this.#daemonSlots,
+      });
+    }
     const run = await runCommand([process.execPath, termiteProgram, 'make', ...this.#makeArgs], {
       cwd: this.#dir,
       env: this.#environment({ TERMITE_REPORT: reportFile, XDG_CACHE_HOME: cacheDir }),
@@ -50,12 +67,24 @@ export class Builder implements AsyncDisposable {
     return { ...run, report };
   }
 
+  /** `termite run ARGV…`. @throws Error when the command fails */
+  run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<Run> {
+    const XDG_CACHE_HOME = join(this.#stateDir, 'cache');
+    return runCommand([process.execPath, termiteProgram, 'run', ...argv], {
+      cwd: this.#dir,
+      env: { ...env, XDG_CACHE_HOME },
+    });
+  }
+
   /** Forgets everything that Termite knows, so that the next build is a cold one. */
   async forget(): Promise<void> {
+    await this.#daemons?.[Symbol.asyncDispose]();
+    this.#daemons = undefined;
     await rm(join(this.#stateDir, 'cache'), { recursive: true, force: true });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.forget();
     await rm(this.#stateDir, { recursive: true, force: true });
   }
 

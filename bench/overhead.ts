@@ -54,7 +54,7 @@ async function main(): Promise<void> {
     );
     const rule = { Regexp: 'overhead\\.js. samples', Local: true, Recurse: true, SkipRefresh: true };
     await writeFile(join(projectDir, '.termite-localrc'), JSON.stringify([rule]));
-    await using builder = await Builder.create(projectDir, ['-j1']);
+    await using builder = await Builder.create(projectDir, { makeArgs: ['-j1'] });
     const { report, output } = await builder.termite();
     if (report.remote < sampleCount)
       throw new Error(`Only ${report.remote} commands ran remotely: ${output.slice(-500)}`);

@@ -20,6 +20,7 @@ all that the two made. Then checks that a second build does nothing and that tou
   --clean COMMAND   what removes everything that a build makes, run by sh in DIR (default: make clean)
   --touch FILE      the source to touch (default: the first one that was compiled)
   --keep-state      Termite keeps its store from round to round (default: every round starts with nothing)
+  --daemons         coordinator, executor and master are processes that share nothing but HTTP
   --may-differ RE   paths that plain make does not make the same twice either; repeatable
   --bar RATIO       fail when Termite's median is above RATIO times plain make's
   --json FILE       write the figures as JSON`;
@@ -27,6 +28,7 @@ all that the two made. Then checks that a second build does nothing and that tou
 interface Options {
   dir: string;
   makeArgs: string[];
+  daemonSlots: number | undefined;
   rounds: number;
   clean: string;
   touch: string | undefined;
@@ -164,6 +166,7 @@ async function main(): Promise<number> {
       clean: { type: 'string', default: 'make clean' },
       touch: { type: 'string' },
       'keep-state': { type: 'boolean', default: false },
+      daemons: { type: 'boolean', default: false },
       'may-differ': { type: 'string', multiple: true, default: [] },
       bar: { type: 'string' },
       json: { type: 'string' },
@@ -175,9 +178,11 @@ async function main(): Promise<number> {
     console.log(usage);
     return values.help ? 0 : 1;
   }
+  const jobs = wholeNumber(values.jobs, 'jobs');
   const options: Options = {
     dir: resolve(dir),
-    makeArgs: [`-j${wholeNumber(values.jobs, 'jobs')}`, ...makeArgs],
+    makeArgs: [`-j${jobs}`, ...makeArgs],
+    daemonSlots: values.daemons ? jobs : undefined,
     rounds: wholeNumber(values.rounds, 'rounds'),
     clean: values.clean,
     touch: values.touch,
@@ -186,7 +191,7 @@ async function main(): Promise<number> {
     bar: values.bar === undefined ? undefined : Number(values.bar),
   };
 
-  await using builder = await Builder.create(options.dir, options.makeArgs);
+  await using builder = await Builder.create(options.dir, options);
   const measurements = await measure(builder, options);
   const problems = [...measurements.problems, ...(await checkIncremental(builder, options))];
   printTable(measurements);
@@ -194,7 +199,7 @@ async function main(): Promise<number> {
   if (options.bar !== undefined && !(ratio <= options.bar))
     problems.push(`the ratio ${ratio.toFixed(2)} is above ${options.bar}`);
   const result = {
-    scenario: `project.${basename(options.dir)}.${options.keepState ? 'warm' : 'cold'}`,
+    scenario: `project${values.daemons ? '-daemons' : ''}.${basename(options.dir)}.${options.keepState ? 'warm' : 'cold'}`,
     makeArgs: options.makeArgs,
     plain: summarize(measurements.plainMs),
     termite: summarize(measurements.termiteMs),

@@ -29,8 +29,6 @@ export class Registry {
     for (const [name, { heardMs }] of this.#executors) {
       if (now - heardMs > silenceMs) this.#executors.delete(name);
     }
-    return [...this.#executors.values()]
-      .map(({ info }) => info)
-      .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#executors.values()].map(({ info }) => info).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 }

@@ -1,13 +1,14 @@
-import { formatDigest } from '../cas/digest.ts';
 import type { BlobStore } from '../cas/blob-store.ts';
+import { formatDigest } from '../cas/digest.ts';
 import type { Digest } from '../protocol/digest.ts';
 
 const maxBatchBytes = 8 * 1024 * 1024;
 const maxBatchCount = 512;
 
 /**
- * Small blobs from elsewhere: what is asked for within one turn of the event loop goes out as one request, and what is
- * on its way is not asked for again.
+ * Small blobs from elsewhere: what is asked for at once, e.g. by all frames that one read brought, goes out as one
+ * request, and what is on its way is not asked for again. Waiting for more, until the event loop has turned, costs a
+ * job 0.2 ms for each level of its tree when the origin is in this process.
  */
 export class BlobBatcher {
   readonly #source: Pick<BlobStore, 'getMany'>;
@@ -32,7 +33,7 @@ export class BlobBatcher {
   }
 
   #enqueue(digest: Digest, resolve: (result: Promise<Buffer | undefined>) => void): void {
-    if (this.#batch.length === 0) setImmediate(() => this.#flush());
+    if (this.#batch.length === 0) queueMicrotask(() => this.#flush());
     this.#batch.push({ digest, resolve });
   }
 
@@ -48,7 +49,7 @@ export class BlobBatcher {
       }
       const part = batch.slice(start, end);
       const blobs = this.#source.getMany(part.map(({ digest }) => digest));
-      part.forEach(({ resolve }, index) => resolve(blobs.then((found) => found[index])));
+      for (const [index, { resolve }] of part.entries()) resolve(blobs.then((found) => found[index]));
       start = end;
     }
   }

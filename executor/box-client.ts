@@ -27,6 +27,8 @@ export interface BoxClientOptions {
 export interface Box {
   readonly pid: number;
   connect(onMessage: (message: BoxMessage) => void): BoxConnection;
+  /** Takes the trouble of the next `connect` beforehand; call it when there is nothing more urgent. */
+  prepare(): void;
   /** Resolves, never rejects, when it is gone: how, and its last words. */
   readonly died: Promise<string>;
 }
@@ -51,8 +53,10 @@ export class BoxClient implements AsyncDisposable {
    * @throws AppError `no-fuse`, `no-user-namespaces` or `no-sandbox`, each with a way out where one is known
    */
   async box(): Promise<Box> {
-    if (this.#isClosed) throw new AppError('Cannot use the sandbox: it is being closed', { code: 'no-sandbox' });
-    const box = await (this.#current ??= this.#start());
+    if (this.#isClosed)
+      throw new AppError('Cannot use the sandbox: it is being closed', { code: 'no-sandbox' });
+    this.#current ??= this.#start();
+    const box = await this.#current;
     if (!box.isSuspect || !(await box.hasEnded())) return box;
     return this.box();
   }
@@ -80,6 +84,8 @@ class BoxProcess implements Box {
   isSuspect = false;
   readonly #child: Child;
   readonly #socketPath: string;
+  /** The box has forked for it already: 0.4 ms that no job waits for. */
+  #spare: BoxConnection | undefined;
 
   constructor(child: Child, socketPath: string, died: Promise<string>) {
     this.died = died;
@@ -92,8 +98,19 @@ class BoxProcess implements Box {
   }
 
   connect(onMessage: (message: BoxMessage) => void): BoxConnection {
-    const connection = new BoxConnection(this.#socketPath, onMessage);
+    const connection = this.#spare ?? this.#connect();
+    this.#spare = undefined;
+    return connection.listen(onMessage);
+  }
+
+  prepare(): void {
+    this.#spare ??= this.#connect();
+  }
+
+  #connect(): BoxConnection {
+    const connection = new BoxConnection(this.#socketPath);
     void connection.closed.then(() => {
+      if (this.#spare === connection) this.#spare = undefined;
       if (!connection.isEnding) this.isSuspect = true;
     });
     return connection;
@@ -107,6 +124,7 @@ class BoxProcess implements Box {
 
   /** Ends it, with all its jobs, and waits. */
   async end(): Promise<void> {
+    this.#spare?.close();
     await this.#child.close({ graceMs: endDeadlineMs });
   }
 }
@@ -128,7 +146,10 @@ async function startBox(options: BoxClientOptions, socketPath: string): Promise<
     });
   });
   const giveUp = new AbortController();
-  setTimeout(startDeadlineMs, undefined, giveUp).then(() => child.kill(), () => {});
+  setTimeout(startDeadlineMs, undefined, giveUp).then(
+    () => child.kill(),
+    () => {},
+  );
   const problem = await Promise.race([ready, died]);
   giveUp.abort();
   if (problem === true) return new BoxProcess(child, socketPath, died);

@@ -5,21 +5,22 @@ import { type BoxMessage, type BoxRequest, decodeBoxMessage, encodeBoxRequest } 
 
 /**
  * One job or one system mount, as the box knows it: a connection. Closing it ends whatever runs there. May be written
- * to at once, before it is established.
+ * to at once, before it is established. The box says nothing before it is asked to do something.
  */
 export class BoxConnection {
   /** Resolves, never rejects, when no more messages can come: why, in a few words. */
   readonly closed: Promise<string>;
   readonly #socket: Socket;
+  #onMessage: (message: BoxMessage) => void = () => {};
   #isEnding = false;
 
-  constructor(socketPath: string, onMessage: (message: BoxMessage) => void) {
+  constructor(socketPath: string) {
     const splitter = new FrameSplitter();
     let problem: string | undefined;
     this.#socket = connect(socketPath);
     this.#socket.on('data', (chunk) => {
       try {
-        for (const frame of splitter.push(chunk)) onMessage(decodeBoxMessage(frame));
+        for (const frame of splitter.push(chunk)) this.#onMessage(decodeBoxMessage(frame));
       } catch (error) {
         problem = describeError(error);
         this.#socket.destroy();
@@ -31,6 +32,12 @@ export class BoxConnection {
       });
       this.#socket.on('close', () => resolve(problem ?? 'the box closed the connection'));
     });
+  }
+
+  /** Sets who is told. */
+  listen(onMessage: (message: BoxMessage) => void): this {
+    this.#onMessage = onMessage;
+    return this;
   }
 
   /** Does nothing when the connection is closed. */

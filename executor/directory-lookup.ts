@@ -17,9 +17,10 @@ export function lookUpEntry(blob: Uint8Array, name: string): Directory | undefin
     if (field !== Field.files && field !== Field.directories && field !== Field.symlinks) return false;
     // The name is the first field of an entry in the canonical encoding.
     if (blob[start] !== 0x0a) throw badDirectory();
-    const [length, nameStart] = readVarint(blob, start + 1);
+    const length = readVarint(blob, start + 1);
+    const nameStart = varintEnd;
     if (nameStart + length > end) throw badDirectory();
-    return length === wanted.length && wanted.compare(blob, nameStart, nameStart + length) === 0;
+    return length === wanted.length && isSameAt(blob, nameStart, wanted);
   });
   return found && decodeDirectory(found);
 }
@@ -35,9 +36,10 @@ function findField(
   isIt: (field: number, start: number, end: number) => boolean,
 ): Uint8Array | undefined {
   for (let offset = 0; offset < blob.length; ) {
-    const [key, afterKey] = readVarint(blob, offset);
+    const key = readVarint(blob, offset);
     if (key % 8 !== 2) throw badDirectory();
-    const [length, start] = readVarint(blob, afterKey);
+    const length = readVarint(blob, varintEnd);
+    const start = varintEnd;
     const end = start + length;
     if (end > blob.length) throw badDirectory();
     if (isIt((key - 2) / 8, start, end)) return blob.subarray(offset, end);
@@ -46,15 +48,24 @@ function findField(
   return undefined;
 }
 
-function readVarint(blob: Uint8Array, start: number): [value: number, end: number] {
+/** From the last byte: neighbours in a directory tend to begin alike. */
+function isSameAt(blob: Uint8Array, start: number, wanted: Uint8Array): boolean {
+  for (let i = wanted.length - 1; i >= 0; i--) if (blob[start + i] !== wanted[i]) return false;
+  return true;
+}
+
+/** Where the number ended that was read last: returning both would cost an object for each of thousands of numbers. */
+let varintEnd = 0;
+
+function readVarint(blob: Uint8Array, start: number): number {
   let value = 0;
   let factor = 1;
-  let end = start;
+  varintEnd = start;
   for (;;) {
-    const byte = blob[end++];
+    const byte = blob[varintEnd++];
     if (byte === undefined || factor > 2 ** 42) throw badDirectory();
     value += (byte & 0x7f) * factor;
-    if (byte < 0x80) return [value, end];
+    if (byte < 0x80) return value;
     factor *= 128;
   }
 }

@@ -28,7 +28,10 @@ export class ExecutorClient implements Executor, AsyncDisposable {
 
   async execute(job: Job, { signal }: { signal: AbortSignal }): Promise<JobResult> {
     const silence = new AbortController();
-    const timer = setTimeout(() => silence.abort(new Error(`no sign of life for ${silenceMs} ms`)), silenceMs);
+    const timer = setTimeout(
+      () => silence.abort(new Error(`no sign of life for ${silenceMs} ms`)),
+      silenceMs,
+    );
     try {
       const { body } = await this.#client.request({
         method: 'POST',

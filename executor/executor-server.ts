@@ -1,5 +1,5 @@
-import type { BlobStore } from '../cas/blob-store.ts';
 import { blobRoutes } from '../cas/blob-server.ts';
+import type { BlobStore } from '../cas/blob-store.ts';
 import type { ExecutorInfo } from '../protocol/executor-info.ts';
 import { jobSchema } from '../protocol/job.ts';
 import type { Route } from '../runtime/http-server.ts';

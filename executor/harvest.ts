@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { equalDigests } from '../cas/digest.ts';
 import type { Digest } from '../protocol/digest.ts';
-import { type Change, ObservationFlag, type Observation, type TreeNode } from '../protocol/job.ts';
+import { type Change, type Observation, ObservationFlag, type TreeNode } from '../protocol/job.ts';
 import { compareBytes } from '../runtime/byte-path.ts';
 import { fail, type Result, succeed } from '../runtime/failure.ts';
 import { type UpperEntry, UpperFlag } from './box-messages.ts';
@@ -50,8 +50,13 @@ const tickNs = 20_000_000n;
  * @param entries of the layer, each after its parent directory
  * @returns failure `unsupported-output` for sockets and devices
  */
-export async function harvest(entries: readonly UpperEntry[], options: HarvestOptions): Promise<Result<Harvest>> {
-  const unsupported = entries.find((entry) => !(entry.flags & UpperFlag.whiteout) && !isSupported(entry.mode));
+export async function harvest(
+  entries: readonly UpperEntry[],
+  options: HarvestOptions,
+): Promise<Result<Harvest>> {
+  const unsupported = entries.find(
+    (entry) => !(entry.flags & UpperFlag.whiteout) && !isSupported(entry.mode),
+  );
   if (unsupported) return fail({ reason: 'unsupported-output', path: unsupported.path });
   return succeed(await new Harvester(entries, options).run());
 }
@@ -102,7 +107,9 @@ class Harvester {
         const changesBefore = this.#changes.length;
         const lower = await this.#mergedWith(entry, below);
         await this.#visitChildren(path, node, lower);
-        const hasChangedEntry = this.#changes.slice(changesBefore).some((change) => isDirectlyIn(change.path, path));
+        const hasChangedEntry = this.#changes
+          .slice(changesBefore)
+          .some((change) => isDirectlyIn(change.path, path));
         if (this.#isDirectoryChanged(before, after, hasChangedEntry)) this.#push(path, before, after);
         return;
       }

@@ -36,7 +36,9 @@ export class Heartbeat implements AsyncDisposable {
     if (this.#isLost) return;
     const { coordinator, info } = this.#options;
     // Should this fail, the coordinator drops the executor for its silence.
-    await coordinator.withdraw(info().name, { signal: AbortSignal.timeout(withdrawDeadlineMs) }).catch(() => {});
+    await coordinator
+      .withdraw(info().name, { signal: AbortSignal.timeout(withdrawDeadlineMs) })
+      .catch(() => {});
   }
 
   async #beat(): Promise<void> {

@@ -85,7 +85,10 @@ export class JobRun implements Disposable {
       case 'need-stdin':
         return void this.#giveStdin(message.id, message.maxBytes);
       default:
-        return this.#fail({ reason: 'sandbox', message: `unexpected message "${message.type}" from the box` });
+        return this.#fail({
+          reason: 'sandbox',
+          message: `unexpected message "${message.type}" from the box`,
+        });
     }
   }
 

@@ -56,7 +56,10 @@ async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
   const info = (): ExecutorInfo => ({
     ...{ name, url: server.url, slots: slots.count, free: slots.freeCount, waiting: slots.waitingCount },
   });
-  const server = await HttpServer.listen(executorRoutes({ executor, store, status: info }), parseListenAddress(listen));
+  const server = await HttpServer.listen(
+    executorRoutes({ executor, store, status: info }),
+    parseListenAddress(listen),
+  );
   scope.defer(() => server.close({ deadlineMs }));
   if (config.coordinator !== undefined) {
     const coordinator = scope.use(new CoordinatorClient(config.coordinator));

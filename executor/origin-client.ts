@@ -16,11 +16,18 @@ export class OriginClient implements Origin, AsyncDisposable {
   }
 
   listDirectory(absolutePath: string): Promise<Uint8Array> {
-    return this.#client.bytes({ method: 'GET', path: `/system/directory?path=${encodeUrlBytes(absolutePath)}` });
+    return this.#client.bytes({
+      method: 'GET',
+      path: `/system/directory?path=${encodeUrlBytes(absolutePath)}`,
+    });
   }
 
   digestFile(absolutePath: string): Promise<Digest> {
-    return this.#client.postJson(`/system/digest?path=${encodeUrlBytes(absolutePath)}`, undefined, digestSchema);
+    return this.#client.postJson(
+      `/system/digest?path=${encodeUrlBytes(absolutePath)}`,
+      undefined,
+      digestSchema,
+    );
   }
 
   readStdin(jobId: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {

@@ -67,9 +67,7 @@ export async function takeOutputs({ done, jobDir, base, store }: OutputsOptions)
 function mergeTraces(...traces: Observation[][]): Observation[] {
   const merged = new Map<string, number>();
   for (const { path, flags } of traces.flat()) merged.set(path, (merged.get(path) ?? 0) | flags);
-  return [...merged]
-    .map(([path, flags]) => ({ path, flags }))
-    .sort((a, b) => compareBytes(a.path, b.path));
+  return [...merged].map(([path, flags]) => ({ path, flags })).sort((a, b) => compareBytes(a.path, b.path));
 }
 
 async function forEachBounded<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {

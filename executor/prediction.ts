@@ -93,6 +93,9 @@ function moveToEnd<K, V>(map: Map<K, V>, key: K, value: V): void {
   map.set(key, value);
 }
 
-function dropOldest<K>(items: { size: number; keys(): Iterator<K>; delete(key: K): boolean }, maxCount: number): void {
+function dropOldest<K>(
+  items: { size: number; keys(): Iterator<K>; delete(key: K): boolean },
+  maxCount: number,
+): void {
   while (items.size > maxCount) items.delete(items.keys().next().value as K);
 }

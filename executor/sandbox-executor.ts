@@ -70,7 +70,8 @@ export class SandboxExecutor implements Executor {
     const hostId = hostIdBase + slot.index;
     using run = new JobRun({ job, jobDir, mirror, origin, content, directories, hostId, signal });
     const ended = await run.ended;
-    if (!ended.ok) return ended;
+    setImmediate(() => mirror.box.prepare());
+    if (!ended.ok) return fail(await this.#explain(ended.failure));
     const done = ended.value;
     this.#prediction.learn(project, done.trace);
     const doubt = await this.#doubt(done, job, mirror, writesBefore);
@@ -91,11 +92,18 @@ export class SandboxExecutor implements Executor {
     if ((await mirror.writeAttempts()) !== (await writesBefore)) {
       return { reason: 'outside-root', path: mirror.lastRefusedPath ?? '/' };
     }
+    return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;
+  }
+
+  /** A sandbox breaks when there is no space for its files. */
+  async #explain(failure: Failure): Promise<Failure> {
+    const isFull = failure.reason === 'sandbox' && (await this.#isSpaceScarce());
+    return isFull ? { reason: 'disk-full', executor: this.#options.name } : failure;
+  }
+
+  async #isSpaceScarce(): Promise<boolean> {
     const { bavail, blocks, bsize } = await statfs(this.#options.jobsDir);
-    if (bavail * bsize < Math.min(scarceBytes, (blocks * bsize) / 50)) {
-      return { reason: 'disk-full', executor: this.#options.name };
-    }
-    return undefined;
+    return bavail * bsize < Math.min(scarceBytes, (blocks * bsize) / 50);
   }
 
   async #takeOutputs(
@@ -120,7 +128,8 @@ export class SandboxExecutor implements Executor {
   }
 
   #failureOf(error: unknown): Failure {
-    const isFull = error instanceof AppError ? error.code === 'disk-full' : isErrno(error, 'ENOSPC', 'EDQUOT');
+    const isFull =
+      error instanceof AppError ? error.code === 'disk-full' : isErrno(error, 'ENOSPC', 'EDQUOT');
     if (isFull) return { reason: 'disk-full', executor: this.#options.name };
     return { reason: 'sandbox', message: explainError(error) };
   }

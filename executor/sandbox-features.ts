@@ -10,7 +10,11 @@ export interface FeatureFiles {
   isRoot: boolean;
 }
 
-const systemFiles: FeatureFiles = { fuse: '/dev/fuse', sysctl: '/proc/sys', isRoot: process.getuid?.() === 0 };
+const systemFiles: FeatureFiles = {
+  fuse: '/dev/fuse',
+  sysctl: '/proc/sys',
+  isRoot: process.getuid?.() === 0,
+};
 
 /**
  * Checks what every sandbox needs of the machine, each with a message of its own. Finding nothing wrong does not mean

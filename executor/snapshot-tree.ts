@@ -29,7 +29,9 @@ export class SnapshotTree implements BaseTree {
     const blob = await this.#blob(path);
     if (!blob) return [];
     const { files, directories, symlinks } = decodeDirectory(blob);
-    return [...files.filter(({ type }) => type !== 'socket'), ...directories, ...symlinks].map(({ name }) => name);
+    return [...files.filter(({ type }) => type !== 'socket'), ...directories, ...symlinks].map(
+      ({ name }) => name,
+    );
   }
 
   /** undefined: no directory there. */
@@ -44,7 +46,8 @@ export class SnapshotTree implements BaseTree {
 
   async #childBlob(path: string): Promise<Uint8Array | undefined> {
     const parent = await this.#blob(parentOf(path));
-    const digest = parent && lookUpEntry(parent, path.slice(path.lastIndexOf('/') + 1))?.directories[0]?.digest;
+    const digest =
+      parent && lookUpEntry(parent, path.slice(path.lastIndexOf('/') + 1))?.directories[0]?.digest;
     return digest && this.#load(digest);
   }
 }

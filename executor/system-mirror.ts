@@ -118,7 +118,10 @@ export class SystemMirror {
       case 'broken':
         return this.#break({ reason: 'sandbox', message: message.message });
       default:
-        return this.#break({ reason: 'sandbox', message: `unexpected message "${message.type}" from the box` });
+        return this.#break({
+          reason: 'sandbox',
+          message: `unexpected message "${message.type}" from the box`,
+        });
     }
   }
 
@@ -160,7 +163,8 @@ export class SystemMirror {
 
   /** What the origin's kernel says about a path is an answer; anything else is trouble of ours. */
   #errnoFor(error: unknown, path: string): number {
-    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG')) return errnoOf(error);
+    if (isErrno(error, 'ENOENT', 'EACCES', 'EPERM', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG'))
+      return errnoOf(error);
     this.#break({ reason: 'sandbox', message: `look at "${path}" on the origin: ${describeError(error)}` });
     return constants.errno.EIO;
   }

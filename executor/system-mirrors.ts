@@ -78,7 +78,12 @@ export class SystemMirrors implements AsyncDisposable {
 
   #find(box: Box, { id, epoch }: Job['origin']): Entry | undefined {
     for (const entry of this.#entries) {
-      if (entry.originId === id && entry.epoch === epoch && entry.mirror.box === box && !entry.mirror.isBroken) {
+      if (
+        entry.originId === id &&
+        entry.epoch === epoch &&
+        entry.mirror.box === box &&
+        !entry.mirror.isBroken
+      ) {
         return entry;
       }
     }
@@ -108,7 +113,8 @@ export class SystemMirrors implements AsyncDisposable {
     if (entry.userCount > 0) return;
     if (entry.mirror.isBroken) return this.#close(entry);
     this.#closeIfSuperseded(entry);
-    if (this.#entries.has(entry)) entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
+    if (this.#entries.has(entry))
+      entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
   }
 
   #closeIfSuperseded(entry: Entry): void {

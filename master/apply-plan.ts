@@ -1,4 +1,5 @@
 import { equalDigests } from '../cas/digest.ts';
+import type { Digest } from '../protocol/digest.ts';
 import type { Change, TreeNode } from '../protocol/job.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
 import { equalsPresent, findConflict } from './conflicts.ts';
@@ -14,7 +15,7 @@ export type StepTime = 'now' | bigint | undefined;
 export type EntryStep =
   /** `write`: the content, under a new name that is then renamed, or into the file that is there (`in-place`). */
   | { kind: 'file'; path: string; node: FileState; write: 'replace' | 'in-place' | 'keep'; time: StepTime }
-  | { kind: 'link'; path: string; target: string }
+  | { kind: 'link'; path: string; target: string; digest: Digest }
   | { kind: 'symlink'; path: string; target: string }
   | { kind: 'fifo'; path: string; mode: number };
 
@@ -24,10 +25,17 @@ export interface DirectoryStep {
   time: StepTime;
 }
 
+export interface Removal {
+  path: string;
+  isDirectory: boolean;
+  /** Of files. */
+  mtimeNs?: bigint;
+}
+
 /** What to do, in this order. */
 export interface ApplyPlan {
-  /** Nodes to remove, each after what is in it. */
-  removals: Node[];
+  /** What to remove, each directory after what is in it. */
+  removals: Removal[];
   /** Directories to make, parents first. */
   directories: string[];
   /** Files in the order in which the command wrote them, then links, symlinks and FIFOs. */
@@ -58,7 +66,9 @@ const slackNs = 1_000_000_000n;
  */
 export function planApply(options: PlanOptions): Result<ApplyPlan, Failure> {
   const conflict = findConflict(options.changes, options.snapshot);
-  return conflict === undefined ? succeed(new Planner(options).plan()) : fail({ reason: 'conflict', path: conflict });
+  return conflict === undefined
+    ? succeed(new Planner(options).plan())
+    : fail({ reason: 'conflict', path: conflict });
 }
 
 class Planner {
@@ -74,7 +84,7 @@ class Planner {
 
   plan(): ApplyPlan {
     const { changes, snapshot } = this.#options;
-    const removals: Node[] = [];
+    const removals: Removal[] = [];
     const directories: string[] = [];
     const finals: DirectoryStep[] = [];
     const files: Extract<EntryStep, { kind: 'file' }>[] = [];
@@ -82,7 +92,7 @@ class Planner {
     for (const { path, base, node } of changes) {
       const present = snapshot.lookup(path);
       const isReplaced = node && present && (node.type === 'directory') !== (present.type === 'directory');
-      if (present && (!node || isReplaced)) collectRemovals(present, removals);
+      if (present && (!node || isReplaced)) collectRemovals(path, present, removals);
       if (!node) continue;
       switch (node.type) {
         case 'directory': {
@@ -150,7 +160,7 @@ class Planner {
       const group = groupOf(file.path);
       const leader = group === undefined ? file : groups.get(group)!;
       if (leader === file) leaders.push(file);
-      else links.push({ kind: 'link', path: file.path, target: leader.path });
+      else links.push({ kind: 'link', path: file.path, target: leader.path, digest: file.node.digest });
     }
     return { leaders, links };
   }
@@ -178,7 +188,9 @@ export function parentPath(path: string): string {
 }
 
 /** Each node before what is in it. */
-function collectRemovals(node: Node, removals: Node[]): void {
-  removals.push(node);
-  if (node.type === 'directory') for (const child of node.children.values()) collectRemovals(child, removals);
+function collectRemovals(path: string, node: Node, removals: Removal[]): void {
+  if (node.type === 'file') removals.push({ path, isDirectory: false, mtimeNs: node.mtimeNs });
+  else removals.push({ path, isDirectory: node.type === 'directory' });
+  if (node.type !== 'directory') return;
+  for (const child of node.children.values()) collectRemovals(`${path}/${child.name}`, child, removals);
 }

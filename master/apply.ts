@@ -18,17 +18,19 @@ import {
   writeSync,
 } from 'node:fs';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
-import { type ApplyPlan, type EntryStep, parentPath, type StepTime } from './apply-plan.ts';
+import { type ApplyPlan, type EntryStep, parentPath, type Removal, type StepTime } from './apply-plan.ts';
+import { ApplyRecorder } from './apply-recorder.ts';
 import { Breather } from './breather.ts';
 import { type CoreutilsCommand, runCoreutils, trySetTime } from './coreutils.ts';
 import { listNames } from './list-names.ts';
-import { temporaryPrefix } from './refresh.ts';
+import { isTemporary, temporaryPrefix } from './reserved-names.ts';
 import { SafePaths } from './safe-paths.ts';
 import type { Snapshot } from './snapshot.ts';
-import { DirectoryNode, FifoNode, FileNode, type Node, pathOf, SymlinkNode } from './tree-node.ts';
+import { DirectoryNode, FifoNode, type FileNode, SymlinkNode } from './tree-node.ts';
 
 export interface ApplyOptions {
   projectRoot: string;
@@ -58,40 +60,40 @@ type FileStep = Extract<EntryStep, { kind: 'file' }>;
  * @returns the files now in place, for the stat cache
  * @throws a system error or AppError when a step fails; the steps before it stay done
  */
-export async function applyPlan(plan: ApplyPlan, options: ApplyOptions): Promise<FileNode[]> {
+export async function applyPlan(plan: ApplyPlan, options: ApplyOptions): Promise<readonly FileNode[]> {
   using paths = new SafePaths(options.projectRoot);
   const apply = new Apply(options, paths);
   try {
-    await apply.run(plan);
-    return apply.written;
+    return await apply.run(plan);
   } finally {
     apply.cleanUp();
   }
 }
 
 class Apply {
-  /** Files that were brought into place, with their present signatures. */
-  readonly written: FileNode[] = [];
   readonly #options: ApplyOptions;
   readonly #paths: SafePaths;
+  readonly #recorder: ApplyRecorder;
   /** Directories whose entries were changed. */
   readonly #touched = new Set<string>();
   /** Times that only `touch` can set. */
-  readonly #times: { path: string; mtimeNs: bigint }[] = [];
+  readonly #times: { path: string; mtimeNs: bigint; digest: Digest | undefined }[] = [];
   readonly #temporaries = new Set<string>();
   #temporaryCount = 0;
 
   constructor(options: ApplyOptions, paths: SafePaths) {
     this.#options = options;
     this.#paths = paths;
+    this.#recorder = new ApplyRecorder({ ...options, paths });
   }
 
-  async run({ removals, directories, entries, finals }: ApplyPlan): Promise<void> {
+  async run({ removals, directories, entries, finals }: ApplyPlan): Promise<readonly FileNode[]> {
     const breather = new Breather(20);
-    for (const { path, mode } of this.#options.opened) chmodSync(fsPath(this.#paths.directory(path)), mode | 0o700);
-    for (const node of removals) {
+    for (const { path, mode } of this.#options.opened)
+      chmodSync(fsPath(this.#paths.directory(path)), mode | 0o700);
+    for (const removal of removals) {
       if (breather.isDue) await breather.breathe();
-      this.#remove(node);
+      this.#remove(removal);
     }
     for (const path of directories) this.#makeDirectory(path);
     for (const step of entries) {
@@ -102,13 +104,14 @@ class Apply {
     for (const { path, mode, time } of finals) {
       const directory = this.#paths.directory(path);
       if (time === 'now' && this.#options.stampNs === undefined) this.#stampDirectory(path);
-      else this.#setTime(directory, path, time);
+      else this.#setTime(directory, path, undefined, time);
       if (mode !== undefined) chmodSync(fsPath(directory), mode);
       this.#touched.add(path);
       this.#done(`finish ${path}`);
     }
     await this.#setExactTimes();
-    for (const path of this.#touched) this.#recordDirectory(path);
+    for (const path of this.#touched) this.#recorder.directory(path);
+    return this.#recorder.files;
   }
 
   cleanUp(): void {
@@ -121,11 +124,10 @@ class Apply {
     }
   }
 
-  #remove(node: Node): void {
-    const path = pathOf(node);
+  #remove({ path, isDirectory }: Removal): void {
     const place = this.#paths.of(path);
     try {
-      if (node.type === 'directory') {
+      if (isDirectory) {
         this.#paths.forget(path);
         this.#removeDirectory(path, place);
       } else {
@@ -134,7 +136,7 @@ class Apply {
     } catch (error) {
       if (!isErrno(error, 'ENOENT')) throw error;
     }
-    this.#options.snapshot.detach(node);
+    this.#recorder.removal(path);
     this.#touched.delete(path);
     this.#touched.add(parentPath(path));
     this.#done(`remove ${path}`);
@@ -148,7 +150,7 @@ class Apply {
       if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
     }
     for (const name of listNames(place)) {
-      if (name.startsWith(temporaryPrefix)) unlinkSync(fsPath(`${place}/${name}`));
+      if (isTemporary(name)) unlinkSync(fsPath(`${place}/${name}`));
     }
     try {
       rmdirSync(fsPath(place));
@@ -166,8 +168,7 @@ class Apply {
       if (!isErrno(error, 'EEXIST') || !lstatSync(fsPath(place)).isDirectory()) throw error;
       chmodSync(fsPath(this.#paths.directory(path)), 0o700);
     }
-    const { parent, name } = this.#position(path);
-    this.#options.snapshot.attach(parent, new DirectoryNode(name, this.#lstat(place)));
+    this.#recorder.entry(path, (name, stats) => new DirectoryNode(name, stats));
     this.#touched.add(parentPath(path));
     this.#touched.add(path);
     this.#done(`make ${path}`);
@@ -181,17 +182,17 @@ class Apply {
         await this.#file(step, place);
         break;
       case 'link':
-        this.#link(path, place, step.target);
+        this.#link(step, place);
         break;
       case 'symlink':
         this.#replace(place, path, (temporary) => symlinkSync(fsPath(step.target), fsPath(temporary)));
-        this.#attach(path, (name, stats) => new SymlinkNode(name, stats, step.target));
+        this.#recorder.entry(path, (name, stats) => new SymlinkNode(name, stats, step.target));
         break;
       case 'fifo': {
         const temporary = this.#temporary(path);
         await runCoreutils([{ kind: 'mkfifo', path: temporary, mode: step.mode }]);
         this.#rename(temporary, place, path);
-        this.#attach(path, (name, stats) => new FifoNode(name, stats));
+        this.#recorder.entry(path, (name, stats) => new FifoNode(name, stats));
         break;
       }
     }
@@ -205,22 +206,23 @@ class Apply {
       const temporary = this.#temporary(path);
       await this.#options.store.exportFile(node.digest, temporary, { mode: node.mode });
       this.#done(`write ${path}`);
-      this.#setTime(temporary, path, time ?? this.#options.stampNs);
+      this.#setTime(temporary, path, node.digest, time ?? this.#options.stampNs);
       this.#rename(temporary, place, path);
-      this.#recordFile(path, node.digest);
+      this.#recorder.file(path, node.digest);
       return;
     }
-    if (time === 'now' && this.#options.stampNs === undefined) this.#stampFile(place, path);
-    else this.#setTime(place, path, time ?? (isInPlace ? this.#options.stampNs : undefined));
+    if (time === 'now' && this.#options.stampNs === undefined) this.#stampFile(place, step);
+    else this.#setTime(place, path, node.digest, time ?? (isInPlace ? this.#options.stampNs : undefined));
     const stats = this.#lstat(place);
     if ((Number(stats.mode) & 0o7777) !== node.mode) chmodSync(fsPath(place), node.mode);
-    this.#recordFile(path, node.digest);
+    this.#recorder.file(path, node.digest);
   }
 
   /** Writes the content into the file that is there, for its other names to see. @returns false: it cannot be opened */
   async #overwrite({ path, node }: FileStep, place: string): Promise<boolean> {
     const content = await this.#options.store.read(node.digest);
-    if (!content) throw new AppError(`Cannot write "${path}": its content is missing`, { code: 'blob-missing' });
+    if (!content)
+      throw new AppError(`Cannot write "${path}": its content is missing`, { code: 'blob-missing' });
     const descriptor = this.#openForWriting(place);
     if (descriptor === undefined) {
       await content[Symbol.asyncIterator]().return?.();
@@ -252,18 +254,15 @@ class Apply {
     return openSync(fsPath(place), flags);
   }
 
-  #link(path: string, place: string, target: string): void {
+  #link({ path, target, digest }: Extract<EntryStep, { kind: 'link' }>, place: string): void {
     const targetPlace = this.#paths.of(target);
-    const { snapshot } = this.#options;
-    const leader = snapshot.lookup(target);
-    if (leader?.type !== 'file') throw new Error(`Internal error: "${target}" is no file to link to`);
     const present = lstatSync(fsPath(place), { bigint: true, throwIfNoEntry: false });
     // Renaming one name of a file over another one does nothing, and would leave the temporary name.
     if (present?.ino !== this.#lstat(targetPlace).ino) {
       this.#replace(place, path, (temporary) => linkSync(fsPath(targetPlace), fsPath(temporary)));
     }
-    this.#recordFile(path, leader.digest!);
-    this.#recordFile(target, leader.digest!);
+    this.#recorder.file(path, digest);
+    this.#recorder.file(target, digest);
   }
 
   /** What stands at `place` is replaced in one step by what `make` puts under a temporary name. */
@@ -288,11 +287,11 @@ class Apply {
   }
 
   /** Gives a file the kernel's present time, which no call of Node's can ask for: truncating to its own size does. */
-  #stampFile(place: string, path: string): void {
+  #stampFile(place: string, { path, node }: FileStep): void {
     const before = this.#lstat(place);
     const descriptor = this.#openForWriting(place);
     if (descriptor === undefined) {
-      this.#setTime(place, path, this.#kernelTime(parentPath(path)));
+      this.#setTime(place, path, node.digest, this.#kernelTime(parentPath(path)));
       return;
     }
     try {
@@ -307,7 +306,7 @@ class Apply {
   #stampDirectory(path: string): void {
     const place = this.#paths.directory(path);
     this.#kernelTime(path);
-    this.#recordDirectory(path);
+    this.#recorder.directory(path);
     this.#done(`stamp ${place}`);
   }
 
@@ -322,23 +321,21 @@ class Apply {
     return mtimeNs;
   }
 
-  /** @param path what to set exactly later on if Node cannot; it stands at `place` now */
-  #setTime(place: string, path: string, time: StepTime): void {
+  /** @param path where it will be, to set the time exactly in the end if Node cannot; @param digest of a file */
+  #setTime(place: string, path: string, digest: Digest | undefined, time: StepTime): void {
     const mtimeNs = time === 'now' ? this.#options.stampNs : time;
-    if (mtimeNs !== undefined && !trySetTime(place, mtimeNs)) this.#times.push({ path, mtimeNs });
+    if (mtimeNs !== undefined && !trySetTime(place, mtimeNs)) this.#times.push({ path, mtimeNs, digest });
   }
 
   async #setExactTimes(): Promise<void> {
     if (this.#times.length === 0) return;
-    const commands = this.#times.map(({ path, mtimeNs }): CoreutilsCommand => {
-      const isDirectory = this.#options.snapshot.lookup(path)?.type === 'directory';
-      return { kind: 'touch', path: isDirectory ? this.#paths.directory(path) : this.#paths.of(path), mtimeNs };
+    const commands = this.#times.map(({ path, mtimeNs, digest }): CoreutilsCommand => {
+      return { kind: 'touch', path: digest ? this.#paths.of(path) : this.#paths.directory(path), mtimeNs };
     });
     await runCoreutils(commands);
-    for (const { path } of this.#times) {
-      const node = this.#options.snapshot.lookup(path);
-      if (node?.type === 'file') this.#recordFile(path, node.digest!);
-      else if (node?.type === 'directory') this.#touched.add(path);
+    for (const { path, digest } of this.#times) {
+      if (digest) this.#recorder.file(path, digest);
+      else this.#touched.add(path);
     }
   }
 
@@ -350,48 +347,6 @@ class Apply {
       // Removed by the command itself.
       if (!isErrno(error, 'ENOENT')) throw error;
     }
-  }
-
-  #recordFile(path: string, digest: FileNode['digest']): void {
-    const { isFineGrained } = this.#options;
-    this.#attach(path, (name, stats) => {
-      const file = new FileNode(name, stats, digest);
-      file.isRacy = !isFineGrained;
-      this.#recordTwins(file, stats);
-      this.written.push(file);
-      return file;
-    });
-  }
-
-  /** Other names of a file that was written in place or linked show its new state as well. */
-  #recordTwins(file: FileNode, stats: BigIntStats): void {
-    if (file.linkCount < 2) return;
-    const { snapshot } = this.#options;
-    for (const other of snapshot.namesOf(file.inode)) {
-      const otherStats = lstatSync(fsPath(this.#paths.of(pathOf(other))), { bigint: true, throwIfNoEntry: false });
-      if (otherStats?.ino !== stats.ino || otherStats.dev !== stats.dev) continue;
-      const twin = new FileNode(other.name, stats, file.digest);
-      twin.isRacy = file.isRacy;
-      snapshot.attach(other.parent!, twin);
-    }
-  }
-
-  #recordDirectory(path: string): void {
-    const node = this.#options.snapshot.lookup(path);
-    if (node?.type === 'directory') node.update(this.#lstat(this.#paths.directory(path)));
-  }
-
-  #attach(path: string, make: (name: string, stats: BigIntStats) => Node): void {
-    const { parent, name } = this.#position(path);
-    this.#options.snapshot.attach(parent, make(name, this.#lstat(this.#paths.of(path))));
-  }
-
-  #position(path: string): { parent: DirectoryNode; name: string } {
-    const parent = this.#options.snapshot.lookup(parentPath(path));
-    if (parent?.type !== 'directory') {
-      throw new AppError(`Cannot apply "${path}": its directory was removed meanwhile`, { code: 'apply-failed' });
-    }
-    return { parent, name: path.slice(path.lastIndexOf('/') + 1) };
   }
 
   #lstat(place: string): BigIntStats {

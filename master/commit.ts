@@ -14,7 +14,7 @@ import type { Journal, JournalEntry } from './journal.ts';
 import { PathLocks } from './path-locks.ts';
 import type { ProjectBlobs } from './project-blobs.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type FileNode, pathOf } from './tree-node.ts';
+import type { FileNode } from './tree-node.ts';
 
 export interface CommitterOptions {
   projectRoot: string;
@@ -81,7 +81,8 @@ export class Committer {
         }
         const failure = await this.#fetch(missing, options);
         if (failure) return fail(failure);
-        if (fetches === maxFetches) return fail({ reason: 'content-missing', digest: formatDigest(missing[0]!) });
+        if (fetches === maxFetches)
+          return fail({ reason: 'content-missing', digest: formatDigest(missing[0]!) });
       }
     } catch (error) {
       if (options.signal.aborted && isAbort(error)) return fail({ reason: 'cancelled' });
@@ -130,12 +131,10 @@ export class Committer {
       id,
       startedNs: manifest.startedNs,
       changes: manifest.changes,
-      removals: plan.removals.map((node) => ({
-        path: pathOf(node),
-        ...(node.type === 'file' ? { mtimeNs: node.mtimeNs } : {}),
-      })),
+      removals: plan.removals,
       inPlace: plan.entries.flatMap((step) => {
-        const present = step.kind === 'file' && step.write === 'in-place' ? snapshot.lookup(step.path) : undefined;
+        const present =
+          step.kind === 'file' && step.write === 'in-place' ? snapshot.lookup(step.path) : undefined;
         return present?.type === 'file' ? [{ path: step.path, inode: present.inode }] : [];
       }),
       opened,
@@ -145,7 +144,7 @@ export class Committer {
   /** Directories in which something is to be changed although their own mode forbids it. */
   #toOpen({ removals, directories, entries }: ApplyPlan): { path: string; mode: number }[] {
     const parents = new Set(
-      [...removals.map(pathOf), ...directories, ...entries.map((step) => step.path)].map(parentPath),
+      [...removals, ...entries].map(({ path }) => parentPath(path)).concat(directories.map(parentPath)),
     );
     const opened: { path: string; mode: number }[] = [];
     for (const path of parents) {
@@ -163,7 +162,11 @@ export class Committer {
       if (!(await blobs.ensureStored(digest))) missing.push(digest);
     }
     if (missing.length === 0) return undefined;
-    const unavailable = await fetchContent(missing, { from: options.content, into: store, signal: options.signal });
+    const unavailable = await fetchContent(missing, {
+      from: options.content,
+      into: store,
+      signal: options.signal,
+    });
     return unavailable && { reason: 'content-missing', digest: formatDigest(unavailable) };
   }
 }

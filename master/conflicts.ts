@@ -1,6 +1,7 @@
 import { equalDigests } from '../cas/digest.ts';
 import type { Change, TreeNode } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { isTemporary } from './reserved-names.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { DirectoryNode, Node } from './tree-node.ts';
 
@@ -15,6 +16,7 @@ export function findConflict(changes: readonly Change[], snapshot: Snapshot): st
   const planned = new Map<string, TreeNode | null>();
   for (const { path, base, node } of changes) {
     const present = snapshot.lookup(path);
+    if (isTemporary(path)) refuse(path, 'has a name that is reserved');
     if (path === '') {
       if (node?.type !== 'directory') refuse(path, 'is the project and must stay a directory');
     } else if (node && !hasParent(path, planned, snapshot)) return path;

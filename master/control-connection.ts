@@ -29,11 +29,13 @@ export class ControlConnection {
     if (frame.type !== ShellFrame.control)
       throw new RangeError(`Unexpected frame 0x${frame.type.toString(16)}`);
     const request = controlRequestSchema.parse(JSON.parse(frame.bytes().toString('utf8')));
+    const service = this.#service;
     this.#last = this.#last.then(async () => {
       try {
         await this.#answer(request);
       } catch (error) {
         this.#reply({ op: 'error', message: explainError(error) });
+        if (request.op === 'open-session') await service.then(({ sessions }) => sessions.refused(), () => {});
       }
     });
   }
@@ -46,10 +48,15 @@ export class ControlConnection {
         this.#session ??= service.openSession((reply) => this.#reply(reply));
         return this.#reply({ op: 'session', id: this.#session.id, jobs: service.jobCount });
       }
-      case 'report':
-        if (!this.#session) return this.#reply({ op: 'error', message: 'No session is open' });
-        await this.#session.finish();
-        return this.#reply({ op: 'report', report: this.#session.report() });
+      case 'report': {
+        const session = this.#session;
+        if (!session) return this.#reply({ op: 'error', message: 'No session is open' });
+        await session.finish();
+        // Before the answer: a master that is not needed any more is out of the way when the build returns.
+        await service.sessions.close(session);
+        this.#session = undefined;
+        return this.#reply({ op: 'report', report: session.report() });
+      }
       case 'status':
         return this.#reply({ op: 'status', ...service.status() });
       case 'stop':

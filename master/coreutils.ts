@@ -1,6 +1,6 @@
 import { lstatSync, lutimesSync } from 'node:fs';
-import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { runProgram } from '../runtime/child-process.ts';
 
 /** One `touch` or `mkfifo`: what Node cannot do by itself. Paths are absolute. */
@@ -28,7 +28,10 @@ export function trySetTime(path: string, mtimeNs: bigint): boolean {
 export async function runCoreutils(commands: readonly CoreutilsCommand[]): Promise<void> {
   if (commands.length === 0) return;
   const script = commands.map((command) => encodeBytes(`${spell(command)} || exit 1\n`));
-  const { status, stderr } = await runProgram('/bin/sh', [], { input: Buffer.concat(script), stdout: 'ignore' });
+  const { status, stderr } = await runProgram('/bin/sh', [], {
+    input: Buffer.concat(script),
+    stdout: 'ignore',
+  });
   if (status.kind === 'exit' && status.code === 0) return;
   throw new AppError(`Cannot apply result: ${stderr.toString().trim()}`, { code: 'coreutils-failed' });
 }

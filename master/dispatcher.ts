@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { BlobStore } from '../cas/blob-store.ts';
 import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
@@ -6,7 +5,7 @@ import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { Caller } from './caller.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
-import { jobEnvironment } from './job-environment.ts';
+import { jobArguments, jobEnvironment } from './job-environment.ts';
 import { fetchOutput, sendOutput } from './job-output.ts';
 import type { LocalRules, LocalRuleSet } from './local-rules.ts';
 import { type Attempts, nextStep } from './next-step.ts';
@@ -58,7 +57,8 @@ interface Command {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #user = userInfo();
+  /** Numbers only: the user may have no name here, as in a container. */
+  readonly #user = { uid: process.getuid!(), gid: process.getgid!() };
   #lastJob = 0;
 
   constructor(options: DispatcherOptions) {
@@ -86,7 +86,7 @@ export class Dispatcher {
     try {
       await this.#place(command);
     } catch (error) {
-      this.#broke(command, error);
+      await this.#broke(command, error);
     } finally {
       caller.signal.removeEventListener('abort', onGone);
       running.end();
@@ -138,11 +138,9 @@ export class Dispatcher {
       const result = await this.#execute(command, lease);
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
-      if (!result.ok) {
-        command.avoid.add(member.name);
-        return result;
-      }
-      return await this.#finish(command, result.value, member);
+      const finished = result.ok ? await this.#finish(command, result.value, member) : result;
+      if (!finished.ok && finished.failure.reason !== 'conflict') command.avoid.add(member.name);
+      return finished;
     } catch (error) {
       if (command.isCommitting) throw error;
       if (signal.aborted) return fail({ reason: 'cancelled' });
@@ -168,6 +166,7 @@ export class Dispatcher {
 
   #job(request: RunRequest, { root, epoch }: Pick<Job, 'root'> & { epoch: number }): Job {
     const { origin, workspace, ownShell } = this.#options;
+    const shells = { own: ownShell, real: request.shell };
     const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
     this.#lastJob += 1;
     return {
@@ -175,8 +174,8 @@ export class Dispatcher {
       origin: { ...origin, epoch },
       projectRoot: workspace.projectRoot,
       root,
-      argv: request.isExec ? request.argv : [request.shell, ...request.argv],
-      env: jobEnvironment(request.env, ownShell),
+      argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
+      env: jobEnvironment(request.env, shells),
       cwd: request.cwd,
       umask: request.umask,
       uid: this.#user.uid,
@@ -214,10 +213,10 @@ export class Dispatcher {
     return succeed(undefined);
   }
 
-  #fallBack(
+  async #fallBack(
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
-  ): void {
+  ): Promise<void> {
     const { session, running, caller, line } = command;
     // The caller's own stdin cannot be put back to its beginning.
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
@@ -228,8 +227,8 @@ export class Dispatcher {
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
-  #giveUp({ caller, running }: Command, because: string): void {
-    void caller.write('stderr', Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`));
+  async #giveUp({ caller, running }: Command, because: string): Promise<void> {
+    await caller.write('stderr', Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`));
     running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
     caller.exited({ kind: 'exit', code: 125 });
   }
@@ -242,11 +241,11 @@ export class Dispatcher {
   }
 
   /** Something that should not happen; the build goes on where it can. */
-  #broke(command: Command, error: unknown): void {
+  async #broke(command: Command, error: unknown): Promise<void> {
     const { caller, running, session } = command;
     if (!command.isCommitting) {
-      this.#fallBack(command, { reason: 'internal-error', isFallback: true, because: describeError(error) });
-      return;
+      const because = describeError(error);
+      return this.#fallBack(command, { reason: 'internal-error', isFallback: true, because });
     }
     session.notice('commit', `cannot apply a result: ${describeError(error)}`);
     running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });

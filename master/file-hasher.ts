@@ -18,15 +18,14 @@ export interface HashRequest {
   path: string;
 }
 
-export interface FileHasherOptions {
-  cache: StatCache;
-  /** Told four times a second, from the first second on. */
-  onProgress?: ((hashedFiles: number, totalFiles: number) => void) | undefined;
+export interface HashOptions {
+  /** What the cache has for the paths; absent: they are new, do not ask it. */
+  known?: ReadonlyMap<string, CachedDigest> | undefined;
+  /** Called after each file that had to be read. */
+  onRead?: (() => void) | undefined;
 }
 
 const maxAttempts = 4;
-const firstProgressMs = 1000;
-const progressIntervalMs = 250;
 /**
  * A write sets the time of its file before it copies the data: a file with a time as recent as this may still be
  * being filled by one large write, and its signature says nothing until the event at the end of it.
@@ -35,15 +34,25 @@ const writeMarginNs = 2_000_000_000n;
 
 /** Finds the digests of the project's files: from the stat cache, else by reading them. */
 export class FileHasher {
-  readonly #options: FileHasherOptions;
+  readonly #cache: StatCache;
 
-  constructor(options: FileHasherOptions) {
-    this.#options = options;
+  constructor(cache: StatCache) {
+    this.#cache = cache;
   }
 
-  /** What the cache knows of files below a path, for `hash`. */
-  known(absolutePath: string): Promise<Map<string, CachedDigest>> {
-    return this.#options.cache.load(absolutePath);
+  /** What the cache knows of everything below a directory, for `hash`. */
+  knownBelow(absolutePath: string): Promise<Map<string, CachedDigest>> {
+    return this.#cache.load(absolutePath);
+  }
+
+  /** The same of some paths. */
+  async knownOf(absolutePaths: readonly string[]): Promise<Map<string, CachedDigest>> {
+    const known = new Map<string, CachedDigest>();
+    for (const path of absolutePaths) {
+      const cached = await this.#cache.get(path);
+      if (cached) known.set(path, cached);
+    }
+    return known;
   }
 
   /**
@@ -53,12 +62,10 @@ export class FileHasher {
   async hash(
     requests: readonly HashRequest[],
     onOutcome: (file: FileNode, outcome: HashOutcome) => void,
-    known?: ReadonlyMap<string, CachedDigest>,
+    { known, onRead }: HashOptions = {},
   ): Promise<void> {
     const breather = new Breather();
-    const startedMs = performance.now();
-    let lastProgressMs = startedMs + firstProgressMs - progressIntervalMs;
-    for (const [i, { file, path }] of requests.entries()) {
+    for (const { file, path } of requests) {
       if (breather.isDue) await breather.breathe();
       const cached = known?.get(path);
       if (cached && isCurrent(file, cached)) {
@@ -66,9 +73,7 @@ export class FileHasher {
         continue;
       }
       onOutcome(file, await this.#hashOne(file, path));
-      if (performance.now() - lastProgressMs < progressIntervalMs) continue;
-      lastProgressMs = performance.now();
-      this.#options.onProgress?.(i + 1, requests.length);
+      onRead?.();
     }
   }
 
@@ -76,15 +81,16 @@ export class FileHasher {
   remember(path: string, file: FileNode): void {
     const { sizeBytes, mtimeNs, ctimeNs, inode, mode, digest } = file;
     const signature = { sizeBytes, mtimeNs, ctimeNs, inode: BigInt(inode), mode: constants.S_IFREG | mode };
-    this.#options.cache.record(path, signature, digest!, nowNs() + 2n * writeMarginNs);
+    this.#cache.record(path, signature, digest!, nowNs() + 2n * writeMarginNs);
   }
 
   async #hashOne(file: FileNode, path: string): Promise<HashOutcome> {
     try {
       let hashed = await hashOnce(file, path);
-      for (let attempt = 1; !hashed.isStable && attempt < maxAttempts; attempt++) hashed = await hashOnce(file, path);
+      for (let attempt = 1; !hashed.isStable && attempt < maxAttempts; attempt++)
+        hashed = await hashOnce(file, path);
       const { digest, stats, readAtNs, isStable } = hashed;
-      if (isStable) this.#options.cache.record(path, signatureOf(stats), digest, readAtNs);
+      if (isStable) this.#cache.record(path, signatureOf(stats), digest, readAtNs);
       const isRacy = !isStable || stats.ctimeNs > readAtNs - writeMarginNs;
       return { kind: 'hashed', digest, stats: file.matches(stats) && isStable ? undefined : stats, isRacy };
     } catch (error) {

@@ -38,7 +38,12 @@ export function hashSmallFile(path: string): HashedFile | undefined {
       if (length === scratch.length) return undefined;
     }
     const after = fstatSync(descriptor, { bigint: true });
-    return { digest: digestOf(scratch.subarray(0, length)), stats, readAtNs, isStable: isSame(stats, after, length) };
+    return {
+      digest: digestOf(scratch.subarray(0, length)),
+      stats,
+      readAtNs,
+      isStable: isSame(stats, after, length),
+    };
   } finally {
     closeSync(descriptor);
   }

@@ -1,12 +1,17 @@
 /**
  * What make tells the commands it starts about itself, and what means nothing, or something else, on another machine:
- * the terminal it writes to, and ourselves. TERMITE_SHELL stays: `$(SHELL) script` names our shell, which has to
- * know the real one wherever it runs.
+ * the terminal it writes to, and ourselves.
  */
-const dropped = /^(?:MAKE_TERMOUT|MAKE_TERMERR|TERMITE_(?!SHELL=)[A-Z_]*)=/;
+const dropped = /^(?:MAKE_TERMOUT|MAKE_TERMERR|TERMITE_[A-Z_]*)=/;
 
 /** Words of MAKEFLAGS about tokens for further commands: the descriptors, the FIFO and the lock behind them are not there. */
 const jobserver = /^(?:-j\d*|--jobserver-(?:auth|fds)=.*|--sync-mutex=.*)$/;
+
+/** The shell that was put in for the real one, and the real one; both absolute paths. */
+export interface Shells {
+  own: string;
+  real: string;
+}
 
 /**
  * The environment of a command that runs elsewhere: as the shell got it, less make's plumbing. A make that such a
@@ -14,14 +19,32 @@ const jobserver = /^(?:-j\d*|--jobserver-(?:auth|fds)=.*|--sync-mutex=.*)$/;
  * and with the shell that its makefile names.
  *
  * @param env `K=V`; the order is kept
- * @param ownShell absolute path of the shell that was put in for /bin/sh
  */
-export function jobEnvironment(env: readonly string[], ownShell: string): string[] {
+export function jobEnvironment(env: readonly string[], shells: Shells): string[] {
   return env.flatMap((entry) => {
-    if (dropped.test(entry) || entry === `SHELL=${ownShell}`) return [];
-    const name = /^(?:MAKEFLAGS|MFLAGS)=/.exec(entry)?.[0];
-    return name === undefined ? [entry] : [name + scrubFlags(entry.slice(name.length), ownShell)];
+    if (dropped.test(entry) || entry === `SHELL=${shells.own}`) return [];
+    const [name = '', value = ''] = splitOnce(entry);
+    if (name === 'MAKEFLAGS' || name === 'MFLAGS') return [`${name}=${scrubFlags(value, shells.own)}`];
+    return value === shells.own ? [`${name}=${shells.real}`] : [entry];
   });
+}
+
+/**
+ * The arguments of a command that runs elsewhere. A recipe that says `$(SHELL)` names our shell, which need not be
+ * there, and must not get into what the recipe writes: it is given the name of the real one.
+ */
+export function jobArguments(argv: readonly string[], { own, real }: Shells): string[] {
+  return argv.map((word) => (word.includes(own) ? word.replaceAll(ownWord(own), () => real) : word));
+}
+
+/** The path where it does not go on as a longer one. */
+function ownWord(own: string): RegExp {
+  return new RegExp(`(?<![\\w./-])${own.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}(?![\\w./-])`, 'g');
+}
+
+function splitOnce(entry: string): [string, string?] {
+  const at = entry.indexOf('=');
+  return at < 0 ? [entry] : [entry.slice(0, at), entry.slice(at + 1)];
 }
 
 function scrubFlags(flags: string, ownShell: string): string {

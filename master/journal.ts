@@ -1,5 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { z } from 'zod';
 import { manifestSchema, pathInTreeSchema } from '../protocol/job.ts';
 import { encodeJson } from '../runtime/json.ts';
@@ -13,7 +21,13 @@ const journalEntrySchema = z.strictObject({
   startedNs: nanosecondsSchema,
   changes: changesSchema,
   /** Everything that will be removed, with the times of files, so that nothing that came later is removed. */
-  removals: z.array(z.strictObject({ path: pathInTreeSchema, mtimeNs: nanosecondsSchema.optional() })),
+  removals: z.array(
+    z.strictObject({
+      path: pathInTreeSchema,
+      isDirectory: z.boolean(),
+      mtimeNs: nanosecondsSchema.optional(),
+    }),
+  ),
   /** Files that are overwritten in place: these may be found half written. */
   inPlace: z.array(z.strictObject({ path: pathInTreeSchema, inode: z.number().int() })),
   /** Modes to restore of directories that had to be made writable. */

@@ -2,18 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
 import { StatCache } from '../cas/stat-cache.ts';
-import { CoordinatorClient } from '../coordinator/coordinator-client.ts';
 import { startExecutor } from '../executor/start-executor.ts';
-import { explainError } from '../runtime/app-error.ts';
+import { AppError, explainError } from '../runtime/app-error.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { type MasterConfig, masterConfigSchema } from './config.ts';
-import { CoordinatedExecutors } from './coordinated-executors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Ending } from './ending.ts';
 import { ExecutorPool } from './executor-pool.ts';
@@ -29,6 +28,8 @@ import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
+const lockPollMs = 20;
+const lockPatienceMs = 15_000;
 
 /**
  * `termite master`: keeps a project's files in mind, and has the commands of its builds run. Says "ready" on stdout once
@@ -71,7 +72,8 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
   // Claimed before the work begins, so that nobody else begins it as well.
   const server = await MasterServer.listen(join(root, socketName), service);
   try {
-    resolveService(await build(root, config, scope, ending));
+    const withdraw = () => server.withdraw();
+    resolveService(await build(root, config, { scope, ending, withdraw }));
   } catch (error) {
     rejectService(error);
     await server[Symbol.asyncDispose]();
@@ -86,15 +88,14 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
 async function build(
   root: string,
   config: MasterConfig,
-  scope: Scope,
-  ending: Ending,
+  { scope, ending, withdraw }: { scope: Scope; ending: Ending; withdraw: () => void },
 ): Promise<MasterService> {
   const { env } = process;
   const baseDir = cacheDir(env);
   const stateDir = projectStateDir(env, root);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
-  const cache = scope.use(await StatCache.open(join(stateDir, 'db'), { onNotice: say }));
+  const cache = scope.use(await openCache(join(stateDir, 'db')));
   const stdinRoutes = new StdinRoutes();
   const workspace = scope.use(
     await openWorkspace({
@@ -126,8 +127,9 @@ async function build(
   if (url) {
     const originServer = scope.use(await listenForOrigin(workspace.origin, parseListenAddress(config.listen)));
     originUrl = originServer.url;
-    const coordinator = scope.use(new CoordinatorClient(url));
-    scope.use(await CoordinatedExecutors.start({ coordinator, pool, report: say }));
+    // Loaded only here: the HTTP client takes longer than all the rest.
+    const { joinCoordinator } = await import('./join-coordinator.ts');
+    scope.use(await joinCoordinator(url, { pool, report: say }));
   }
 
   const rules = new LocalRules(root);
@@ -137,11 +139,27 @@ async function build(
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });
-  const stop = () => ending.request({ kind: 'stop' });
+  const stop = () => {
+    withdraw();
+    ending.request({ kind: 'stop' });
+  };
   const idleWatch = config.untilIdle
     ? scope.use(new IdleWatch({ isIdle: () => sessions.count === 0, end: stop }))
     : undefined;
   return new MasterService({ sessions, dispatcher, pool, rules, workspace, stop, problem });
+}
+
+/** A master that was here before may not be quite gone yet. */
+async function openCache(dir: string): Promise<StatCache> {
+  for (let waitedMs = 0; ; waitedMs += lockPollMs) {
+    try {
+      return await StatCache.open(dir, { onNotice: say });
+    } catch (error) {
+      const isLocked = error instanceof AppError && error.code === 'database-locked';
+      if (!isLocked || waitedMs >= lockPatienceMs) throw error;
+      await sleep(lockPollMs);
+    }
+  }
 }
 
 function say(message: string): void {

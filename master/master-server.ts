@@ -52,9 +52,14 @@ export class MasterServer implements AsyncDisposable {
     this.#running = parts.running;
   }
 
+  /** Takes the socket's name away: nobody finds us any more, those who are connected stay so. Idempotent. */
+  withdraw(): void {
+    this.#removeName();
+  }
+
   /** Accepts nobody any more, ends what runs (results that are being applied are finished first) and hangs up. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#removeName();
+    this.withdraw();
     this.#server.close();
     const service = await this.#service.catch(() => undefined);
     await service?.sessions.closeAll();

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { StatCache } from '../cas/stat-cache.ts';
 import type { Manifest } from '../protocol/job.ts';
+import { AppError, describeError } from '../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
-import { describeError } from '../runtime/app-error.ts';
 import type { Result } from '../runtime/failure.ts';
 import { type CommitOptions, Committer } from './commit.ts';
 import { FileHasher } from './file-hasher.ts';
@@ -13,12 +13,13 @@ import { Journal } from './journal.ts';
 import { LocalOrigin, type ReadStdin } from './local-origin.ts';
 import { ProjectBlobs } from './project-blobs.ts';
 import { recover } from './recover.ts';
-import { Refresh, temporaryPrefix } from './refresh.ts';
+import { Refresh } from './refresh.ts';
+import { temporaryPrefix } from './reserved-names.ts';
 import { SharedTask } from './shared-task.ts';
 import { Snapshot } from './snapshot.ts';
 import { alwaysHidden, SystemLayer } from './system-layer.ts';
 import { type FileNode, pathOf } from './tree-node.ts';
-import { Watcher } from './watcher.ts';
+import { type Changes, Watcher } from './watcher.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
 export interface WorkspaceOptions {
@@ -63,7 +64,7 @@ class LocalWorkspace implements Workspace {
   readonly projectRoot: string;
   readonly origin: LocalOrigin;
   readonly #options: WorkspaceOptions;
-  readonly #watcher: Watcher;
+  #watcher: Watcher;
   readonly #excluded: readonly string[];
   readonly #snapshot: Snapshot;
   readonly #refresh: Refresh;
@@ -72,6 +73,8 @@ class LocalWorkspace implements Workspace {
   readonly #system: SystemLayer;
   readonly #refreshing = new SharedTask(() => this.#takeInChanges());
   #committer: Committer | undefined;
+  /** Whether everything that was ever drained has been taken in: false after a refresh that failed. */
+  #isComplete = true;
 
   constructor(projectRoot: string, watcher: Watcher, options: WorkspaceOptions) {
     const { store, cache, readStdin, onNotice, onProgress } = options;
@@ -86,25 +89,39 @@ class LocalWorkspace implements Workspace {
     this.#snapshot = new Snapshot({
       stats: lstatSync(fsPath(projectRoot), { bigint: true }),
       spill: (digest, bytes) => {
-        store.put(digest, bytes).catch((error) => onNotice(`A directory was not kept: ${describeError(error)}`));
+        store
+          .put(digest, bytes)
+          .catch((error) => onNotice(`A directory was not kept: ${describeError(error)}`));
       },
     });
-    this.#hasher = new FileHasher({ cache, onProgress });
+    this.#hasher = new FileHasher(cache);
     this.#refresh = new Refresh({
       projectRoot,
       snapshot: this.#snapshot,
       hasher: this.#hasher,
       excluded: this.#excluded,
       onNotice,
+      onProgress,
     });
-    this.#system = new SystemLayer({ watcher, cache, store, hidden: [...alwaysHidden, ...hidden] });
+    this.#system = new SystemLayer({
+      watcher: {
+        watchDirectory: (path) => this.#watcher.watchDirectory(path),
+        unwatchDirectory: (path) => this.#watcher.unwatchDirectory(path),
+      },
+      cache,
+      store,
+      hidden: [...alwaysHidden, ...hidden],
+    });
     this.#blobs = new ProjectBlobs({
       store,
       directoryBlob: (digest) => this.#snapshot.directoryBlob(digest),
       pathsOf: (digest) => {
         const file = this.#snapshot.fileWith(digest);
         const system = this.#system.pathWith(digest);
-        return [...(file ? [join(projectRoot, pathOf(file))] : []), ...(system === undefined ? [] : [system])];
+        return [
+          ...(file ? [join(projectRoot, pathOf(file))] : []),
+          ...(system === undefined ? [] : [system]),
+        ];
       },
     });
     this.origin = new LocalOrigin({ blobs: this.#blobs, system: this.#system, readStdin });
@@ -158,12 +175,20 @@ class LocalWorkspace implements Workspace {
   }
 
   async #takeInChanges(): Promise<void> {
-    const changes = await this.#watcher.drain();
-    if (changes.overflow) {
-      this.#system.absorb(changes);
+    const changes = await this.#drain();
+    const isEverything = changes.overflow || !this.#isComplete;
+    // What was drained is known nowhere else until it has been taken in.
+    this.#isComplete = false;
+    if (isEverything) {
+      this.#system.absorb({ paths: [], overflow: true });
       await this.#refresh.everything();
-      return;
+    } else {
+      await this.#absorb(changes);
     }
+    this.#isComplete = true;
+  }
+
+  async #absorb(changes: Changes): Promise<void> {
     const inside: string[] = [];
     const outside: string[] = [];
     for (const path of changes.paths) {
@@ -180,6 +205,20 @@ class LocalWorkspace implements Workspace {
     const { stateDir } = this.#options;
     const isSame = statSync(fsPath(stateDir)).dev === statSync(fsPath(this.projectRoot)).dev;
     return isSame ? stateDir : this.projectRoot;
+  }
+
+  /** A watcher that was killed is started again; what changed meanwhile is then unknown. */
+  async #drain(): Promise<Changes> {
+    try {
+      return await this.#watcher.drain();
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'watcher-lost')) throw error;
+      this.#options.onNotice(`${error.message}: it is started again`);
+      this.#watcher = await Watcher.start(this.#options.watchProgram);
+      await this.#watcher.watchTree(this.projectRoot, this.#excluded);
+      this.#system.endEpoch();
+      return { overflow: true, paths: [] };
+    }
   }
 
   #remember(files: readonly FileNode[], isFineGrained: boolean): void {

@@ -46,5 +46,8 @@ export function originRoutes(origin: Origin): Route[] {
 function maxBytesOf(call: HttpCall): number {
   const max = Number(call.query('max'));
   if (Number.isInteger(max) && max > 0) return Math.min(max, maxStdinBytes);
-  throw new AppError('Bad request: "max" must be a positive number', { code: 'bad-request', category: 'caller' });
+  throw new AppError('Bad request: "max" must be a positive number', {
+    code: 'bad-request',
+    category: 'caller',
+  });
 }

@@ -10,7 +10,7 @@ import { type ApplyPlan, parentPath, planApply } from './apply-plan.ts';
 import type { Journal, JournalEntry } from './journal.ts';
 import { listNames } from './list-names.ts';
 import type { ProjectBlobs } from './project-blobs.ts';
-import { temporaryPrefix } from './refresh.ts';
+import { temporaryPrefix } from './reserved-names.ts';
 import { SafePaths } from './safe-paths.ts';
 import { type FileNode, type Node, pathOf } from './tree-node.ts';
 
@@ -48,22 +48,30 @@ async function finish(entry: JournalEntry, begunNs: bigint, options: RecoverOpti
   const missing = await missingContent(plan, options);
   if (missing.size > 0) {
     const isMissing = ({ node }: Change) => node?.type === 'file' && missing.has(formatDigest(node.digest));
-    for (const { path } of changes.filter(isMissing)) onNotice(`"${path}" could not be finished: its content is lost`);
+    for (const { path } of changes.filter(isMissing))
+      onNotice(`"${path}" could not be finished: its content is lost`);
     plan = planWhatFits(changes.filter((change) => !isMissing(change)).map(withdraw), entry, options);
   }
   const opened = entry.opened.filter(({ path }) => snapshot.lookup(path)?.type === 'directory');
   options.remember(await applyPlan(plan, { ...options, id: entry.id, opened, stampNs: begunNs }));
 }
 
-/** None for a directory that is to be removed with something in it that is newer than the commit. */
+/** The change with a base that allows for what the killed commit had done half; none for what must not be done any more. */
 function adapt(change: Change, entry: JournalEntry, { snapshot, onNotice }: RecoverOptions): Change[] {
-  const { path, node } = change;
+  const { path, base, node } = change;
   const present = snapshot.lookup(path);
   if (present?.type === 'directory' && node?.type !== 'directory') {
     const known = new Map(entry.removals.map((removal) => [removal.path, removal.mtimeNs]));
     if (isKnown(present, known)) return [change];
     onNotice(`"${path}" was not removed: something was put into it meanwhile`);
     return [];
+  }
+  // What is to be replaced by another kind of thing is removed first.
+  if (!present && node && entry.removals.some((removal) => removal.path === path))
+    return [{ ...change, base: null }];
+  // A new directory gets its mode and time last.
+  if (present?.type === 'directory' && node?.type === 'directory' && base?.type !== 'directory') {
+    return [{ ...change, base: { type: 'directory', mode: present.mode, mtimeNs: present.mtimeNs } }];
   }
   // A file that was being overwritten in place is neither the old nor the new one.
   const isTorn =
@@ -91,14 +99,18 @@ function planWhatFits(
   for (let fitting = changes; ; ) {
     const planned = planApply({ changes: fitting, startedNs, snapshot });
     if (planned.ok) return planned.value;
-    if (planned.failure.reason !== 'conflict') throw new Error('Internal error: a plan can only fail by conflict');
+    if (planned.failure.reason !== 'conflict')
+      throw new Error('Internal error: a plan can only fail by conflict');
     const conflict = planned.failure.path;
     onNotice(`"${conflict}" was changed after a master was killed while writing it: it stays as it is`);
     fitting = fitting.filter(({ path }) => path !== conflict && !conflict.startsWith(`${path}/`));
   }
 }
 
-async function missingContent({ entries }: ApplyPlan, { store, blobs }: RecoverOptions): Promise<Set<string>> {
+async function missingContent(
+  { entries }: ApplyPlan,
+  { store, blobs }: RecoverOptions,
+): Promise<Set<string>> {
   const missing = new Set<string>();
   for (const step of entries) {
     if (step.kind !== 'file' || step.write === 'keep') continue;

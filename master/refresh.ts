@@ -1,15 +1,21 @@
 import { type BigIntStats, lstatSync } from 'node:fs';
-import type { CachedDigest } from '../cas/stat-cache.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { Breather } from './breather.ts';
-import type { FileHasher } from './file-hasher.ts';
+import type { FileHasher, HashOptions } from './file-hasher.ts';
 import { listNames, readTarget } from './list-names.ts';
+import { isTemporary } from './reserved-names.ts';
 import type { Snapshot } from './snapshot.ts';
 import { socketName } from './socket-path.ts';
-import { DirectoryNode, FifoNode, FileNode, HiddenNode, type Node, pathOf, SymlinkNode } from './tree-node.ts';
-
-export const temporaryPrefix = '.termite-tmp-';
+import {
+  DirectoryNode,
+  FifoNode,
+  FileNode,
+  HiddenNode,
+  type Node,
+  pathOf,
+  SymlinkNode,
+} from './tree-node.ts';
 
 export interface RefreshOptions {
   projectRoot: string;
@@ -19,7 +25,14 @@ export interface RefreshOptions {
   excluded: readonly string[];
   /** Something to tell the user once, e.g. that a file cannot be read. */
   onNotice: (message: string) => void;
+  /** Told while many files are being read, from the first second on. */
+  onProgress?: ((readFiles: number, totalFiles: number) => void) | undefined;
 }
+
+/** As many entries of the stat cache are in memory at once: 4 MB. */
+const chunkFiles = 10_000;
+const firstProgressMs = 1000;
+const progressIntervalMs = 250;
 
 /**
  * Brings a snapshot up to date with the disk. One refresh runs at a time (the caller sees to that), while `apply` may
@@ -32,6 +45,7 @@ export class Refresh {
   readonly #hasher: FileHasher;
   readonly #excluded: ReadonlySet<string>;
   readonly #notice: (message: string) => void;
+  readonly #onProgress: RefreshOptions['onProgress'];
   readonly #told = new Set<string>();
   /** inode → link count for which a search of the whole tree found no further names. */
   readonly #searched = new Map<number, number>();
@@ -43,6 +57,7 @@ export class Refresh {
     this.#hasher = options.hasher;
     this.#excluded = new Set(options.excluded);
     this.#notice = options.onNotice;
+    this.#onProgress = options.onProgress;
   }
 
   /** Compares the whole tree with the disk, reading only files whose signature is new. */
@@ -51,7 +66,7 @@ export class Refresh {
     const toHash: FileNode[] = [];
     this.#snapshot.root.update(lstatSync(fsPath(this.#root), { bigint: true }));
     await this.#list([this.#snapshot.root], toHash);
-    await this.#hash(toHash, await this.#hasher.known(this.#root));
+    await this.#hashBelow(this.#snapshot.root, this.#progress(toHash.length));
   }
 
   /** Compares what may have changed: paths below the root, in any order, also repeated. */
@@ -133,15 +148,17 @@ export class Refresh {
   #examine(parent: DirectoryNode, name: string, toHash: FileNode[], toList: DirectoryNode[]): void {
     const parentPath = pathOf(parent);
     const path = parentPath === '' ? name : `${parentPath}/${name}`;
-    if (name === socketName || name.startsWith(temporaryPrefix) || this.#excluded.has(path)) return;
+    if (isTemporary(name)) return;
     const known = parent.children.get(name);
     const stats = this.#lstat(this.#absolute(path));
     if (!stats) {
       if (known) this.#snapshot.detach(known);
       return;
     }
-    if (stats.isFile()) {
-      if (known?.type === 'file' && !known.isRacy && known.matches(stats)) return;
+    if (name === socketName || this.#excluded.has(path)) {
+      if (known?.type !== 'hidden') this.#snapshot.attach(parent, new HiddenNode(name, stats));
+    } else if (stats.isFile()) {
+      if (known?.type === 'file' && known.digest && !known.isRacy && known.matches(stats)) return;
       if (known?.type === 'hidden' && known.ctimeNs === stats.ctimeNs) return;
       const file = new FileNode(name, stats);
       this.#snapshot.attach(parent, file);
@@ -207,8 +224,36 @@ export class Refresh {
     }
   }
 
+  /** Gives all files below a directory their digests that have none, from the stat cache as far as possible. */
+  async #hashBelow(directory: DirectoryNode, onRead: () => void): Promise<void> {
+    const children = [...directory.children.values()];
+    const directories = children.filter((child) => child.type === 'directory');
+    const below = withoutDigest(directory, chunkFiles + 1);
+    const path = this.#absolute(pathOf(directory));
+    if (below.length <= chunkFiles || directories.length === 0) {
+      if (below.length === 0) return;
+      const files = directories.length === 0 ? withoutDigest(directory) : below;
+      return this.#hash(files, { known: await this.#hasher.knownBelow(path), onRead });
+    }
+    for (const child of directories) await this.#hashBelow(child, onRead);
+    const own = children.filter((child) => child.type === 'file' && !child.digest) as FileNode[];
+    const known = await this.#hasher.knownOf(own.map(({ name }) => `${path}/${name}`));
+    await this.#hash(own, { known, onRead });
+  }
+
+  #progress(totalFiles: number): () => void {
+    let count = 0;
+    let lastMs = performance.now() + firstProgressMs - progressIntervalMs;
+    return () => {
+      count += 1;
+      if (performance.now() - lastMs < progressIntervalMs) return;
+      lastMs = performance.now();
+      this.#onProgress?.(count, totalFiles);
+    };
+  }
+
   /** Gives all these files their digests. */
-  async #hash(files: readonly FileNode[], known?: ReadonlyMap<string, CachedDigest>): Promise<void> {
+  async #hash(files: readonly FileNode[], options: HashOptions = {}): Promise<void> {
     for (let pending = files; pending.length > 0; ) {
       const toHash: FileNode[] = [];
       const toList: DirectoryNode[] = [];
@@ -230,7 +275,7 @@ export class Refresh {
             this.#examine(parent, file.name, toHash, toList);
           }
         },
-        known,
+        options,
       );
       await this.#list(toList, toHash);
       pending = toHash;
@@ -268,6 +313,17 @@ export class Refresh {
       throw error;
     }
   }
+}
+
+/** Files below a directory that have no digest yet, at most so many. */
+function withoutDigest(directory: DirectoryNode, maxCount = Number.POSITIVE_INFINITY): FileNode[] {
+  const found: FileNode[] = [];
+  for (const file of filesBelow(directory)) {
+    if (file.digest) continue;
+    found.push(file);
+    if (found.length === maxCount) break;
+  }
+  return found;
 }
 
 function* filesBelow(directory: DirectoryNode): Generator<FileNode> {

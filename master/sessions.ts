@@ -11,7 +11,7 @@ export class Sessions {
   readonly #open = new Map<string, Session>();
   readonly #anonymous: Session;
 
-  /** @param onIdle called whenever the last session has closed */
+  /** @param onIdle called whenever the last session has closed, or the only one could not be opened */
   constructor({ clock, onIdle }: { clock: Clock; onIdle: () => void }) {
     this.#clock = clock;
     this.#onIdle = onIdle;
@@ -39,6 +39,11 @@ export class Sessions {
   async close(session: Session): Promise<void> {
     if (!this.#open.delete(session.id)) return;
     await session.close();
+    if (this.#open.size === 0) this.#onIdle();
+  }
+
+  /** Somebody wanted to open a session, and could not. */
+  refused(): void {
     if (this.#open.size === 0) this.#onIdle();
   }
 

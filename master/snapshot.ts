@@ -55,6 +55,7 @@ export class Snapshot {
     if (former) this.detach(former);
     node.parent = parent;
     parent.children.set(node.name, node);
+    parent.changedNames.add(node.name);
     markChanged(parent);
     if (node.type !== 'file') return;
     this.#fileCount += 1;
@@ -67,6 +68,7 @@ export class Snapshot {
     const { parent } = node;
     if (!parent) return;
     parent.children.delete(node.name);
+    parent.changedNames.add(node.name);
     markChanged(parent);
     this.#forget(node);
   }
@@ -98,14 +100,15 @@ export class Snapshot {
   }
 
   #encode(directory: DirectoryNode): Digest {
-    for (const child of directory.children.values()) {
-      if (child.type === 'directory' && child.isChanged) this.#encode(child);
+    for (const name of directory.changedNames) {
+      const child = directory.children.get(name);
+      if (child?.type === 'directory' && child.isChanged) this.#encode(child);
     }
-    const { digest, bytes } = encodeNode(directory);
+    const former = directory.digest;
+    const bytes = encodeNode(directory);
+    const digest = directory.digest!;
     this.#blobs.add(digest, bytes);
-    if (directory.digest) this.#blobs.release(directory.digest);
-    directory.digest = digest;
-    directory.isChanged = false;
+    if (former) this.#blobs.release(former);
     return digest;
   }
 

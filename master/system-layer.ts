@@ -1,12 +1,18 @@
 import { lstatSync } from 'node:fs';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import { equalSignatures, type StatCache, signatureOf } from '../cas/stat-cache.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
-import { equalSignatures, type StatCache, signatureOf } from '../cas/stat-cache.ts';
 import { digestOfFile, type Signed } from './digest-of-file.ts';
-import { emptyListing, isPrivate, listSystemDirectory, type SystemListing, systemError } from './system-listing.ts';
+import {
+  emptyListing,
+  isPrivate,
+  listSystemDirectory,
+  type SystemListing,
+  systemError,
+} from './system-listing.ts';
 import type { Changes, Watcher } from './watcher.ts';
 
 export interface SystemLayerOptions {
@@ -18,7 +24,16 @@ export interface SystemLayerOptions {
 }
 
 /** Never mirrored: state of the kernel and of running programs; a sandbox has its own. */
-export const alwaysHidden = ['/proc', '/sys', '/dev', '/selinux', '/cgroup', '/tmp', '/var/tmp', '/run'] as const;
+export const alwaysHidden = [
+  '/proc',
+  '/sys',
+  '/dev',
+  '/selinux',
+  '/cgroup',
+  '/tmp',
+  '/var/tmp',
+  '/run',
+] as const;
 
 /** Errors of a look-up that are answers to the job; anything else is trouble of ours. */
 const answers = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'] as const;
@@ -65,7 +80,7 @@ export class SystemLayer {
       listed.mtimeNs === signed.signature.mtimeNs &&
       (epoch === this.#epoch || this.#listings.get(path.slice(0, slash) || '/')?.bytes.equals(listing.bytes));
     if (!isAsListed) {
-      if (epoch === this.#epoch) this.#endEpoch();
+      if (epoch === this.#epoch) this.endEpoch();
       throw new AppError(`Cannot read "${path}": it was changed just now`, { code: 'epoch-ended' });
     }
     this.#served.set(path, signed);
@@ -88,11 +103,13 @@ export class SystemLayer {
     }
     const files = overflow ? this.#served.keys() : paths.filter((path) => this.#served.has(path));
     const hasChanged =
-      [...suspects].some((path) => !this.#isAsListed(path)) || [...files].some((path) => !this.#isAsServed(path));
-    if (hasChanged) this.#endEpoch();
+      [...suspects].some((path) => !this.#isAsListed(path)) ||
+      [...files].some((path) => !this.#isAsServed(path));
+    if (hasChanged) this.endEpoch();
   }
 
-  #endEpoch(): void {
+  /** Forgets everything: nothing is known of what has changed. */
+  endEpoch(): void {
     this.#epoch += 1;
     for (const path of this.#listings.keys()) this.#options.watcher.unwatchDirectory(path);
     this.#listings.clear();

@@ -31,7 +31,8 @@ export function isPrivate(stats: BigIntStats): boolean {
  * @throws a system error: ENOENT, ENOTDIR (also for a path that leads through a symlink), EACCES
  */
 export function listSystemDirectory(path: string): SystemListing {
-  if (decodeBytes(realpathSync.native(fsPath(path), { encoding: 'buffer' })) !== path) throw notDirectory(path);
+  if (decodeBytes(realpathSync.native(fsPath(path), { encoding: 'buffer' })) !== path)
+    throw notDirectory(path);
   const own = lstatSync(fsPath(path), { bigint: true });
   if (!own.isDirectory()) throw notDirectory(path);
   const directory: Directory = {

@@ -1,5 +1,6 @@
 import type { BigIntStats } from 'node:fs';
 import type { Digest } from '../protocol/digest.ts';
+import type { SplicedDirectory } from './spliced-directory.ts';
 
 /**
  * The nodes of the project's tree in memory. A project may have 200,000 of them, so they hold few fields, each node
@@ -63,6 +64,10 @@ export class DirectoryNode {
   digest: Digest | undefined;
   /** It, or something below it, changed since its last encoding. Its ancestors are changed as well then. */
   isChanged = true;
+  /** Children that are not what they were at the last encoding. */
+  readonly changedNames = new Set<string>();
+  /** The last encoding of a large directory. */
+  spliced: SplicedDirectory | undefined;
   /** The refresh that listed it last: events of the same refresh below it are stale. */
   listedInRefresh = 0;
 
@@ -113,8 +118,8 @@ export class FifoNode {
 }
 
 /**
- * What stands on disk but is not part of the mirrored tree: sockets, devices, and files and directories that we may
- * not read. Jobs do not see it; a manifest that would replace or remove it is a conflict.
+ * What stands on disk but is not part of the mirrored tree: sockets, devices, our own state, and files and directories
+ * that we may not read. Jobs do not see it; a manifest that would replace or remove it is a conflict.
  */
 export class HiddenNode {
   readonly type = 'hidden';
@@ -130,8 +135,12 @@ export class HiddenNode {
 
 /** This directory and its ancestors are to be encoded again. */
 export function markChanged(directory: DirectoryNode): void {
-  for (let node: DirectoryNode | undefined = directory; node && !node.isChanged; node = node.parent) {
+  let node = directory;
+  while (!node.isChanged) {
     node.isChanged = true;
+    if (!node.parent) break;
+    node.parent.changedNames.add(node.name);
+    node = node.parent;
   }
 }
 

@@ -77,7 +77,8 @@ export class Watcher implements AsyncDisposable {
   }
 
   unwatchDirectory(path: string): void {
-    if (!this.#lost) this.#child.stdin.write(new FrameWriter(WatchFrame.unwatchDirectory).text(path).finish());
+    if (!this.#lost)
+      this.#child.stdin.write(new FrameWriter(WatchFrame.unwatchDirectory).text(path).finish());
   }
 
   async drain(): Promise<Changes> {

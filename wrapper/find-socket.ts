@@ -1,7 +1,8 @@
-import { lstatSync } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { resolveRoot, socketName } from '../master/master-client.ts';
 import { fsPath } from '../runtime/byte-path.ts';
+import { isErrno } from '../runtime/errno.ts';
 
 /** A project that has a socket, or will have one. */
 export interface Project {
@@ -24,9 +25,19 @@ export function findProject(dir: string, socketPath: string | undefined): Projec
   if (socketPath) return { root: dirname(socketPath), socketPath };
   for (let at = resolveRoot(dir); ; at = dirname(at)) {
     const candidate = join(at, socketName);
-    const stats = lstatSync(fsPath(candidate), { throwIfNoEntry: false });
+    const stats = statsOf(candidate);
     const isTrusted = stats?.isSocket() && (stats.uid === process.getuid?.() || stats.uid === 0);
     if (isTrusted) return { root: at, socketPath: candidate };
     if (at === '/') return undefined;
+  }
+}
+
+/** undefined also where we may not look: then it is none of ours. */
+function statsOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(fsPath(path), { throwIfNoEntry: false });
+  } catch (error) {
+    if (isErrno(error, 'EACCES')) return undefined;
+    throw error;
   }
 }

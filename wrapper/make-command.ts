@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
@@ -13,6 +12,7 @@ import { splitOwnFlags } from './own-flags.ts';
 import { type OpenSession, openSession } from './start-master.ts';
 import { StatusLine } from './status-line.ts';
 import { summarize } from './summary.ts';
+import { writeReport } from './write-report.ts';
 
 export const makeHelp = `termite make [--root DIR] [--quiet] [ARGS…]
 Runs make, and its commands where there is room. All further arguments are make's own.
@@ -102,6 +102,6 @@ async function fetchReport(session: OpenSession, say: (message: string) => void)
 }
 
 function publish(report: Report, { say, file }: { say: (message: string) => void; file: string | undefined }): void {
-  for (const line of summarize(report)) say(line);
-  if (file) writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
+  if (report.commands > 0) for (const line of summarize(report)) say(line);
+  if (file) writeReport(file, report);
 }

@@ -9,6 +9,7 @@ import { findProject, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
+import { writeReport } from './write-report.ts';
 
 export const runHelp = `termite run [--root DIR] CMD [ARGS…]
 Runs one program, without a shell, as a command of a build would be.
@@ -46,6 +47,12 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
   });
   const request = requestOf([program, ...args], { ...env, TERMITE_SESSION: session.id });
   const { end, signal } = await runHere(project.socketPath, request);
+  // Closes the session, and with it a master that was started for it. One that is gone has told so already.
+  const report = await session.client.ask('report').then(
+    (answer) => answer.report,
+    () => undefined,
+  );
+  if (report && env['TERMITE_REPORT']) writeReport(env['TERMITE_REPORT'], report);
   if (signal !== undefined) return { kind: 'signal', signal };
   switch (end?.kind) {
     case 'exit':

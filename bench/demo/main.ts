@@ -28,7 +28,7 @@ async function main(): Promise<number> {
 
 async function compareBuilds(projectDir: string): Promise<number> {
   const jobs = `-j${availableParallelism()}`;
-  await using builder = await Builder.create(projectDir, [jobs]);
+  await using builder = await Builder.create(projectDir, { makeArgs: [jobs] });
   const sources = await readTree(projectDir);
 
   console.log(`Building LevelDB with make ${jobs} …`);

@@ -1,5 +1,5 @@
-import type { Change } from '../../protocol/job.ts';
 import * as assert from 'uvu/assert';
+import type { Change } from '../../protocol/job.ts';
 import { MemoryTree } from './memory-tree.ts';
 
 /** The tree that results from changes, which must be sorted, be based on `base`, and say only what is new. */

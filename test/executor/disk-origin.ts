@@ -15,7 +15,12 @@ import { MemoryTree } from './memory-tree.ts';
 export class DiskOrigin implements Origin {
   readonly contents = new Map<string, Buffer>();
   /** Batches asked of `getMany`, hashes of `read`, paths of the two look-ups. */
-  readonly asked = { batches: [] as string[][], read: [] as string[], listed: [] as string[], digested: [] as string[] };
+  readonly asked = {
+    batches: [] as string[][],
+    read: [] as string[],
+    listed: [] as string[],
+    digested: [] as string[],
+  };
   stdin = Buffer.alloc(0);
   #digests = new Map<string, Digest>();
   /** Throws instead of answering. */
@@ -54,7 +59,12 @@ export class DiskOrigin implements Origin {
   async listDirectory(path: string): Promise<Uint8Array> {
     this.asked.listed.push(path);
     this.trouble?.(path);
-    const level: Directory = { files: [], directories: [], symlinks: [], mode: lstatSync(fsPath(path)).mode & 0o7777 };
+    const level: Directory = {
+      files: [],
+      directories: [],
+      symlinks: [],
+      mode: lstatSync(fsPath(path)).mode & 0o7777,
+    };
     for (const { name, entry } of entriesOf(path)) {
       const childPath = join(path, name);
       const { size, mode, mtimeNs } = lstatSync(fsPath(childPath), { bigint: true });
@@ -108,7 +118,10 @@ export function readTree(root: string, digest: (content: Buffer) => Digest = dig
 
 function entriesOf(path: string): { name: string; entry: Dirent }[] {
   // The oldest supported types of Node do not know Dirents with Buffers, the oldest supported Node does.
-  const entries = readdirSync(fsPath(path), { withFileTypes: true, encoding: 'buffer' } as never) as unknown as Dirent[];
+  const entries = readdirSync(fsPath(path), {
+    withFileTypes: true,
+    encoding: 'buffer',
+  } as never) as unknown as Dirent[];
   return entries
     .map((entry) => ({ name: decodeBytes(entry.name as unknown as Buffer), entry }))
     .sort((a, b) => compareBytes(a.name, b.name));

@@ -23,7 +23,11 @@ export interface ExecutorRig extends AsyncDisposable {
   readonly running: RunningExecutor;
   /** A job in the project as it is now. */
   job(argv: readonly string[], overrides?: Partial<Job>): Job;
-  execute(argv: readonly string[], overrides?: Partial<Job>, options?: { signal?: AbortSignal }): Promise<JobResult>;
+  execute(
+    argv: readonly string[],
+    overrides?: Partial<Job>,
+    options?: { signal?: AbortSignal },
+  ): Promise<JobResult>;
   /** Runs a shell command line that must give a result. */
   sh(line: string, overrides?: Partial<Job>): Promise<Outcome>;
 }

@@ -39,7 +39,11 @@ suite('What a command does in the sandbox', (test) => {
         try {
           const result = applyChanges(base, manifest.changes);
           assert.equal(comparable(result, manifest.changes), comparable(readTree(native)));
-          assert.equal(linkedNames(manifest.changes, result), linkedNamesOnDisk(native, result), 'hard links');
+          assert.equal(
+            linkedNames(manifest.changes, result),
+            linkedNamesOnDisk(native, result),
+            'hard links',
+          );
         } catch (error) {
           throw new Error(message, { cause: error });
         }
@@ -55,7 +59,20 @@ const setUp = `
 
 /** Names that are there at the beginning, and some that are not. */
 const paths = [
-  ...['one', 'two', 'a', 'a/three', 'a/link', 'a/b', 'a/b/four', 'a/b/c', 'a/b/c/five', 'd', 'd/e', 'd/e/six'],
+  ...[
+    'one',
+    'two',
+    'a',
+    'a/three',
+    'a/link',
+    'a/b',
+    'a/b/four',
+    'a/b/c',
+    'a/b/c/five',
+    'd',
+    'd/e',
+    'd/e/six',
+  ],
   ...['d/fifo', 'empty', 'x', 'y', 'a/x', 'a/y', 'a/b/x', 'd/x', 'd/e/y', 'x/y', 'x/b', 'x/b/c', 'empty/z'],
 ];
 
@@ -96,13 +113,16 @@ function comparable(tree: MemoryTree, changes: readonly Change[] = []): unknown[
   const isRecent = (timeNs: bigint) => timeNs > nowNs - 600_000_000_000n && timeNs < nowNs + 600_000_000_000n;
   const changed = new Set(changes.map(({ path }) => path));
   const touched = new Set(
-    changes.filter(({ path }) => path !== '').map(({ path }) => path.slice(0, Math.max(0, path.lastIndexOf('/')))),
+    changes
+      .filter(({ path }) => path !== '')
+      .map(({ path }) => path.slice(0, Math.max(0, path.lastIndexOf('/')))),
   );
   return [...tree.nodes]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, node]) => {
       if (!('mtimeNs' in node)) return { path, ...node };
-      const isMadeNow = isRecent(node.mtimeNs) || (node.type === 'directory' && touched.has(path) && !changed.has(path));
+      const isMadeNow =
+        isRecent(node.mtimeNs) || (node.type === 'directory' && touched.has(path) && !changed.has(path));
       return { path, ...node, mtimeNs: isMadeNow ? 'now' : node.mtimeNs };
     });
 }
@@ -124,5 +144,8 @@ function linkedNamesOnDisk(root: string, tree: MemoryTree): string[][] {
     const { ino } = lstatSync(`${root}/${path}`);
     groups.set(ino, [...(groups.get(ino) ?? []), path]);
   }
-  return [...groups.values()].filter((names) => names.length > 1).map((names) => names.sort()).sort();
+  return [...groups.values()]
+    .filter((names) => names.length > 1)
+    .map((names) => names.sort())
+    .sort();
 }

@@ -31,7 +31,10 @@ function entry(path: string, mode: number, overrides: Partial<UpperEntry> = {}):
 }
 
 const upper = {
-  file(path: string, { content = '', mode = 0o644, mtimeNs = now, ino = ++lastIno, nlink = 1 }: UpperFile = {}) {
+  file(
+    path: string,
+    { content = '', mode = 0o644, mtimeNs = now, ino = ++lastIno, nlink = 1 }: UpperFile = {},
+  ) {
     const sizeBytes = Buffer.byteLength(content);
     const made = entry(path, S_IFREG | mode, { sizeBytes, mtimeNs, ino: BigInt(ino), nlink });
     contents.set(made, content);
@@ -129,7 +132,9 @@ suite('harvest()', (test) => {
     assert.equal(await changes(base, [upper.dir('d'), upper.file('d/new')]), [
       created('d/new', file('', { mtimeNs: now })),
     ]);
-    assert.equal(await changes(base, [upper.dir('d'), upper.whiteout('d/gone')]), [deleted('d/gone', base['d/gone'])]);
+    assert.equal(await changes(base, [upper.dir('d'), upper.whiteout('d/gone')]), [
+      deleted('d/gone', base['d/gone']),
+    ]);
   });
 
   test('gives a directory that was touched, whether or not anything changed below', async () => {
@@ -150,13 +155,19 @@ suite('harvest()', (test) => {
       upper.dir('future', { mtimeNs: finishedNs * 2n }),
       upper.file('future/new'),
     ];
-    assert.equal((await changes(base, entries)).map(({ path }) => path), ['future', 'future/new', 'past', 'past/new']);
+    assert.equal(
+      (await changes(base, entries)).map(({ path }) => path),
+      ['future', 'future/new', 'past', 'past/new'],
+    );
   });
 
   test('takes a time within one tick of the clock before the run for one within', async () => {
     const base = { d: directory() };
     const entries = [upper.dir('d', { mtimeNs: startedNs - 4_000_000n }), upper.file('d/new')];
-    assert.equal((await changes(base, entries)).map(({ path }) => path), ['d/new']);
+    assert.equal(
+      (await changes(base, entries)).map(({ path }) => path),
+      ['d/new'],
+    );
   });
 
   test('gives a directory whose mode changed', async () => {
@@ -355,7 +366,12 @@ suite('harvest()', (test) => {
 
   test('keeps names that are not UTF-8 and sorts them by their bytes', async () => {
     const names = ['é', '\udcff', 'z', '\u{1f600}'];
-    const paths = (await changes({}, names.map((name) => upper.file(name)))).map(({ path }) => path);
+    const paths = (
+      await changes(
+        {},
+        names.map((name) => upper.file(name)),
+      )
+    ).map(({ path }) => path);
     assert.equal(paths, ['z', 'é', '\u{1f600}', '\udcff']);
   });
 

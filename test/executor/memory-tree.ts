@@ -40,11 +40,18 @@ export class MemoryTree implements BaseTree {
   /** The Directory blobs of the whole tree, and the digest of its root. */
   encode(blobs: Map<string, Buffer> = new Map(), path = ''): { root: Digest; blobs: Map<string, Buffer> } {
     const self = this.nodes.get(path) as Extract<TreeNode, { type: 'directory' }>;
-    const level: Directory = { files: [], directories: [], symlinks: [], mode: self.mode, mtimeNs: self.mtimeNs };
+    const level: Directory = {
+      files: [],
+      directories: [],
+      symlinks: [],
+      mode: self.mode,
+      mtimeNs: self.mtimeNs,
+    };
     for (const name of this.namesIn(path).sort(compareBytes)) {
       const childPath = path === '' ? name : `${path}/${name}`;
       const node = this.nodes.get(childPath)!;
-      if (node.type === 'directory') level.directories.push({ name, digest: this.encode(blobs, childPath).root });
+      if (node.type === 'directory')
+        level.directories.push({ name, digest: this.encode(blobs, childPath).root });
       else if (node.type === 'symlink') level.symlinks.push({ name, target: node.target });
       else if (node.type === 'fifo') {
         level.files.push({ name, type: 'fifo', digest: { hash: '', sizeBytes: 0 }, mode: node.mode });
@@ -57,7 +64,10 @@ export class MemoryTree implements BaseTree {
   }
 }
 
-export function file(content: string, { mode = 0o644, mtimeNs = 1_000n } = {}): Extract<TreeNode, { type: 'file' }> {
+export function file(
+  content: string,
+  { mode = 0o644, mtimeNs = 1_000n } = {},
+): Extract<TreeNode, { type: 'file' }> {
   return { type: 'file', digest: digestOf(Buffer.from(content)), mode, mtimeNs };
 }
 

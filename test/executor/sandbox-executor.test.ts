@@ -5,6 +5,7 @@ import { digestOf } from '../../cas/digest.ts';
 import type { JobResult } from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
 import { executorRig } from './executor-rig.ts';
+import { findProcesses, isChildOf, untilProcess } from './processes.ts';
 
 function failureOf(result: JobResult) {
   assert.not.ok(result.ok, 'expected a failure');
@@ -12,24 +13,6 @@ function failureOf(result: JobResult) {
 }
 
 const sleepForever = 'touch started; exec sleep 1000';
-
-/** Waits until a process with this argument is there, or is gone. */
-async function untilProcess(argument: string, isThere: boolean): Promise<void> {
-  while (findProcesses(argument).length > 0 !== isThere) await new Promise((wake) => setTimeout(wake, 5));
-}
-
-function findProcesses(argument: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
 
 suite('SandboxExecutor', (test) => {
   test('execute() gives exit status, output and changes', async () => {
@@ -94,7 +77,12 @@ suite('SandboxExecutor', (test) => {
         ['\udcff', undefined],
       ],
     );
-    assert.equal(await rig.store.findMissing(manifest.changes.flatMap(({ node }) => (node?.type === 'file' ? node.digest : []))), []);
+    assert.equal(
+      await rig.store.findMissing(
+        manifest.changes.flatMap(({ node }) => (node?.type === 'file' ? node.digest : [])),
+      ),
+      [],
+    );
   });
 
   test('execute() feeds stdin on demand', async () => {
@@ -156,7 +144,10 @@ suite('SandboxExecutor', (test) => {
     await using rig = await executorRig();
     const path = '/usr/termite-test';
     for (const _time of ['first', 'again']) {
-      assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', `echo > ${path}`])), { reason: 'outside-root', path });
+      assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', `echo > ${path}`])), {
+        reason: 'outside-root',
+        path,
+      });
     }
     assert.equal((await rig.sh(`echo > ${path}; exit 0`)).status, { kind: 'exit', code: 0 });
     assert.equal((await rig.sh('exit 1')).status, { kind: 'exit', code: 1 });
@@ -255,7 +246,3 @@ suite('SandboxExecutor', (test) => {
     assert.not.match(readFileSync('/proc/self/mounts', 'utf8'), rig.dir.path);
   });
 });
-
-function isChildOf(pid: number, parent: number): boolean {
-  return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[1] === String(parent);
-}

@@ -16,13 +16,21 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { decodeDirectory } from '../../cas/directory.ts';
 import type { TreeNode } from '../../protocol/job.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../../runtime/byte-path.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { differences, readTree } from '../rigs/tree.ts';
-import { freshRoot, manifestOf, nowNs, type PlannedChange, workspaceRig, type WorkspaceRig } from '../rigs/workspace.ts';
+import {
+  freshRoot,
+  manifestOf,
+  nowNs,
+  type PlannedChange,
+  type WorkspaceRig,
+  workspaceRig,
+} from '../rigs/workspace.ts';
 
 const directory = (mode = 0o755, mtimeNs = nowNs()): TreeNode => ({ type: 'directory', mode, mtimeNs });
 const symlink = (target: string): TreeNode => ({ type: 'symlink', target });
@@ -113,7 +121,9 @@ suite('Workspace.commit()', (test) => {
     ];
     await using dir = await tempDir();
     await using rig = await workspaceRig(dir.path);
-    const pairs = kinds(rig).flatMap((from, i) => kinds(rig).map((to, j) => ({ path: `${i}-${j}`, from, to })));
+    const pairs = kinds(rig).flatMap((from, i) =>
+      kinds(rig).map((to, j) => ({ path: `${i}-${j}`, from, to })),
+    );
     await succeeds(
       rig,
       pairs.flatMap(({ path, from }) => [
@@ -348,11 +358,12 @@ suite('Workspace.commit()', (test) => {
     const changed: Record<string, (project: string) => void> = {
       'content of a file': (project) => writeFileSync(join(project, 'file'), 'theirs'),
       'mode of a file': (project) => chmodSync(join(project, 'file'), 0o600),
-      'kind': (project) => execFileSync('sh', ['-c', 'rm file; mkdir file'], { cwd: project }),
-      'removal': (project) => execFileSync('rm', ['file'], { cwd: project }),
+      kind: (project) => execFileSync('sh', ['-c', 'rm file; mkdir file'], { cwd: project }),
+      removal: (project) => execFileSync('rm', ['file'], { cwd: project }),
       'target of a symlink': (project) => execFileSync('ln', ['-sfn', 'theirs', 'link'], { cwd: project }),
       'something where nothing was': (project) => writeFileSync(join(project, 'new'), 'theirs'),
-      'the parent directory': (project) => execFileSync('sh', ['-c', 'rm -r dir; echo > dir'], { cwd: project }),
+      'the parent directory': (project) =>
+        execFileSync('sh', ['-c', 'rm -r dir; echo > dir'], { cwd: project }),
     };
     for (const [what, change] of Object.entries(changed)) {
       await using dir = await tempDir();
@@ -472,6 +483,29 @@ suite('Workspace.commit()', (test) => {
     await isUpToDate(rig);
   });
 
+  test('never touches our own files, nor what has their names', async () => {
+    await using dir = await tempDir();
+    await using rig = await workspaceRig(dir.path, { projectRoot: dir.path });
+    const { root } = await rig.workspace.snapshot();
+    const { directories } = decodeDirectory((await rig.workspace.origin.blobs.get(root))!);
+    assert.equal(
+      directories.map(({ name }) => name),
+      ['project'],
+      'store and state are no part of the project',
+    );
+    const manifest = manifestOf(dir.path, []);
+    for (const path of ['cas', 'state/db/x', 'state']) {
+      const changes = [{ path, base: null, node: rig.file('x') }];
+      const result = await rig.commit({ ...manifest, changes });
+      assert.is(!result.ok && result.failure.reason, 'conflict', path);
+    }
+    for (const path of ['.termite-tmp-1', 'project/.termite-tmp-x/y']) {
+      const changes = [{ path, base: null, node: rig.file('x') }];
+      const thrown = await rig.commit({ ...manifest, changes }).catch((error) => error);
+      assert.is(thrown instanceof AppError && thrown.code, 'unsafe-path', path);
+    }
+  });
+
   test('leaves no journal and no temporary files', async () => {
     await using dir = await tempDir();
     await using rig = await workspaceRig(dir.path);
@@ -489,7 +523,10 @@ async function succeeds(
 ): Promise<void> {
   const manifest = manifestOf(rig.project, changes, startedNs);
   if (content === 'none') {
-    const none = { read: async () => undefined, getMany: async (digests: readonly unknown[]) => digests.map(() => undefined) };
+    const none = {
+      read: async () => undefined,
+      getMany: async (digests: readonly unknown[]) => digests.map(() => undefined),
+    };
     const options = { content: none, onCommitting: () => {}, signal: new AbortController().signal };
     assert.equal(await rig.workspace.commit(manifest, options), { ok: true, value: undefined });
   } else {
@@ -512,5 +549,7 @@ function mtimeOf(rig: WorkspaceRig, path: string): bigint {
 }
 
 function temporaries(rig: WorkspaceRig): string[] {
-  return readdirSync(rig.project, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('.termite-tmp'));
+  return readdirSync(rig.project, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.includes('.termite-tmp'),
+  );
 }

@@ -1,0 +1,127 @@
+import * as assert from 'uvu/assert';
+import { digestOf } from '../../cas/digest.ts';
+import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
+import type { Executor } from '../../executor/executor.ts';
+import { ExecutorClient } from '../../executor/executor-client.ts';
+import { executorRoutes } from '../../executor/executor-server.ts';
+import type { Job, JobResult } from '../../protocol/job.ts';
+import { HttpServer } from '../../runtime/http-server.ts';
+import { suite } from '../harness/suite.ts';
+
+const digest = digestOf(Buffer.from('x'));
+const job: Job = {
+  ...{
+    id: 'job-1',
+    origin: { id: 'here', epoch: 3, url: 'http://127.0.0.1:1' },
+    projectRoot: '/p\udcff',
+    root: digest,
+  },
+  ...{
+    argv: ['sh', '-c', 'x\udcfe'],
+    env: ['A=é'],
+    cwd: '/p\udcff',
+    umask: 0o22,
+    uid: 1,
+    gid: 2,
+    home: '/h',
+  },
+  ...{ mergeOutput: false, forwardStdin: true, network: false, timeoutMs: 5 },
+};
+const result: JobResult = {
+  ok: true,
+  value: {
+    ...{ status: { kind: 'signal', signal: 9 }, stdout: digest, stderr: digest, discarded: ['/tmp/\udc80'] },
+    changes: [
+      {
+        path: 'a\udcff',
+        base: null,
+        node: { type: 'file', digest, mode: 0o644, mtimeNs: 2n ** 60n + 1n },
+        linkGroup: 1,
+      },
+      { path: 'b', base: { type: 'symlink', target: 'a' }, node: null },
+    ],
+    ...{ trace: [{ path: 'x', flags: 5 }], startedNs: 1n, finishedNs: 2n },
+    resources: { userUs: 1, systemUs: 2, maxRssKib: 3 },
+  },
+};
+const never = new AbortController().signal;
+
+async function httpRig(execute: Executor['execute']) {
+  const store = new MemoryBlobStore();
+  const status = () => ({ name: 'far', url: 'http://127.0.0.1:1', slots: 1, free: 1, waiting: 0 });
+  const server = await HttpServer.listen(executorRoutes({ executor: { execute }, store, status }));
+  const client = new ExecutorClient('far', server.url);
+  return {
+    ...{ store, server, client },
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      await server.close({ deadlineMs: 0 });
+    },
+  };
+}
+
+suite('ExecutorClient', (test) => {
+  test('execute() brings jobs and results over as they are', async () => {
+    let received: Job | undefined;
+    await using rig = await httpRig(async (given) => {
+      received = given;
+      return result;
+    });
+    assert.equal(await rig.client.execute(job, { signal: never }), result);
+    assert.equal(received, job);
+  });
+
+  test('execute() brings failures over', async () => {
+    const failure: JobResult = { ok: false, failure: { reason: 'outside-root', path: '/usr/\udcff' } };
+    await using rig = await httpRig(async () => failure);
+    assert.equal(await rig.client.execute(job, { signal: never }), failure);
+  });
+
+  test('execute() cancels the job over there when aborted', async () => {
+    const started = withResolvers<void>();
+    const cancelled = withResolvers<JobResult>();
+    await using rig = await httpRig((_job, { signal }) => {
+      signal.addEventListener('abort', () =>
+        cancelled.resolve({ ok: false, failure: { reason: 'cancelled' } }),
+      );
+      started.resolve();
+      return cancelled.promise;
+    });
+    const aborter = new AbortController();
+    const executing = rig.client.execute(job, { signal: aborter.signal });
+    await started.promise;
+    aborter.abort();
+    assert.equal(await executing, { ok: false, failure: { reason: 'cancelled' } });
+    await cancelled.promise;
+  });
+
+  test('execute() fails with `executor-lost` when the executor goes away, or is not there', async () => {
+    const started = withResolvers<void>();
+    await using rig = await httpRig((_job, { signal }) => {
+      started.resolve();
+      return new Promise((resolve) => signal.addEventListener('abort', () => resolve(result)));
+    });
+    const executing = rig.client.execute(job, { signal: never });
+    await started.promise;
+    await rig.server.close({ deadlineMs: 0 });
+    for (const outcome of [await executing, await rig.client.execute(job, { signal: never })]) {
+      assert.is(outcome.ok ? '' : outcome.failure.reason, 'executor-lost');
+      assert.is(!outcome.ok && outcome.failure.reason === 'executor-lost' && outcome.failure.executor, 'far');
+    }
+  });
+
+  test('blobs gives what jobs left in the store over there', async () => {
+    await using rig = await httpRig(async () => result);
+    await rig.store.put(digest, Buffer.from('x'));
+    assert.equal(await rig.client.blobs.get(digest), Buffer.from('x'));
+  });
+});
+
+/** Like Promise.withResolvers, which the oldest supported Node does not have. */
+function withResolvers<T>() {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

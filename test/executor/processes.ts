@@ -1,0 +1,28 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Waits until a process with this argument is there, or is gone. */
+export async function untilProcess(argument: string, isThere: boolean): Promise<void> {
+  while (findProcesses(argument).length > 0 !== isThere) await new Promise((wake) => setTimeout(wake, 5));
+}
+
+/** Their ids. */
+export function findProcesses(argument: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(argument);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+export function isChildOf(pid: number, parent: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[1] === String(parent);
+  } catch {
+    return false; // ended meanwhile
+  }
+}

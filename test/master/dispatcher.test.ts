@@ -1,0 +1,336 @@
+import * as assert from 'uvu/assert';
+import { AppError } from '../../runtime/app-error.ts';
+import { type Failure, fail, succeed } from '../../runtime/failure.ts';
+import { suite } from '../harness/suite.ts';
+import { DispatcherRig, failing, FakeCaller, hanging, succeeding } from './dispatcher-rig.ts';
+import { runRequest } from './run-request.ts';
+
+const lost = (executor: string): Failure => ({ reason: 'executor-lost', executor, message: 'gone' });
+const sandbox: Failure = { reason: 'sandbox', message: 'no mount' };
+
+suite('Dispatcher', (test) => {
+  test('tells the caller of the commit, then all of stdout, all of stderr, and the end', async () => {
+    const rig = new DispatcherRig();
+    const manifest = rig.manifest({ stdout: 'out', stderr: 'err', status: { kind: 'exit', code: 3 }, discarded: ['/tmp/x'] });
+    rig.addExecutor('a', succeeding(manifest));
+    const caller = await rig.dispatch(runRequest('gcc'));
+    assert.equal(caller.told, ['committing', 'stdout:out', 'stderr:err', 'exit 3']);
+    const report = rig.session.report();
+    assert.equal([report.commands, report.remote, report.failed, report.local], [1, 1, 1, 0]);
+    assert.equal(report.discarded, ['/tmp/x']);
+  });
+
+  test('passes a death by signal on', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest({ status: { kind: 'signal', signal: 11 } })));
+    assert.equal((await rig.dispatch(runRequest('crash'))).told, ['committing', 'signal 11']);
+  });
+
+  test('makes the job of what the shell said and of the present snapshot', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest()));
+    const env = ['HOME=/home/me', 'MAKEFLAGS= -j4 --jobserver-auth=3,4', 'TERMITE_SOCKET=/x'];
+    await rig.dispatch(runRequest('gcc', { cwd: '/project/sub', env, umask: 0o77, mergeOutput: true }));
+    const { job } = rig.jobs[0]!;
+    assert.equal(job.argv, ['/bin/sh', '-c', 'gcc']);
+    assert.equal(job.env, ['HOME=/home/me', 'MAKEFLAGS=']);
+    assert.equal([job.cwd, job.umask, job.home, job.mergeOutput, job.forwardStdin], ['/project/sub', 0o77, '/home/me', true, false]);
+    assert.equal(job.origin, { id: 'origin', url: 'http://origin', epoch: 1 });
+    await rig.dispatch(runRequest('', { argv: ['gcc', 'x'], isExec: true }));
+    assert.equal(rig.jobs[1]!.job.argv, ['gcc', 'x']);
+    assert.is.not(rig.jobs[1]!.job.id, job.id);
+  });
+
+  test('sends large output in pieces, and waits for a slow caller', async () => {
+    const rig = new DispatcherRig();
+    const size = 1_000_000;
+    rig.addExecutor('a', succeeding(rig.manifest({ stdout: 'x'.repeat(size) })));
+    const caller = new FakeCaller();
+    let writing = 0;
+    caller.onWrite = async () => {
+      assert.is(++writing, 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      writing -= 1;
+    };
+    await rig.dispatch(runRequest('seq'), caller);
+    assert.is(caller.chunkSizes.reduce((a, b) => a + b), size);
+    assert.ok(caller.chunkSizes.every((bytes) => bytes <= 256 * 1024));
+    assert.is(caller.told.at(-1), 'exit 0');
+  });
+
+  test('runs locally what rules keep, and counts why', async () => {
+    const rig = new DispatcherRig();
+    rig.rules = () => ({ rules: [{ regexp: /^find/, isLocal: true, isRecursive: false }], notices: ['old'] });
+    assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local']);
+    assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local without recursion']);
+    const report = rig.session.report();
+    assert.equal(report.localByReason, { recursive: 1, rule: 1 });
+    assert.is(report.fallbacks, 0);
+    assert.equal(rig.notices(), ['old']);
+  });
+
+  test('ends the build when its rules have become wrong', async () => {
+    const rig = new DispatcherRig();
+    rig.rules = () => {
+      throw new AppError('Cannot use "x", line 3', { code: 'bad-configuration', category: 'caller' });
+    };
+    const caller = await rig.dispatch(runRequest('gcc'));
+    assert.equal(caller.told, ['stderr:termite: Cannot use "x", line 3\n', 'exit 125']);
+    assert.equal(rig.replies, [{ op: 'failed', message: 'Cannot use "x", line 3' }]);
+  });
+
+  test('tries again on another executor when one is lost', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', failing(lost('a')));
+    rig.addExecutor('b', succeeding(rig.manifest()), { slotCount: 2 });
+    // Both are idle: the first is taken first.
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'exit 0']);
+    assert.equal(rig.jobs.map(({ executor }) => executor), ['a', 'b']);
+    assert.is(rig.workspace.snapshots, 2);
+  });
+
+  test('runs locally, and says so once per kind, when no attempt succeeds', async () => {
+    const rig = new DispatcherRig();
+    for (const name of ['a', 'b', 'c', 'd']) rig.addExecutor(name, failing(sandbox), { slotCount: 4 });
+    for (const line of ['one', 'two']) assert.equal((await rig.dispatch(runRequest(line))).told, ['local']);
+    assert.is(rig.jobs.length, 8);
+    assert.equal(new Set(rig.jobs.slice(0, 4).map(({ executor }) => executor)).size, 4);
+    assert.equal(rig.notices(), ['running locally: the sandbox failed: no mount: one']);
+    const report = rig.session.report();
+    assert.equal([report.fallbacks, report.local, report.remote], [2, 2, 0]);
+    assert.equal(report.localByReason, { sandbox: 2 });
+  });
+
+  test('runs locally at once when there is no executor', async () => {
+    const rig = new DispatcherRig();
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);
+    assert.equal(rig.session.report().localByReason, { 'no-executor': 1 });
+  });
+
+  for (const reason of ['outside-root', 'unsupported-output'] as const) {
+    test(`runs locally, without calling it a fallback, on ${reason}`, async () => {
+      const rig = new DispatcherRig();
+      rig.addExecutor('a', failing({ reason, path: '/etc/x' }));
+      assert.equal((await rig.dispatch(runRequest('install'))).told, ['local']);
+      const report = rig.session.report();
+      assert.equal([report.localByReason, report.fallbacks], [{ [reason]: 1 }, 0]);
+      assert.is(rig.jobs.length, 1);
+    });
+  }
+
+  test('takes a new snapshot after a conflict, and runs locally after the second', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest()));
+    let conflicts = 1;
+    rig.workspace.beforeCommit = async () =>
+      conflicts-- > 0 ? fail({ reason: 'conflict', path: 'x' }) : succeed(undefined);
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'exit 0']);
+    assert.is(rig.workspace.snapshots, 2);
+    assert.equal([rig.session.report().conflicts, rig.session.report().fallbacks], [1, 0]);
+    conflicts = 2;
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);
+    assert.equal([rig.session.report().conflicts, rig.session.report().fallbacks], [3, 1]);
+  });
+
+  test('tries again when content or output is not to be had', async () => {
+    const rig = new DispatcherRig();
+    const manifest = await rig.manifest({ stdout: 'seen' });
+    rig.addExecutor('a', succeeding(manifest), { content: { read: async () => undefined, getMany: async (digests) => digests.map(() => undefined) } });
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);
+    assert.is(rig.jobs.length, 4);
+    rig.addExecutor('b', succeeding(manifest), { slotCount: 9 });
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'stdout:seen', 'exit 0']);
+  });
+
+  test('takes an executor whose outputs cannot be fetched for lost', async () => {
+    const rig = new DispatcherRig();
+    const getMany = async () => {
+      throw new AppError('Connection lost', { code: 'connection-lost' });
+    };
+    rig.addExecutor('a', succeeding(rig.manifest({ stdout: 'x' })), { content: { read: async () => undefined, getMany } });
+    rig.addExecutor('b', succeeding(rig.manifest()));
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'exit 0']);
+    assert.equal(rig.jobs.map(({ executor }) => executor), ['a', 'b']);
+  });
+
+  test('runs locally after an error that nobody expected', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest()));
+    rig.workspace.onSnapshot = async () => {
+      throw new Error('Internal error: boo');
+    };
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);
+    assert.match(rig.notices()[0]!, /boo/);
+  });
+
+  test('lets the command fail when applying breaks down half-way', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest()));
+    rig.workspace.whileCommitting = async () => {
+      throw new Error('No space left on device');
+    };
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'abandoned']);
+    assert.equal([rig.session.report().failed, rig.session.report().fallbacks], [1, 0]);
+  });
+
+  test('gives its slot back before the result is applied', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest()));
+    rig.workspace.whileCommitting = async () => assert.is(rig.pool.members()[0]!.running, 0);
+    assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'exit 0']);
+  });
+});
+
+suite('Dispatcher, when cancelled', (test) => {
+  const states: [state: string, arrange: (rig: DispatcherRig, cancel: () => void) => void][] = [
+    ['before it was received', (_rig, cancel) => cancel()],
+    [
+      'while waiting for a slot',
+      (rig, cancel) => {
+        rig.addExecutor('busy', hanging);
+        void rig.dispatch(runRequest('other'));
+        setImmediate(cancel);
+      },
+    ],
+    [
+      'while the snapshot is taken',
+      (rig, cancel) => {
+        rig.addExecutor('a', succeeding(rig.manifest()));
+        rig.workspace.onSnapshot = async () => cancel();
+      },
+    ],
+    [
+      'while executing',
+      (rig, cancel) => {
+        rig.addExecutor('a', (job, signal) => {
+          setImmediate(cancel);
+          return hanging(job, signal);
+        });
+      },
+    ],
+    [
+      'before anything is applied',
+      (rig, cancel) => {
+        rig.addExecutor('a', succeeding(rig.manifest()));
+        rig.workspace.beforeCommit = async (signal) => {
+          cancel();
+          assert.ok(signal.aborted);
+          return fail({ reason: 'cancelled' });
+        };
+      },
+    ],
+  ];
+  for (const [state, arrange] of states) {
+    test(`${state}, changes nothing and says so`, async () => {
+      const rig = new DispatcherRig();
+      const caller = new FakeCaller();
+      arrange(rig, () => caller.gone.abort());
+      assert.equal((await rig.dispatch(runRequest('gcc'), caller)).told, ['cancelled']);
+      assert.is(rig.workspace.committed.length, 0);
+      assert.is(rig.session.report().commands, 0);
+      await rig.session.close();
+    });
+  }
+
+  test('while applying, finishes and tells the true end', async () => {
+    const rig = new DispatcherRig();
+    const caller = new FakeCaller();
+    rig.addExecutor('a', succeeding(rig.manifest({ stdout: 'x' })));
+    rig.workspace.whileCommitting = async () => caller.gone.abort();
+    assert.equal((await rig.dispatch(runRequest('gcc'), caller)).told, ['committing', 'stdout:x', 'exit 0']);
+    assert.is(rig.workspace.committed.length, 1);
+  });
+
+  test('gives the slot to the next', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', (job, signal) => (job.argv[2] === 'first' ? hanging(job, signal) : succeeding(rig.manifest())(job, signal)));
+    const first = new FakeCaller();
+    const both = [rig.dispatch(runRequest('first'), first), rig.dispatch(runRequest('second'))];
+    setImmediate(() => first.gone.abort());
+    assert.equal((await Promise.all(both)).map(({ told }) => told.at(-1)), ['cancelled', 'exit 0']);
+  });
+
+  test('by a session whose owner died, lets the shell run it', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', hanging);
+    const running = rig.dispatch(runRequest('gcc'));
+    await rig.session.close();
+    assert.equal((await running).told, ['cancelled']);
+  });
+
+  test('by a build that is over, kills it', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', hanging);
+    const running = rig.dispatch(runRequest('gcc'));
+    await rig.session.finish();
+    assert.equal((await running).told, ['signal 15']);
+  });
+});
+
+suite('Dispatcher, for stdin', (test) => {
+  /** Reads all of it, then ends as told. */
+  const reading = (rig: DispatcherRig, seen: string[], end: () => Promise<Awaited<ReturnType<typeof hanging>>>) =>
+    async (job: { id: string }, signal: AbortSignal) => {
+      let text = '';
+      for (;;) {
+        const chunk = await rig.stdinRoutes.read(job.id, 4, signal);
+        if (chunk.length === 0) break;
+        text += Buffer.from(chunk).toString();
+      }
+      seen.push(text);
+      return end();
+    };
+
+  test('passes what the caller has, when it is asked for', async () => {
+    const rig = new DispatcherRig();
+    const seen: string[] = [];
+    rig.addExecutor('a', reading(rig, seen, async () => succeed(await rig.manifest())));
+    const caller = new FakeCaller();
+    caller.stdin = ['first ', 'second'];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
+    assert.equal(seen, ['first second']);
+    assert.is(rig.jobs[0]!.job.forwardStdin, true);
+  });
+
+  test('gives each attempt all of it', async () => {
+    const rig = new DispatcherRig();
+    const seen: string[] = [];
+    let attempt = 0;
+    const end = async () => (attempt++ === 0 ? fail(sandbox) : succeed(await rig.manifest()));
+    rig.addExecutor('a', reading(rig, seen, end));
+    const caller = new FakeCaller();
+    caller.stdin = ['first ', 'second'];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
+    assert.equal(seen, ['first second', 'first second']);
+    assert.is(caller.told.at(-1), 'exit 0');
+  });
+
+  test('does not run locally what has consumed it', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', reading(rig, [], async () => fail({ reason: 'outside-root', path: '/x' })));
+    const caller = new FakeCaller();
+    caller.stdin = ['x'];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
+    assert.is(caller.told.at(-1), 'exit 125');
+    assert.match(caller.told[0]!, /used up/);
+  });
+
+  test('runs locally what has not touched it', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', failing({ reason: 'outside-root', path: '/x' }));
+    assert.equal((await rig.dispatch(runRequest('cat', { isStdinEmpty: false }))).told, ['local']);
+  });
+
+  test('refuses jobs that have none', async () => {
+    const rig = new DispatcherRig();
+    let refused = '';
+    rig.addExecutor('a', async (job, signal) => {
+      await rig.stdinRoutes.read(job.id, 4, signal).catch((error) => {
+        refused = error.code;
+      });
+      return succeed(await rig.manifest());
+    });
+    await rig.dispatch(runRequest('cat'));
+    assert.is(refused, 'job-unknown');
+  });
+});

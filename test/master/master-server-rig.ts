@@ -1,0 +1,41 @@
+import { join } from 'node:path';
+import { LocalRules } from '../../master/local-rules.ts';
+import { MasterServer } from '../../master/master-server.ts';
+import { MasterService } from '../../master/master-service.ts';
+import { Sessions } from '../../master/sessions.ts';
+import { Dispatcher } from '../../master/dispatcher.ts';
+import { tempDir } from '../harness/temp-dir.ts';
+import { type Behaviour, DispatcherRig } from './dispatcher-rig.ts';
+
+/** A master with a real socket, in front of executors and a project that are fakes. */
+export async function masterServerRig(behaviour: Behaviour, { slotCount = 4 } = {}) {
+  const dir = await tempDir();
+  const fakes = new DispatcherRig();
+  Object.defineProperty(fakes.workspace, 'projectRoot', { value: dir.path });
+  fakes.addExecutor('fake', behaviour, { slotCount });
+  const { workspace, pool, store, stdinRoutes } = fakes;
+  const socketPath = join(dir.path, '.termite-socket');
+  const rules = new LocalRules(dir.path);
+  const counts = { idle: 0, stops: 0 };
+  const sessions = new Sessions({ clock: { nowMs: () => 0 }, onIdle: () => (counts.idle += 1) });
+  const dispatcher = new Dispatcher({
+    ...{ workspace, pool, store, stdinRoutes, rules },
+    origin: { id: 'origin', url: '' },
+    ownShell: '/opt/termite/sh',
+  });
+  const stop = () => (counts.stops += 1);
+  const service = new MasterService({ sessions, dispatcher, pool, rules, workspace, stop, problem: undefined });
+  const server = await MasterServer.listen(socketPath, Promise.resolve(service));
+  let isClosed = false;
+  const close = async () => {
+    if (!isClosed) await server[Symbol.asyncDispose]();
+    isClosed = true;
+  };
+  return {
+    ...{ dir, fakes, socketPath, sessions, counts, service, server, close },
+    [Symbol.asyncDispose]: async () => {
+      await close();
+      await dir[Symbol.asyncDispose]();
+    },
+  };
+}

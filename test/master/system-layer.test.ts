@@ -1,0 +1,232 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { digestOf } from '../../cas/digest.ts';
+import { type Directory, decodeDirectory } from '../../cas/directory.ts';
+import { FileBlobStore } from '../../cas/file-blob-store.ts';
+import { StatCache } from '../../cas/stat-cache.ts';
+import { SystemLayer } from '../../master/system-layer.ts';
+import { Watcher } from '../../master/watcher.ts';
+import { AppError } from '../../runtime/app-error.ts';
+import { isErrno } from '../../runtime/errno.ts';
+import { Scope } from '../../runtime/scope.ts';
+import { suite } from '../harness/suite.ts';
+import { type TempDir, tempDir } from '../harness/temp-dir.ts';
+
+interface Rig extends AsyncDisposable {
+  layer: SystemLayer;
+  store: FileBlobStore;
+  /** Absolute path of a folder of the machine. */
+  root: string;
+  list(path: string): Promise<Directory>;
+  /** Drains the watcher into the layer. */
+  absorb(): Promise<void>;
+}
+
+suite('SystemLayer', (test) => {
+  test('lists a directory without digests: sizes, modes, times, targets, and what is in it by kind', async () => {
+    await using dir = await tempDir();
+    dir.write('root/file', 'content', { mode: 0o4755 });
+    utimesSync(dir.join('root/file'), 1_600_000_000, 1_600_000_000);
+    mkdirSync(dir.join('root/sub'), { mode: 0o700 });
+    symlinkSync('sub/x', dir.join('root/link'));
+    const server = createServer().listen(dir.join('root/socket'));
+    try {
+      await new Promise((resolve) => server.once('listening', resolve));
+      await using rig = await openRig(dir);
+      const { files, directories, symlinks, mode } = await rig.list(rig.root);
+      assert.equal(files, [
+        {
+          name: 'file',
+          type: 'file',
+          digest: { hash: '', sizeBytes: 7 },
+          mode: 0o4755,
+          mtimeNs: 1_600_000_000_000_000_000n,
+        },
+      ]);
+      assert.equal(directories, [{ name: 'sub' }]);
+      assert.equal(
+        symlinks.map(({ name, target }) => [name, target]),
+        [['link', 'sub/x']],
+      );
+      assert.is(mode, 0o755);
+      assert.is((await rig.list(join(rig.root, 'sub'))).mode, 0o700);
+    } finally {
+      server.close();
+    }
+  });
+
+  test('answers what is not there as the system would', async () => {
+    await using dir = await tempDir();
+    dir.write('root/file', '');
+    mkdirSync(dir.join('root/dir'));
+    symlinkSync('dir', dir.join('root/link'));
+    await using rig = await openRig(dir);
+    const failsWith = async (code: 'ENOENT' | 'ENOTDIR' | 'ELOOP', call: Promise<unknown>) => {
+      const error = await call.then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      assert.ok(isErrno(error, code), `${code}: ${error}`);
+    };
+    await failsWith('ENOENT', rig.list(join(rig.root, 'nothing')));
+    await failsWith('ENOTDIR', rig.list(join(rig.root, 'file')));
+    await failsWith('ENOTDIR', rig.list(join(rig.root, 'link')));
+    await failsWith('ENOENT', rig.list(`${rig.root}/dir/../dir`));
+    await failsWith('ENOENT', rig.list('relative'));
+    await failsWith('ENOENT', rig.layer.digestFile(join(rig.root, 'nothing')));
+    await failsWith('ENOENT', rig.layer.digestFile(join(rig.root, 'nowhere/nothing')));
+    await failsWith('ENOTDIR', rig.layer.digestFile(join(rig.root, 'link/x')));
+  });
+
+  test('shows hidden places as empty directories, and nothing below them', async () => {
+    await using dir = await tempDir();
+    dir.write('root/secret/sub/file', '');
+    await using rig = await openRig(dir, ['secret']);
+    assert.equal((await rig.list(rig.root)).directories, [{ name: 'secret' }]);
+    const { files, directories, symlinks } = await rig.list(join(rig.root, 'secret'));
+    assert.equal([files, directories, symlinks], [[], [], []]);
+    for (const call of [
+      rig.list(join(rig.root, 'secret/sub')),
+      rig.layer.digestFile(join(rig.root, 'secret/sub/file')),
+      rig.layer.digestFile(join(rig.root, 'secret/x')),
+    ]) {
+      const error = await call.then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      assert.ok(isErrno(error, 'ENOENT'), `${error}`);
+    }
+  });
+
+  test('keeps files to their owner that are only for their owner', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/key', 'secret', { mode: 0o600 });
+    await using rig = await openRig(dir);
+    const { files } = await rig.list(rig.root);
+    assert.equal(files, [
+      { name: 'key', type: 'file', digest: { hash: '', sizeBytes: 0 }, mode: 0o600, mtimeNs: 0n },
+    ]);
+    const error = await rig.layer.digestFile(path).then(
+      () => undefined,
+      (thrown) => thrown,
+    );
+    assert.ok(isErrno(error, 'EACCES'));
+    // A history that grows is no change of the machine.
+    appendFileSync(path, 'more');
+    await rig.absorb();
+    assert.is(rig.layer.epoch, 1);
+    chmodSync(path, 0o640);
+    await rig.absorb();
+    assert.is(rig.layer.epoch, 2);
+    assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('secretmore')));
+  });
+
+  test('gives the digest of a file and has its content', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/file', 'content');
+    await using rig = await openRig(dir);
+    const digest = await rig.layer.digestFile(path);
+    assert.equal(digest, digestOf(Buffer.from('content')));
+    assert.is((await rig.store.get(digest))?.toString(), 'content');
+    assert.is(rig.layer.pathWith(digest), path);
+  });
+
+  test('counts the epoch up when something it has served changes', async () => {
+    const changes: Record<string, (root: string) => void> = {
+      'content of a listed file': (root) => writeFileSync(join(root, 'sub/file'), 'longer content'),
+      'content of the same size': (root) => writeFileSync(join(root, 'sub/file'), 'CONTENT'),
+      mode: (root) => chmodSync(join(root, 'sub/file'), 0o755),
+      'new file': (root) => writeFileSync(join(root, 'sub/new'), ''),
+      'removed file': (root) => unlinkSync(join(root, 'sub/file')),
+      'renamed directory': (root) => renameSync(join(root, 'sub'), join(root, 'sub2')),
+      'removed directory': (root) => rmSync(join(root, 'sub'), { recursive: true }),
+      'retargeted link': (root) => execFileSync('ln', ['-sfn', 'b', join(root, 'sub/link')]),
+    };
+    for (const [what, change] of Object.entries(changes)) {
+      await using dir = await tempDir();
+      const path = dir.write('root/sub/file', 'content');
+      symlinkSync('a', dir.join('root/sub/link'));
+      await using rig = await openRig(dir);
+      await rig.list(rig.root);
+      await rig.layer.digestFile(path);
+      await rig.absorb();
+      assert.is(rig.layer.epoch, 1, what);
+      change(rig.root);
+      await rig.absorb();
+      assert.is(rig.layer.epoch, 2, what);
+      await rig.absorb();
+      assert.is(rig.layer.epoch, 2, what);
+      await rig.list(rig.root);
+      writeFileSync(join(rig.root, 'once more'), '');
+      await rig.absorb();
+      assert.is(rig.layer.epoch, 3, `watched again after: ${what}`);
+    }
+  });
+
+  test('does not count for what was not served', async () => {
+    await using dir = await tempDir();
+    dir.write('root/a/file', '');
+    dir.write('root/b/file', '');
+    await using rig = await openRig(dir);
+    await rig.list(join(rig.root, 'a'));
+    dir.write('root/b/file', 'changed');
+    dir.write('root/c', 'changed');
+    await rig.absorb();
+    assert.is(rig.layer.epoch, 1);
+  });
+
+  test('does not mix epochs: a file that changed since it was listed is not served', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/file', 'content');
+    await using rig = await openRig(dir);
+    await rig.list(rig.root);
+    writeFileSync(path, 'longer content');
+    const error = await rig.layer.digestFile(path).then(
+      () => undefined,
+      (thrown) => thrown,
+    );
+    assert.is(error instanceof AppError && error.code, 'epoch-ended');
+    assert.is(rig.layer.epoch, 2);
+    assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('longer content')));
+  });
+
+  test('lists a directory once, however many ask', async () => {
+    await using dir = await tempDir();
+    dir.write('root/file', '');
+    await using rig = await openRig(dir);
+    const blobs = await Promise.all(Array.from({ length: 20 }, () => rig.layer.listDirectory(rig.root)));
+    for (const blob of blobs) assert.is(blob, blobs[0]);
+  });
+});
+
+/** A layer over the whole machine, in which `<dir>/root` is what the test looks at. */
+async function openRig(dir: TempDir, hidden: string[] = []): Promise<Rig> {
+  const scope = new Scope();
+  const root = realpathSync(dir.join('root'));
+  const watcher = scope.use(await Watcher.start());
+  const cache = scope.use(await StatCache.open(dir.join('state/db'), { onNotice: () => {} }));
+  const store = await FileBlobStore.open(dir.join('cas'));
+  const layer = new SystemLayer({ watcher, cache, store, hidden: hidden.map((name) => join(root, name)) });
+  return {
+    layer,
+    store,
+    root,
+    list: async (path) => decodeDirectory(await layer.listDirectory(path)),
+    absorb: async () => layer.absorb(await watcher.drain()),
+    [Symbol.asyncDispose]: () => scope.close(),
+  };
+}
