@@ -107,7 +107,7 @@ export class FileBlobStore implements BlobStore {
     const action = `Cannot store blob ${formatDigest(digest)}`;
     options.signal?.throwIfAborted();
     const isBytes = content instanceof Uint8Array;
-    if (this.#has(digest)) {
+    if (await this.verify(digest, options)) {
       if (!isBytes) await content[Symbol.asyncIterator]().return?.();
     } else if (digest.sizeBytes > smallFileBytes) {
       await this.#write(isBytes ? chunksOf(content) : content, { ...options, action, expected: digest });
@@ -127,10 +127,9 @@ export class FileBlobStore implements BlobStore {
     const action = `Cannot adopt "${path}"`;
     return explaining(action, async () => {
       const { digest, canMove } = await examineForAdoption(path, { ...options, mode: blobMode });
-      if (!this.#has(digest)) {
-        if (canMove && this.#tryMove(path, digest)) return digest;
-        expectDigest(digest, await this.importFile(path, options), action);
-      }
+      // Also over a blob that is there: that one may have gone bad, this one was hashed just now.
+      if (canMove && this.#tryMove(path, digest)) return digest;
+      expectDigest(digest, await this.importFile(path, options), action);
       unlinkSync(fsPath(path));
       return digest;
     });
@@ -145,7 +144,9 @@ export class FileBlobStore implements BlobStore {
       const content = fstatSync(fd).size <= smallFileBytes ? readSmallFile(fd, smallFileBytes) : undefined;
       if (content) {
         const digest = digestOf(content);
-        if (!this.#has(digest)) await explaining(action, () => this.#putSmall(digest, content));
+        // The buffer is shared with verify(): what is to be stored has to be kept apart from it.
+        const copy = Buffer.from(content);
+        if (!(await this.verify(digest))) await explaining(action, () => this.#putSmall(digest, copy));
         return digest;
       }
     } finally {
@@ -193,8 +194,8 @@ export class FileBlobStore implements BlobStore {
   /** Whether the blob is here and good: hashes it, and drops it when bad. */
   async verify(digest: Digest, options: BlobOptions = {}): Promise<boolean> {
     try {
+      if (!this.#has(digest)) return false;
       if (digest.sizeBytes <= smallFileBytes) return this.#getSmall(digest) !== undefined;
-      if (!this.#isThere(digest)) return false;
       for await (const _chunk of this.#readLarge(digest, { ...options, reuse: true }));
       return true;
     } catch (error) {

@@ -20,6 +20,8 @@ export interface BoxClientOptions {
   dir: string;
   /** Folder of the blob store. */
   storeDir: string;
+  /** Who owns what jobs see of the system, and runs them, when this process is root. */
+  hostId: number;
   binary?: string;
 }
 
@@ -130,9 +132,10 @@ class BoxProcess implements Box {
 }
 
 async function startBox(options: BoxClientOptions, socketPath: string): Promise<BoxProcess> {
-  const { storeDir, binary = defaultBinary } = options;
+  const { storeDir, hostId, binary = defaultBinary } = options;
   checkSandboxFeatures();
-  const child = await spawnChild(binary, ['--socket', socketPath, '--store', storeDir]);
+  const args = ['--socket', socketPath, '--store', storeDir, '--owner', `${hostId}:${hostId}`];
+  const child = await spawnChild(binary, args);
   let words = '';
   child.stderr.on('data', (chunk) => {
     words = (words + chunk).slice(-rememberedLength);

@@ -74,8 +74,8 @@ export type BoxMessage =
   | { type: 'mounted' }
   | { type: 'list'; id: number; path: string }
   | { type: 'read'; id: number; path: string }
-  | { type: 'trace'; id: number; writeAttempts: bigint; observed: Observation[] }
-  | { type: 'refused-write'; path: string }
+  | { type: 'trace'; id: number; refusals: bigint; observed: Observation[] }
+  | { type: 'refused'; path: string }
   | { type: 'need-directory'; id: number; digest: Digest }
   | { type: 'need-blob'; id: number; digest: Digest }
   | { type: 'need-stdin'; id: number; maxBytes: number }
@@ -92,9 +92,9 @@ export function decodeBoxMessage(frame: FrameReader): BoxMessage {
     case BoxFrame.read:
       return { type: 'read', id: frame.u32(), path: frame.text() };
     case BoxFrame.trace:
-      return { type: 'trace', id: frame.u32(), writeAttempts: frame.u64(), observed: readTrace(frame) };
-    case BoxFrame.refusedWrite:
-      return { type: 'refused-write', path: frame.text() };
+      return { type: 'trace', id: frame.u32(), refusals: frame.u64(), observed: readTrace(frame) };
+    case BoxFrame.refused:
+      return { type: 'refused', path: frame.text() };
     case BoxFrame.needDirectory:
       return { type: 'need-directory', id: frame.u32(), digest: frame.digest() };
     case BoxFrame.needBlob:

@@ -27,13 +27,13 @@ export const executorConfigSchema = z.strictObject({
     .regex(/^[\w.-]+$/, 'expected letters, digits and any of _.-')
     .optional()
     .describe('Under which it is listed (default: host name and process number)'),
-  hostIdBase: z
+  hostId: z
     .number()
     .int()
     .min(1)
     .max(2_000_000_000)
     .default(200_000)
-    .describe('First uid and gid that jobs run as when it is started by root'),
+    .describe('The uid and gid that jobs run as, outside their sandboxes, when it is started by root'),
   deadlineMs: z
     .number()
     .int()

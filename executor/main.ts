@@ -42,13 +42,13 @@ export async function executorMain(argv: readonly string[]): Promise<void> {
 }
 
 async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
-  const { listen, slots: slotCount = availableParallelism(), hostIdBase, deadlineMs } = config;
+  const { listen, slots: slotCount = availableParallelism(), hostId, deadlineMs } = config;
   const name = config.name ?? `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`;
   const storeDir = resolve(config.store ?? join(cacheDir(), 'cas'));
   const store = await FileBlobStore.open(storeDir);
   const { executor, slots } = scope.use(
     await startExecutor({
-      ...{ name, store, slotCount, hostIdBase },
+      ...{ name, store, slotCount, hostId },
       workParent: join(dirname(storeDir), 'executor'),
       openOrigin: ({ url }) => new OriginClient(url),
     }),

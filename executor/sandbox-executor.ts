@@ -30,8 +30,8 @@ export interface SandboxExecutorOptions {
   store: { adopt(absolutePath: string): Promise<Digest> };
   /** Where jobs have their directories, absolute; best on the file system of the store. */
   jobsDir: string;
-  /** The uid and gid outside of the sandbox for the slot with index 0; the others follow. */
-  hostIdBase: number;
+  /** The uid and gid of jobs outside of their sandboxes, see docs/decisions/0006. */
+  hostId: number;
   /** What is known of the machine that a job comes from. */
   sourceOf: (origin: Job['origin']) => { origin: Origin; content: Content };
 }
@@ -55,26 +55,25 @@ export class SandboxExecutor implements Executor {
   }
 
   async #execute(job: Job, signal: AbortSignal): Promise<JobResult> {
-    const { box, mirrors, slots, jobsDir, hostIdBase, sourceOf } = this.#options;
+    const { box, mirrors, slots, jobsDir, hostId, sourceOf } = this.#options;
     const { origin, content } = sourceOf(job.origin);
     const project = `${job.origin.id} ${job.projectRoot}`;
     const collecting = this.#prediction.collect(project, job.root, content);
-    using slot = await slots.acquire(signal);
+    using _slot = await slots.acquire(signal);
     const acquired = await mirrors.acquire(await box.box(), job.origin, { origin, content });
     if (!acquired.ok) return acquired;
     using lease = acquired.value;
     const { mirror } = lease;
     const directories = await collecting;
     const jobDir = join(jobsDir, `${++this.#jobCount}`);
-    const writesBefore = mirror.lastRefusedPath === undefined ? 0n : mirror.writeAttempts();
-    const hostId = hostIdBase + slot.index;
+    const refusalsBefore = mirror.lastRefusedPath === undefined ? 0n : mirror.refusals();
     using run = new JobRun({ job, jobDir, mirror, origin, content, directories, hostId, signal });
     const ended = await run.ended;
     setImmediate(() => mirror.box.prepare());
     if (!ended.ok) return fail(await this.#explain(ended.failure));
     const done = ended.value;
     this.#prediction.learn(project, done.trace);
-    const doubt = await this.#doubt(done, job, mirror, writesBefore);
+    const doubt = await this.#doubt(done, job, mirror, refusalsBefore);
     if (doubt) return fail(doubt);
     // Awaited here: the directory is gone as soon as this scope ends.
     return await this.#takeOutputs(done, job.root, jobDir, content);
@@ -85,11 +84,11 @@ export class SandboxExecutor implements Executor {
     done: DoneMessage,
     { timeoutMs }: Job,
     mirror: SystemMirror,
-    writesBefore: bigint | Promise<bigint>,
+    refusalsBefore: bigint | Promise<bigint>,
   ): Promise<Failure | undefined> {
     if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
     if (done.kind === 'exit' && done.value === 0) return undefined;
-    if ((await mirror.writeAttempts()) !== (await writesBefore)) {
+    if ((await mirror.refusals()) !== (await refusalsBefore)) {
       return { reason: 'outside-root', path: mirror.lastRefusedPath ?? '/' };
     }
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;

@@ -1,42 +1,39 @@
-/** The right to run one job. Give it back by disposing of it; a second time does nothing. */
-export interface Slot extends Disposable {
-  /** 0 … count - 1, unique among the slots that are taken. */
-  readonly index: number;
-}
-
 /** Bounded concurrency, first come first served. */
 export class Slots {
   readonly count: number;
-  readonly #free: number[];
-  readonly #waiting: ((index: number) => void)[] = [];
+  #freeCount: number;
+  readonly #waiting: (() => void)[] = [];
 
   /** @param count at least 1 */
   constructor(count: number) {
     this.count = count;
-    // A stack: the slot given back last is taken first.
-    this.#free = Array.from({ length: count }, (_, position) => count - 1 - position);
+    this.#freeCount = count;
   }
 
   get freeCount(): number {
-    return this.#free.length;
+    return this.#freeCount;
   }
 
   get waitingCount(): number {
     return this.#waiting.length;
   }
 
-  /** Waits for a slot. Rejects with the signal's reason when it is aborted first; nothing is taken then. */
-  async acquire(signal: AbortSignal): Promise<Slot> {
+  /**
+   * Waits for the right to run one job, given back by disposing of it (a second time does nothing). Rejects with the
+   * signal's reason when it is aborted first; nothing is taken then.
+   */
+  async acquire(signal: AbortSignal): Promise<Disposable> {
     signal.throwIfAborted();
-    const index = this.#free.pop();
-    return this.#slot(index ?? (await this.#wait(signal)));
+    if (this.#freeCount > 0) this.#freeCount -= 1;
+    else await this.#wait(signal);
+    return this.#slot();
   }
 
-  #wait(signal: AbortSignal): Promise<number> {
+  #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const take = (index: number) => {
+      const take = () => {
         signal.removeEventListener('abort', giveUp);
-        resolve(index);
+        resolve();
       };
       const giveUp = () => {
         this.#waiting.splice(this.#waiting.indexOf(take), 1);
@@ -47,16 +44,15 @@ export class Slots {
     });
   }
 
-  #slot(index: number): Slot {
+  #slot(): Disposable {
     let isTaken = true;
     return {
-      index,
       [Symbol.dispose]: () => {
         if (!isTaken) return;
         isTaken = false;
         const next = this.#waiting.shift();
-        if (next) next(index);
-        else this.#free.push(index);
+        if (next) next();
+        else this.#freeCount += 1;
       },
     };
   }

@@ -13,7 +13,7 @@ import { SystemMirrors } from './system-mirrors.ts';
 import { WorkDir } from './work-dir.ts';
 
 /** Far above the ids of people and services. */
-const defaultHostIdBase = 200_000;
+const defaultHostId = 200_000;
 
 export interface StartExecutorOptions {
   /** For failures. */
@@ -26,8 +26,8 @@ export interface StartExecutorOptions {
   openOrigin: (origin: Job['origin']) => Origin & Partial<AsyncDisposable>;
   /** Jobs at the same time; one per processor unless told. */
   slotCount?: number;
-  /** First of the uids and gids that jobs run as when this process is root; 200,000 unless told. */
-  hostIdBase?: number;
+  /** The uid and gid that jobs run as, outside their sandboxes, when this process is root; 200,000 unless told. */
+  hostId?: number;
 }
 
 /** Closing it ends all jobs, unmounts and removes everything. */
@@ -43,19 +43,20 @@ export interface RunningExecutor extends AsyncDisposable {
  * @throws AppError `no-fuse`, `no-user-namespaces` or `no-sandbox`, when no sandbox can be had on this machine
  */
 export async function startExecutor(options: StartExecutorOptions): Promise<RunningExecutor> {
-  const { name, store, workParent, openOrigin, slotCount = availableParallelism() } = options;
+  const { name, store, workParent, openOrigin } = options;
+  const { slotCount = availableParallelism(), hostId = defaultHostId } = options;
   const scope = new Scope();
   try {
     const workDir = scope.use(await WorkDir.open(workParent));
     const sources = scope.use(new Sources({ name, store, openOrigin }));
-    const box = scope.use(new BoxClient({ dir: workDir.path, storeDir: store.dir }));
+    const box = scope.use(new BoxClient({ dir: workDir.path, storeDir: store.dir, hostId }));
     const mirrors = scope.use(new SystemMirrors({ dir: workDir.makeDir('mirrors') }));
     await box.box();
     const slots = new Slots(slotCount);
     const executor = new SandboxExecutor({
       ...{ name, box, mirrors, slots, store },
       jobsDir: workDir.makeDir('jobs'),
-      hostIdBase: options.hostIdBase ?? defaultHostIdBase,
+      hostId,
       sourceOf: (origin) => sources.of(origin),
     });
     return { executor, slots, mirrors, [Symbol.asyncDispose]: () => scope.close() };

@@ -38,7 +38,7 @@ export class SystemMirror {
   /** Requests under way: kind and path → who waits. */
   readonly #waiting = new Map<string, number[]>();
   readonly #observed = new Map<string, number>();
-  readonly #traceReplies = new Map<number, (writeAttempts: bigint) => void>();
+  readonly #traceReplies = new Map<number, (refusals: bigint) => void>();
   #nextTraceId = 1;
   #lastRefusedPath: string | undefined;
   #break: (failure: Failure) => void = () => {};
@@ -71,18 +71,18 @@ export class SystemMirror {
     return this.#isBroken;
   }
 
-  /** Everything that jobs looked at so far, absolute paths, as far as `writeAttempts` has asked. */
+  /** Everything that jobs looked at so far, absolute paths, as far as `refusals` has asked. */
   get observed(): Observation[] {
     return [...this.#observed].map(([path, flags]) => ({ path, flags }));
   }
 
-  /** The last path that a job tried to write and that had not been tried before. */
+  /** The last path that was refused for the first time. */
   get lastRefusedPath(): string | undefined {
     return this.#lastRefusedPath;
   }
 
-  /** How many writes were refused so far; 0 when the mirror has ended. */
-  writeAttempts(): Promise<bigint> {
+  /** How many requests were refused so far: writes, and reads of private files; 0 when the mirror has ended. */
+  refusals(): Promise<bigint> {
     if (this.#isBroken) return Promise.resolve(0n);
     return new Promise((resolve) => {
       const id = this.#nextTraceId++;
@@ -109,10 +109,10 @@ export class SystemMirror {
         for (const { path, flags } of message.observed) {
           this.#observed.set(path, (this.#observed.get(path) ?? 0) | flags);
         }
-        this.#traceReplies.get(message.id)?.(message.writeAttempts);
+        this.#traceReplies.get(message.id)?.(message.refusals);
         this.#traceReplies.delete(message.id);
         return;
-      case 'refused-write':
+      case 'refused':
         this.#lastRefusedPath = message.path;
         return;
       case 'broken':

@@ -27,7 +27,7 @@ export const BoxFrame = {
   list: 0x502,
   read: 0x503,
   trace: 0x504,
-  refusedWrite: 0x505,
+  refused: 0x505,
   needDirectory: 0x510,
   needBlob: 0x511,
   needStdin: 0x512,

@@ -46,7 +46,8 @@ export function decodeRun(frame: FrameReader): RunRequest {
   const env = frame.list(() => frame.text());
   const umask = frame.u32();
   const flags = frame.u32();
-  if (argv.length === 0 || !cwd.startsWith('/')) throw new RangeError('Run frame without command or directory');
+  if (argv.length === 0 || !cwd.startsWith('/'))
+    throw new RangeError('Run frame without command or directory');
   return {
     argv,
     shell,

@@ -15,7 +15,7 @@ export const failureSchema = z.discriminatedUnion('reason', [
   z.strictObject({ reason: z.literal('no-executor') }),
   /** What the command changed was changed by somebody else while it ran. */
   z.strictObject({ reason: z.literal('conflict'), path: z.string() }),
-  /** The command failed after trying to write outside the writable root, which the sandbox refuses. */
+  /** The command failed after the sandbox had refused it a write, or a private file, outside the project. */
   z.strictObject({ reason: z.literal('outside-root'), path: z.string() }),
   /** The command did something that the mirror cannot bring back, e.g. made a socket or a device. */
   z.strictObject({ reason: z.literal('unsupported-output'), path: z.string() }),
@@ -50,7 +50,7 @@ export function describeFailure(failure: Failure): string {
     case 'conflict':
       return `"${failure.path}" was changed by another command meanwhile`;
     case 'outside-root':
-      return `it tried to write "${failure.path}", outside the project`;
+      return `it was refused "${failure.path}", outside the project`;
     case 'unsupported-output':
       return `it made "${failure.path}", which is neither file, directory, symlink nor FIFO`;
     case 'timed-out':

@@ -71,8 +71,8 @@ enum {
 	BOX_MOUNTED = 0x501,       /* (empty) */
 	BOX_LIST = 0x502,          /* u32 id; bytes absolute path */
 	BOX_READ = 0x503,          /* u32 id; bytes absolute path */
-	BOX_TRACE = 0x504,         /* u32 id; u64 refused writes; list<bytes path, u32 TRACE_* flags> */
-	BOX_REFUSED_WRITE = 0x505, /* bytes path */
+	BOX_TRACE = 0x504,         /* u32 id; u64 requests refused so far; list<bytes path, u32 TRACE_* flags> */
+	BOX_REFUSED = 0x505,       /* bytes path: a write, or a read of a private file */
 	BOX_NEED_DIRECTORY = 0x510, /* u32 id; digest */
 	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
 	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */

@@ -14,7 +14,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define REPORTED_MAX 100 /* distinct paths in REFUSED_WRITE */
+#define REPORTED_MAX 100 /* distinct paths in REFUSED */
 #define CHECK_INTERRUPTED_MS 100
 
 struct system {
@@ -22,7 +22,7 @@ struct system {
 	struct frame_out out;
 	char **hidden; /* clean absolute paths */
 	size_t hidden_count;
-	uint64_t refused_writes;
+	uint64_t refusals;
 	char *reported[REPORTED_MAX];
 	size_t reported_count;
 };
@@ -61,10 +61,16 @@ static int list(struct mirror *mirror, struct node *directory, const struct fuse
 	return ask(mirror->owner, NEED_LISTING, directory, request);
 }
 
+static void refused(struct mirror *mirror, const struct fuse_request *request);
+
 static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
 {
-	if (file->failure != 0)
+	if (file->failure != 0) {
+		/* A private file: on its own machine the command may well be allowed to read it. */
+		if (file->failure == EACCES || file->failure == EPERM)
+			refused(mirror, request);
 		return -file->failure;
+	}
 	*fd = file->digest.hash.length == 0 ? -EAGAIN : content_open(&mirror->content, file);
 	bool was_answered = file->is_answered;
 	file->is_answered = false;
@@ -144,7 +150,7 @@ static char *refused_path(const struct system *system, const struct fuse_request
 static void refused(struct mirror *mirror, const struct fuse_request *request)
 {
 	struct system *system = mirror->owner;
-	system->refused_writes++;
+	system->refusals++;
 	if (system->reported_count == REPORTED_MAX)
 		return;
 	AUTO_FREE char *path = refused_path(system, request);
@@ -154,7 +160,7 @@ static void refused(struct mirror *mirror, const struct fuse_request *request)
 		if (strcmp(system->reported[i], path) == 0)
 			return;
 	}
-	frame_begin(&system->out, BOX_REFUSED_WRITE);
+	frame_begin(&system->out, BOX_REFUSED);
 	frame_put_string(&system->out, path);
 	frame_end(&system->out);
 	system->reported[system->reported_count++] = path;
@@ -248,7 +254,7 @@ static int trace_wanted(struct system *system, struct frame_in *in)
 		return -EBADMSG;
 	frame_begin(&system->out, BOX_TRACE);
 	frame_put_u32(&system->out, id);
-	frame_put_u64(&system->out, system->refused_writes);
+	frame_put_u64(&system->out, system->refusals);
 	trace_put(&system->mirror.trace, &system->out, system->mirror.top, "/");
 	frame_end(&system->out);
 	return 0;

