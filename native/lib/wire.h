@@ -27,7 +27,7 @@ enum {
 
 /* master → shell */
 enum {
-	MASTER_LOCAL = 0x201,      /* run it yourself */
+	MASTER_LOCAL = 0x201,      /* u32 LOCAL_* flags: run it yourself */
 	MASTER_STDOUT = 0x202,     /* raw */
 	MASTER_STDERR = 0x203,     /* raw */
 	MASTER_COMMITTING = 0x204, /* outputs are being applied: from here on never run the command again */
@@ -81,6 +81,10 @@ enum {
 				      list<bytes> outside. entry: bytes path; u32 mode; u64 size; u64 mtime ns; u64 ino;
 				      u32 nlink; u32 UPPER_* flags; bytes target */
 	BOX_BROKEN = 0x514,        /* bytes message */
+};
+
+enum {
+	LOCAL_ALONE = 1, /* what it starts does not ask the master either */
 };
 
 enum {

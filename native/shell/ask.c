@@ -260,7 +260,7 @@ static void take_frame(struct conversation *talk, const struct frame *frame)
 		if (talk->is_cancelled)
 			end(talk, ASK_KILLED, caught);
 		else
-			end(talk, ASK_RUN_LOCALLY, 0);
+			end(talk, ASK_RUN_LOCALLY, (int)frame_get_u32(&in));
 		break;
 	case MASTER_CANCELLED:
 		/* Nothing was applied. Without our having asked for it the master is on its way out. */

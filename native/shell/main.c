@@ -22,6 +22,9 @@ extern char **environ;
 /* Where every system has a shell. Further ones are needed only where we were put in the place of /bin/sh itself. */
 static const char *const usual_shells[] = { "/bin/sh", "/bin/dash", "/bin/bash" };
 
+/* Set for a command that the master wants alone: of what it starts, nothing is the master's business. */
+static const char alone[] = "TERMITE_LOCAL";
+
 static const char *variable(const char *name)
 {
 	const char *value = getenv(name);
@@ -145,6 +148,8 @@ int main(int argc, char **argv)
 	run_simple_line(argc, argv);
 
 	const char *shell = find_real_shell();
+	if (variable(alone))
+		run_real_shell(shell, argv);
 	char cwd[PATH_MAX];
 	/* The kernel says "(unreachable)/..." of a directory outside our root. */
 	if (!parse_is_command(argc, argv) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
@@ -179,6 +184,8 @@ int main(int argc, char **argv)
 		say("master is gone: running locally", NULL);
 		run_real_shell(shell, argv);
 	case ASK_RUN_LOCALLY:
+		if (answer.value & LOCAL_ALONE)
+			setenv(alone, "1", 1);
 		run_real_shell(shell, argv);
 	}
 }
