@@ -6,7 +6,7 @@ import { isErrno } from '../runtime/errno.ts';
 import { parentPath } from './apply-plan.ts';
 import type { SafePaths } from './safe-paths.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type DirectoryNode, FileNode, type Node, pathOf } from './tree-node.ts';
+import { DirectoryNode, FileNode, type Node, pathOf } from './tree-node.ts';
 
 export interface ApplyRecorderOptions {
   snapshot: Snapshot;
@@ -40,6 +40,13 @@ export class ApplyRecorder {
     const name = path.slice(path.lastIndexOf('/') + 1);
     const stats = lstatSync(fsPath(this.#options.paths.of(path)), { bigint: true });
     this.#options.snapshot.attach(parent, make(name, stats));
+  }
+
+  /** A directory that somebody else has made: what the snapshot knows of it stays. */
+  existingDirectory(path: string, stats: BigIntStats): void {
+    const node = this.#options.snapshot.lookup(path);
+    if (node?.type === 'directory' && node.inode === Number(stats.ino)) return;
+    this.entry(path, (name) => new DirectoryNode(name, stats));
   }
 
   removal(path: string): void {

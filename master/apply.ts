@@ -164,11 +164,14 @@ class Apply {
     const place = this.#paths.of(path);
     try {
       mkdirSync(fsPath(place), 0o700);
+      this.#recorder.entry(path, (name, stats) => new DirectoryNode(name, stats));
     } catch (error) {
-      if (!isErrno(error, 'EEXIST') || !lstatSync(fsPath(place)).isDirectory()) throw error;
-      chmodSync(fsPath(this.#paths.directory(path)), 0o700);
+      // Another commit that is being applied makes it as well.
+      const stats = this.#lstat(place);
+      if (!isErrno(error, 'EEXIST') || !stats.isDirectory()) throw error;
+      this.#recorder.existingDirectory(path, stats);
+      if ((stats.mode & 0o700n) !== 0o700n) chmodSync(fsPath(place), (Number(stats.mode) & 0o7777) | 0o700);
     }
-    this.#recorder.entry(path, (name, stats) => new DirectoryNode(name, stats));
     this.#touched.add(parentPath(path));
     this.#touched.add(path);
     this.#done(`make ${path}`);

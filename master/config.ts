@@ -14,7 +14,9 @@ export const masterConfigSchema = z.strictObject({
     .min(0)
     .max(1024)
     .optional()
-    .describe('Jobs at the same time on this machine; 0: none (default: one per processor)'),
+    .describe(
+      'Jobs at the same time in this process; 0: none (default: one per processor, none with a coordinator)',
+    ),
   listen: listenAddressSchema
     .default('127.0.0.1:0')
     .describe('Where executors of a coordinator get content from, HOST:PORT, port 0 for any; loopback only'),

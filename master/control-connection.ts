@@ -35,7 +35,11 @@ export class ControlConnection {
         await this.#answer(request);
       } catch (error) {
         this.#reply({ op: 'error', message: explainError(error) });
-        if (request.op === 'open-session') await service.then(({ sessions }) => sessions.refused(), () => {});
+        if (request.op === 'open-session')
+          await service.then(
+            ({ sessions }) => sessions.refused(),
+            () => {},
+          );
       }
     });
   }

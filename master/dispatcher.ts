@@ -7,7 +7,7 @@ import type { Caller } from './caller.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
 import { jobArguments, jobEnvironment } from './job-environment.ts';
 import { fetchOutput, sendOutput } from './job-output.ts';
-import type { LocalRules, LocalRuleSet } from './local-rules.ts';
+import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import { type Attempts, nextStep } from './next-step.ts';
 import { commandLine, place } from './placement.ts';
 import type { RunningCommand, Session } from './session.ts';
@@ -114,6 +114,7 @@ export class Dispatcher {
   }
 
   async #remote(command: Command): Promise<void> {
+    let because = '';
     for (;;) {
       const result = await this.#attempt(command);
       if (result.ok) return;
@@ -121,8 +122,10 @@ export class Dispatcher {
       const next = nextStep(failure, command.attempts);
       if (failure.reason === 'conflict') command.running.conflicted();
       if (next.step === 'cancelled') return this.#cancelled(command);
-      if (next.step === 'local') return this.#fallBack(command, { ...next, because: describeFailure(failure) });
-      if (!command.stdin.canReplay) return this.#giveUp(command, describeFailure(failure));
+      // That nobody is left says less than why.
+      if (because === '' || failure.reason !== 'no-executor') because = describeFailure(failure);
+      if (next.step === 'local') return this.#fallBack(command, { ...next, because });
+      if (!command.stdin.canReplay) return this.#giveUp(command, because);
     }
   }
 
@@ -228,7 +231,10 @@ export class Dispatcher {
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
   async #giveUp({ caller, running }: Command, because: string): Promise<void> {
-    await caller.write('stderr', Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`));
+    await caller.write(
+      'stderr',
+      Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`),
+    );
     running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
     caller.exited({ kind: 'exit', code: 125 });
   }
@@ -252,4 +258,3 @@ export class Dispatcher {
     caller.abandon();
   }
 }
-

@@ -51,7 +51,9 @@ export function parseLocalRules(text: string, path: string): LocalRuleSet {
     throw problem(path, json.lineOf(place), key + (unknown === undefined ? issue.message : 'Unknown key'));
   }
   const rules = parsed.data.map((entry, index) => ({
-    regexp: compile(entry.Regexp, (message) => problem(path, json.lineOf([index, 'Regexp']), `"Regexp": ${message}`)),
+    regexp: compile(entry.Regexp, (message) =>
+      problem(path, json.lineOf([index, 'Regexp']), `"Regexp": ${message}`),
+    ),
     isLocal: entry.Local,
     isRecursive: entry.Recurse,
   }));

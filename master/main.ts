@@ -2,11 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
-import { StatCache } from '../cas/stat-cache.ts';
 import { startExecutor } from '../executor/start-executor.ts';
-import { AppError, explainError } from '../runtime/app-error.ts';
+import { explainError } from '../runtime/app-error.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
@@ -20,6 +18,7 @@ import { IdleWatch } from './idle-watch.ts';
 import { LocalRules } from './local-rules.ts';
 import { MasterServer } from './master-server.ts';
 import { MasterService } from './master-service.ts';
+import { openCache } from './open-cache.ts';
 import { openWorkspace } from './open-workspace.ts';
 import { listenForOrigin } from './origin-server.ts';
 import { resolveRoot } from './resolve-root.ts';
@@ -28,8 +27,6 @@ import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
-const lockPollMs = 20;
-const lockPatienceMs = 15_000;
 
 /**
  * `termite master`: keeps a project's files in mind, and has the commands of its builds run. Says "ready" on stdout once
@@ -41,7 +38,7 @@ const lockPatienceMs = 15_000;
 export async function masterMain(argv: readonly string[]): Promise<void> {
   const flags = parseFlags(argv, {
     command: 'termite master',
-    summary: 'Has the commands of a project\'s builds run by executors, and brings their results back',
+    summary: "Has the commands of a project's builds run by executors, and brings their results back",
     schema: masterConfigSchema,
   });
   if (flags.kind === 'help') {
@@ -95,7 +92,7 @@ async function build(
   const stateDir = projectStateDir(env, root);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
-  const cache = scope.use(await openCache(join(stateDir, 'db')));
+  const cache = scope.use(await openCache(join(stateDir, 'db'), say));
   const stdinRoutes = new StdinRoutes();
   const workspace = scope.use(
     await openWorkspace({
@@ -106,7 +103,8 @@ async function build(
   );
 
   const pool = new ExecutorPool(systemClock);
-  const slotCount = config.slots ?? availableParallelism();
+  const url = config.coordinator ?? env['TERMITE_COORDINATOR'];
+  const slotCount = config.slots ?? (url ? 0 : availableParallelism());
   let problem: string | undefined;
   if (slotCount > 0) {
     const name = hostname().replace(/[^\w.-]/g, '_');
@@ -122,10 +120,11 @@ async function build(
       say(problem);
     }
   }
-  const url = config.coordinator ?? env['TERMITE_COORDINATOR'];
   let originUrl = '';
   if (url) {
-    const originServer = scope.use(await listenForOrigin(workspace.origin, parseListenAddress(config.listen)));
+    const originServer = scope.use(
+      await listenForOrigin(workspace.origin, parseListenAddress(config.listen)),
+    );
     originUrl = originServer.url;
     // Loaded only here: the HTTP client takes longer than all the rest.
     const { joinCoordinator } = await import('./join-coordinator.ts');
@@ -147,19 +146,6 @@ async function build(
     ? scope.use(new IdleWatch({ isIdle: () => sessions.count === 0, end: stop }))
     : undefined;
   return new MasterService({ sessions, dispatcher, pool, rules, workspace, stop, problem });
-}
-
-/** A master that was here before may not be quite gone yet. */
-async function openCache(dir: string): Promise<StatCache> {
-  for (let waitedMs = 0; ; waitedMs += lockPollMs) {
-    try {
-      return await StatCache.open(dir, { onNotice: say });
-    } catch (error) {
-      const isLocked = error instanceof AppError && error.code === 'database-locked';
-      if (!isLocked || waitedMs >= lockPatienceMs) throw error;
-      await sleep(lockPollMs);
-    }
-  }
 }
 
 function say(message: string): void {

@@ -81,7 +81,11 @@ export class MasterClient implements Disposable {
 }
 
 /** How a command that a master was asked to run ended; `local`: the caller is to run it itself. */
-export type RunEnd = ExitStatus | { kind: 'local' } | { kind: 'cancelled' } | { kind: 'master-gone'; isCommitting: boolean };
+export type RunEnd =
+  | ExitStatus
+  | { kind: 'local' }
+  | { kind: 'cancelled' }
+  | { kind: 'master-gone'; isCommitting: boolean };
 
 export interface RunHandlers {
   /** Resolves when more can be taken. */

@@ -16,7 +16,8 @@ export function place(
   { rules, projectRoot }: { rules: readonly LocalRule[]; projectRoot: string },
 ): Placement {
   const line = commandLine(request);
-  if (!isWithin(request.cwd, projectRoot)) return { where: 'local', reason: 'outside-root', isRecursive: true };
+  if (!isWithin(request.cwd, projectRoot))
+    return { where: 'local', reason: 'outside-root', isRecursive: true };
   const rule = rules.find(({ regexp }) => regexp.test(line));
   if (rule) {
     return rule.isLocal

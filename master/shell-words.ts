@@ -5,7 +5,21 @@ export interface SimpleCommand {
 }
 
 /** After these a command follows, as at the beginning of the line. Source: POSIX.1-2024, Shell Command Language, 2.4. */
-const openers = new Set(['do', 'then', 'else', 'elif', 'if', 'while', 'until', '!', '{', '}', 'fi', 'done', 'esac']);
+const openers = new Set([
+  'do',
+  'then',
+  'else',
+  'elif',
+  'if',
+  'while',
+  'until',
+  '!',
+  '{',
+  '}',
+  'fi',
+  'done',
+  'esac',
+]);
 
 /** Programs that run the program named by their first operand; true: one operand of their own comes before it. */
 const prefixes = new Map([
@@ -176,9 +190,10 @@ class Splitter {
 
   /** Skips `>file`, `2>&1` and their like; the delimiter when it was a here-document. */
   #redirection(): string | undefined {
-    const rest = /^(?<operator><<-?|<>|>>|>\||[<>]&|[<>])[ \t]*(?<word>(?:\\.|'[^']*'|"[^"]*"|[^\s;&|()<>'"\\])*)/s.exec(
-      this.#line.slice(this.#at),
-    );
+    const rest =
+      /^(?<operator><<-?|<>|>>|>\||[<>]&|[<>])[ \t]*(?<word>(?:\\.|'[^']*'|"[^"]*"|[^\s;&|()<>'"\\])*)/s.exec(
+        this.#line.slice(this.#at),
+      );
     if (!rest) return undefined;
     this.#at += rest[0].length - 1;
     const { operator = '', word = '' } = rest.groups ?? {};

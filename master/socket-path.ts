@@ -14,7 +14,8 @@ const maxAddressBytes = 107;
  * @throws a system error when the folder cannot be opened
  */
 export function usableSocketPath(path: string): { path: string } & Disposable {
-  if (path.isWellFormed() && Buffer.byteLength(path) <= maxAddressBytes) return { path, [Symbol.dispose]: () => {} };
+  if (path.isWellFormed() && Buffer.byteLength(path) <= maxAddressBytes)
+    return { path, [Symbol.dispose]: () => {} };
   const fd = openSync(fsPath(dirname(path)), constants.O_DIRECTORY | constants.O_RDONLY);
   return {
     path: `/proc/self/fd/${fd}/${path.slice(path.lastIndexOf('/') + 1)}`,

@@ -29,7 +29,11 @@ export async function makeCommand(
   argv: readonly string[],
   { env, shellPath }: { env: Environment } & ShellPaths,
 ): Promise<ExitStatus> {
-  const { flags, rest: args } = splitOwnFlags(argv, { command: 'termite make', valued: ['root'], plain: ['quiet', 'help'] });
+  const { flags, rest: args } = splitOwnFlags(argv, {
+    command: 'termite make',
+    valued: ['root'],
+    plain: ['quiet', 'help'],
+  });
   if (flags.has('help')) {
     process.stdout.write(makeHelp);
     return { kind: 'exit', code: 0 };
@@ -48,7 +52,9 @@ export async function makeCommand(
   let hasFailed = false;
   const { stderr } = process;
   using statusLine =
-    !isQuiet && stderr.isTTY && env['TERM'] !== 'dumb' ? new StatusLine(stderr, { hasColor: !env['NO_COLOR'] }) : undefined;
+    !isQuiet && stderr.isTTY && env['TERM'] !== 'dumb'
+      ? new StatusLine(stderr, { hasColor: !env['NO_COLOR'] })
+      : undefined;
   const onEvent = (event: MasterEvent) => {
     if (event.op === 'progress') return statusLine?.show(event);
     if (event.op === 'notice') return say(event.message);
@@ -91,7 +97,10 @@ function chooseProject(root: string | undefined, makeDir: string, env: Environme
 }
 
 /** undefined when the master is gone: then make has been told by each of its shells. */
-async function fetchReport(session: OpenSession, say: (message: string) => void): Promise<Report | undefined> {
+async function fetchReport(
+  session: OpenSession,
+  say: (message: string) => void,
+): Promise<Report | undefined> {
   try {
     return (await session.client.ask('report')).report;
   } catch (error) {
@@ -101,7 +110,10 @@ async function fetchReport(session: OpenSession, say: (message: string) => void)
   }
 }
 
-function publish(report: Report, { say, file }: { say: (message: string) => void; file: string | undefined }): void {
+function publish(
+  report: Report,
+  { say, file }: { say: (message: string) => void; file: string | undefined },
+): void {
   if (report.commands > 0) for (const line of summarize(report)) say(line);
   if (file) writeReport(file, report);
 }

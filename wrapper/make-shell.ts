@@ -22,7 +22,10 @@ const defaultNames = ['GNUmakefile', 'makefile', 'Makefile'];
  * @param files of -f; empty: the usual names
  */
 export function findMakefileShell(dir: string, files: readonly string[]): MakefileShell {
-  const wanted = files.length > 0 ? files : defaultNames.filter((name) => existsSync(fsPath(resolve(dir, name)))).slice(0, 1);
+  const wanted =
+    files.length > 0
+      ? files
+      : defaultNames.filter((name) => existsSync(fsPath(resolve(dir, name)))).slice(0, 1);
   const texts = wanted.filter((file) => file !== '-').map((file) => readText(resolve(dir, file)));
   const found = texts.map(scanShell);
   const path = found.findLast((shell) => shell.path !== undefined && existsSync(fsPath(shell.path)))?.path;
@@ -39,7 +42,9 @@ export function scanShell(makefile: string): MakefileShell {
     if (/^ *endef\b/.test(line)) defineDepth -= 1;
     else if (/^ *(?:override +|export +)*define\b/.test(line)) defineDepth += 1;
     if (defineDepth > 0) continue;
-    const match = /^ *(?<words>(?:(?:export|override|private)[ \t]+)*)SHELL[ \t]*:{0,3}=(?<value>.*)$/.exec(line);
+    const match = /^ *(?<words>(?:(?:export|override|private)[ \t]+)*)SHELL[ \t]*:{0,3}=(?<value>.*)$/.exec(
+      line,
+    );
     if (!match) continue;
     if (match.groups!['words']!.includes('override')) result.isOverridden = true;
     const value = match.groups!['value']!.replace(/(?<!\\)#.*$/, '').trim();

@@ -123,7 +123,9 @@ function requestOf(argv: string[], env: Environment): RunRequest {
 function describeDescriptor(fd: number): string | undefined {
   try {
     const stats = fstatSync(fd);
-    return stats.isCharacterDevice() && stats.rdev === 0x103 ? nullDevice : `${stats.dev} ${stats.ino} ${stats.mode}`;
+    return stats.isCharacterDevice() && stats.rdev === 0x103
+      ? nullDevice
+      : `${stats.dev} ${stats.ino} ${stats.mode}`;
   } catch {
     return undefined;
   }

@@ -9,7 +9,14 @@ import type { Project } from './find-socket.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Of an outer build, which the master is no part of. */
-const notForMaster = ['MAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'TERMITE_SOCKET', 'TERMITE_SESSION', 'TERMITE_SHELL'];
+const notForMaster = [
+  'MAKEFLAGS',
+  'MFLAGS',
+  'MAKELEVEL',
+  'TERMITE_SOCKET',
+  'TERMITE_SESSION',
+  'TERMITE_SHELL',
+];
 const attempts = 5;
 
 export interface OpenSession extends Disposable {
@@ -31,7 +38,8 @@ export async function openSession(
 ): Promise<OpenSession> {
   for (let attempt = 1; ; attempt++) {
     const client =
-      (await MasterClient.connect(project.socketPath, onEvent)) ?? (await startAndConnect(project, env, onEvent));
+      (await MasterClient.connect(project.socketPath, onEvent)) ??
+      (await startAndConnect(project, env, onEvent));
     try {
       const { id, jobs } = await client.ask('open-session');
       return { client, id, jobs, [Symbol.dispose]: () => client[Symbol.dispose]() };

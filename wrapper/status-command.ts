@@ -5,7 +5,11 @@ import { findProject, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
 
 /** A connection to the master of the project around the current folder. @throws AppError `no-master` */
-export async function connectToMaster(argv: readonly string[], command: string, env: Environment): Promise<MasterClient> {
+export async function connectToMaster(
+  argv: readonly string[],
+  command: string,
+  env: Environment,
+): Promise<MasterClient> {
   const { flags, rest } = splitOwnFlags(argv, { command, valued: ['root'], plain: [] });
   if (rest.length > 0)
     throw new AppError(`"${command}" does not know "${rest[0]}"`, {

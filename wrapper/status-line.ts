@@ -48,9 +48,9 @@ export class StatusLine implements Disposable {
     this.#terminal.write(`\x1b7\x1b[${this.#terminal.rows};1H\x1b[K\x1b[r\x1b8`);
   }
 
-  /** Scrolls once, in case the cursor is on the last row; setting the region moves the cursor. */
+  /** Scrolls once, in case the cursor is on the last row, and brings it back: setting the region moves it. */
   #reserve(): void {
-    this.#terminal.write(`\n\x1b7\x1b[1;${this.#terminal.rows - 1}r\x1b8\x1b[A`);
+    this.#terminal.write(`\x1bD\x1b[A\x1b7\x1b[1;${this.#terminal.rows - 1}r\x1b8`);
   }
 }
 

@@ -7,6 +7,10 @@ export function writeReport(file: string, report: Report): void {
   try {
     writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
   } catch (cause) {
-    throw new AppError(`Cannot write the report "${file}"`, { code: 'cannot-write', category: 'caller', cause });
+    throw new AppError(`Cannot write the report "${file}"`, {
+      code: 'cannot-write',
+      category: 'caller',
+      cause,
+    });
   }
 }

@@ -26,7 +26,7 @@ const cases: [line: string, reason: BuiltInReason | undefined][] = [
   ["echo 'all: ; true' | make -f -", 'recursive'],
   ['test x = "$(make -s version)"', 'recursive'],
   ['v=`make -s version`; echo $v', 'recursive'],
-  ['${MAKE} all', 'recursive'],
+  ['\u0024{MAKE} all', 'recursive'],
   ['"make" all', 'recursive'],
   ['ma\\\nke all', 'recursive'],
   ['echo first\nmake second', 'recursive'],
@@ -80,7 +80,17 @@ suite('builtInReason()', (test) => {
   }
 
   test('ends for lines that no shell would take', () => {
-    for (const line of ['make "', "make '", 'make `', 'make $(', 'a ) ) make', 'make ${', 'cat <<make', 'make \\', 'case make in']) {
+    for (const line of [
+      'make "',
+      "make '",
+      'make `',
+      'make $(',
+      'a ) ) make',
+      'make ${',
+      'cat <<make',
+      'make \\',
+      'case make in',
+    ]) {
       builtInReason(line);
     }
   });

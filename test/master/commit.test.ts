@@ -15,16 +15,19 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { digestOf } from '../../cas/digest.ts';
 import { decodeDirectory } from '../../cas/directory.ts';
-import type { TreeNode } from '../../protocol/job.ts';
+import type { Manifest, TreeNode } from '../../protocol/job.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../../runtime/byte-path.ts';
+import { randomOf } from '../harness/random.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { differences, readTree } from '../rigs/tree.ts';
 import {
-  freshRoot,
+  assertUpToDate,
   manifestOf,
   nowNs,
   type PlannedChange,
@@ -52,7 +55,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(modeOf(rig, 'changed'), 0o600);
     assert.is(dir.read('project/made'), 'made');
     assert.is(modeOf(rig, 'made'), 0o4755);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('takes a large file as a stream', async () => {
@@ -77,7 +80,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(modeOf(rig, 'a/b'), 0o1777);
     assert.is(modeOf(rig, 'a/c'), 0o700);
     assert.is(dir.read('project/a/b/file'), 'x');
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('writes into a directory that is read-only, and leaves it so', async () => {
@@ -91,7 +94,7 @@ suite('Workspace.commit()', (test) => {
     ]);
     assert.equal(readdirSync(dir.join('project/a')), ['new']);
     assert.is(modeOf(rig, 'a'), 0o555);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('makes, replaces and removes symlinks', async () => {
@@ -109,7 +112,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(readlinkSync(join(rig.project, 'replaced')), 'new');
     const target = readlinkSync(join(rig.project, 'made'), { encoding: 'buffer' });
     assert.is(decodeBytes(target), '../some where/\udcff');
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('replaces anything by anything', async () => {
@@ -142,7 +145,7 @@ suite('Workspace.commit()', (test) => {
       else if (to.type === 'symlink') assert.ok(stats.isSymbolicLink(), path);
       else assert.ok(stats.isFIFO() && (stats.mode & 0o777) === 0o640, path);
     }
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('deletes a directory with everything in it', async () => {
@@ -156,7 +159,7 @@ suite('Workspace.commit()', (test) => {
     await succeeds(rig, [{ path: 'gone', node: null }]);
     assert.equal(readdirSync(rig.project), ['kept']);
     assert.ok(existsSync('/etc/passwd'));
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('moves a directory: everything under a new name with its old times', async () => {
@@ -181,7 +184,7 @@ suite('Workspace.commit()', (test) => {
     assert.equal(readdirSync(rig.project), ['new']);
     assert.is(mtimeOf(rig, 'new/file'), mtimeNs);
     assert.is(mtimeOf(rig, 'new'), 1_500_000_000_000_000_000n);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('keeps times exactly that were set on purpose', async () => {
@@ -195,7 +198,7 @@ suite('Workspace.commit()', (test) => {
     ]);
     assert.is(mtimeOf(rig, "it's"), mtimeNs);
     assert.is(mtimeOf(rig, 'dir'), mtimeNs + 1n);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('never stamps ahead of the clock, in the order of writing', async () => {
@@ -219,7 +222,7 @@ suite('Workspace.commit()', (test) => {
       assert.ok(time <= BigInt(Date.now() + 1) * 1_000_000n, 'not in the future');
       if (i > 0) assert.ok(time >= times[i - 1]!, `${names[i]} is not older than ${names[i - 1]}`);
     }
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('leaves a tree of which make says that it is up to date', async () => {
@@ -259,7 +262,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(after.ino, before.ino);
     assert.is(after.mode & 0o7777, 0o4555);
     assert.ok(Math.abs(after.mtimeMs - Date.now()) < 5000);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('touches a directory, and one in which nothing else changed', async () => {
@@ -270,7 +273,7 @@ suite('Workspace.commit()', (test) => {
     await succeeds(rig, [{ path: 'dir', node: directory() }]);
     assert.ok(Math.abs(statSync(dir.join('project/dir')).mtimeMs - Date.now()) < 5000);
     assert.equal(readdirSync(dir.join('project/dir')), ['file']);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('changes a mode and keeps file and time', async () => {
@@ -289,7 +292,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(mtimeOf(rig, 'script'), mtimeNs);
     assert.is(modeOf(rig, 'script'), 0o755);
     assert.is(modeOf(rig, 'dir'), 0o711);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('makes hard links, also to a file that is there already', async () => {
@@ -314,7 +317,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(statSync(join(rig.project, 'present')).nlink, 3);
     assert.is(mtimeOf(rig, 'link'), mtimeNs);
     assert.equal(temporaries(rig), []);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('writes into a file that has other names, for them to see', async () => {
@@ -329,7 +332,7 @@ suite('Workspace.commit()', (test) => {
     assert.is(dir.read('outside'), 'new');
     assert.is(statSync(dir.join('outside')).nlink, 3);
     assert.is(modeOf(rig, 'sub/other'), 0o600);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('takes any bytes as names', async () => {
@@ -346,7 +349,7 @@ suite('Workspace.commit()', (test) => {
     ]);
     assert.is(lstatSync(fsPath(join(rig.project, inDirectory)), { bigint: true }).mtimeNs, mtimeNs);
     assert.ok(lstatSync(fsPath(join(rig.project, name('fifo')))).isFIFO());
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
     await succeeds(rig, [
       { path: name('dir'), node: null },
       { path: name('link'), node: null },
@@ -401,7 +404,7 @@ suite('Workspace.commit()', (test) => {
     assert.ok((await rig.commit(manifest)).ok);
     assert.is(dir.read('project/file'), 'mine');
     assert.equal(readdirSync(dir.join('project/dir')).sort(), ['a', 'theirs']);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
 
   test('does not delete a directory that holds what jobs cannot see', async () => {
@@ -480,8 +483,66 @@ suite('Workspace.commit()', (test) => {
     const succeeded = results.flatMap((result, i) => (result.ok ? [i] : []));
     assert.is(succeeded.length, 20, 'the second of each pair is in conflict with the first');
     for (const i of succeeded) assert.is(dir.read(`project/dir/${i % 20}`), `${i}`);
-    await isUpToDate(rig);
+    await assertUpToDate(rig);
   });
+
+  test('makes the same directory for many at once', async () => {
+    await using dir = await tempDir();
+    await using rig = await workspaceRig(dir.path);
+    const manifests: Manifest[] = [];
+    for (let i = 0; i < 20; i++) {
+      // Large ones take a while to write; all is there already, so that all are planned at once.
+      const content = Buffer.alloc(i % 3 === 0 ? 1_500_000 : 100, `${i}.`);
+      await rig.store.put(digestOf(content), content);
+      const changes = [
+        { path: 'made', node: directory() },
+        { path: `made/${i}`, node: directory() },
+        { path: `made/${i}/empty`, node: directory() },
+        { path: `made/${i}/file`, node: rig.file(content) },
+      ];
+      manifests.push(manifestOf(rig.project, changes));
+    }
+    const running = rig.workspace.snapshot();
+    const results = await Promise.all(manifests.map((manifest) => rig.commit(manifest)));
+    await running;
+    assert.ok(results.every((result) => result.ok));
+    await assertUpToDate(rig);
+  });
+
+  for (const seed of [1, 2, 3]) {
+    test(`agrees with the disk after commits, edits and snapshots at once (seed ${seed})`, async () => {
+      await using dir = await tempDir();
+      mkdirSync(dir.join('project'));
+      await using rig = await workspaceRig(dir.path);
+      const random = randomOf(seed);
+      for (let round = 0; round < 8; round++) {
+        const running: Promise<unknown>[] = [];
+        for (let i = 0; i < 15; i++) {
+          const place = `${random(3)}/${random(4)}`;
+          const node = rig.file(Buffer.alloc(random(8) === 0 ? 1_200_000 : random(50), `${round} ${i}`));
+          const isRemoval = random(5) === 0 && existsSync(dir.join('project', place));
+          const changes = isRemoval
+            ? [{ path: place, node: null }]
+            : [
+                { path: place.slice(0, 1), node: directory() },
+                { path: place, node: directory() },
+                { path: `${place}/out${random(3)}`, node },
+              ];
+          const edited = random(2) === 0 ? `edited/${random(3)}/${random(3)}` : `${random(3)}/by hand`;
+          // What is based on a directory that another one removes may fail, but must leave no trace.
+          running.push(
+            rig.commit(manifestOf(rig.project, changes)).catch((error) => assert.instance(error, AppError)),
+          );
+          if (random(2) === 0) dir.write(`project/${edited}`, `${i}`);
+          if (random(3) === 0) running.push(rig.workspace.snapshot());
+          if (random(4) === 0) await setImmediate();
+        }
+        await Promise.all(running);
+        await assertUpToDate(rig);
+      }
+      assert.equal(temporaries(rig), []);
+    });
+  }
 
   test('never touches our own files, nor what has their names', async () => {
     await using dir = await tempDir();
@@ -532,12 +593,6 @@ async function succeeds(
   } else {
     assert.equal(await rig.commit(manifest), { ok: true, value: undefined });
   }
-}
-
-/** The workspace's tree is the one that is on the disk. */
-async function isUpToDate(rig: WorkspaceRig): Promise<void> {
-  const { root } = await rig.workspace.snapshot();
-  assert.equal(root, await freshRoot(rig.project), 'as read from the disk');
 }
 
 function modeOf(rig: WorkspaceRig, path: string): number {

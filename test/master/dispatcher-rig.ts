@@ -1,14 +1,14 @@
 import { digestOf } from '../../cas/digest.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
-import type { ControlReply } from '../../protocol/control.ts';
-import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
-import type { RunRequest } from '../../protocol/run-request.ts';
 import type { Caller } from '../../master/caller.ts';
 import { Dispatcher } from '../../master/dispatcher.ts';
 import { ExecutorPool } from '../../master/executor-pool.ts';
 import type { LocalRuleSet } from '../../master/local-rules.ts';
 import { Session } from '../../master/session.ts';
 import { StdinRoutes } from '../../master/stdin-routes.ts';
+import type { ControlReply } from '../../protocol/control.ts';
+import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
+import type { RunRequest } from '../../protocol/run-request.ts';
 import { type Failure, fail, succeed } from '../../runtime/failure.ts';
 import { FakeWorkspace, someDigest } from './fake-workspace.ts';
 
@@ -63,7 +63,10 @@ export class DispatcherRig {
   readonly jobs: { executor: string; job: Job }[] = [];
   readonly replies: ControlReply[] = [];
   rules: () => LocalRuleSet = () => ({ rules: [], notices: [] });
-  readonly session = new Session('s', { clock: { nowMs: () => this.nowMs }, send: (reply) => this.replies.push(reply) });
+  readonly session = new Session('s', {
+    clock: { nowMs: () => this.nowMs },
+    send: (reply) => this.replies.push(reply),
+  });
   readonly dispatcher = new Dispatcher({
     workspace: this.workspace,
     pool: this.pool,
@@ -75,7 +78,11 @@ export class DispatcherRig {
   });
 
   /** @param content where its outputs are; the rig's own store unless told */
-  addExecutor(name: string, behaviour: Behaviour, { slotCount = 1, content = this.store as Pick<MemoryBlobStore, 'read' | 'getMany'> } = {}) {
+  addExecutor(
+    name: string,
+    behaviour: Behaviour,
+    { slotCount = 1, content = this.store as Pick<MemoryBlobStore, 'read' | 'getMany'> } = {},
+  ) {
     this.pool.add({
       name,
       slotCount,
@@ -90,7 +97,14 @@ export class DispatcherRig {
   }
 
   /** What a command that ran to its end leaves. */
-  async manifest({ stdout = '', stderr = '', ...rest }: Partial<Omit<Manifest, 'stdout' | 'stderr'>> & { stdout?: string; stderr?: string } = {}): Promise<Manifest> {
+  async manifest({
+    stdout = '',
+    stderr = '',
+    ...rest
+  }: Partial<Omit<Manifest, 'stdout' | 'stderr'>> & {
+    stdout?: string;
+    stderr?: string;
+  } = {}): Promise<Manifest> {
     return {
       status: { kind: 'exit', code: 0 },
       stdout: await this.blob(stdout),

@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { AppError } from '../../runtime/app-error.ts';
 import { type Failure, fail, succeed } from '../../runtime/failure.ts';
 import { suite } from '../harness/suite.ts';
-import { DispatcherRig, failing, FakeCaller, hanging, succeeding } from './dispatcher-rig.ts';
+import { DispatcherRig, FakeCaller, failing, hanging, succeeding } from './dispatcher-rig.ts';
 import { runRequest } from './run-request.ts';
 
 const lost = (executor: string): Failure => ({ reason: 'executor-lost', executor, message: 'gone' });
@@ -11,7 +11,12 @@ const sandbox: Failure = { reason: 'sandbox', message: 'no mount' };
 suite('Dispatcher', (test) => {
   test('tells the caller of the commit, then all of stdout, all of stderr, and the end', async () => {
     const rig = new DispatcherRig();
-    const manifest = rig.manifest({ stdout: 'out', stderr: 'err', status: { kind: 'exit', code: 3 }, discarded: ['/tmp/x'] });
+    const manifest = rig.manifest({
+      stdout: 'out',
+      stderr: 'err',
+      status: { kind: 'exit', code: 3 },
+      discarded: ['/tmp/x'],
+    });
     rig.addExecutor('a', succeeding(manifest));
     const caller = await rig.dispatch(runRequest('gcc'));
     assert.equal(caller.told, ['committing', 'stdout:out', 'stderr:err', 'exit 3']);
@@ -34,7 +39,10 @@ suite('Dispatcher', (test) => {
     const { job } = rig.jobs[0]!;
     assert.equal(job.argv, ['/bin/sh', '-c', 'gcc']);
     assert.equal(job.env, ['HOME=/home/me', 'MAKEFLAGS=']);
-    assert.equal([job.cwd, job.umask, job.home, job.mergeOutput, job.forwardStdin], ['/project/sub', 0o77, '/home/me', true, false]);
+    assert.equal(
+      [job.cwd, job.umask, job.home, job.mergeOutput, job.forwardStdin],
+      ['/project/sub', 0o77, '/home/me', true, false],
+    );
     assert.equal(job.origin, { id: 'origin', url: 'http://origin', epoch: 1 });
     await rig.dispatch(runRequest('', { argv: ['gcc', 'x'], isExec: true }));
     assert.equal(rig.jobs[1]!.job.argv, ['gcc', 'x']);
@@ -53,7 +61,10 @@ suite('Dispatcher', (test) => {
       writing -= 1;
     };
     await rig.dispatch(runRequest('seq'), caller);
-    assert.is(caller.chunkSizes.reduce((a, b) => a + b), size);
+    assert.is(
+      caller.chunkSizes.reduce((a, b) => a + b),
+      size,
+    );
     assert.ok(caller.chunkSizes.every((bytes) => bytes <= 256 * 1024));
     assert.is(caller.told.at(-1), 'exit 0');
   });
@@ -85,7 +96,10 @@ suite('Dispatcher', (test) => {
     rig.addExecutor('b', succeeding(rig.manifest()), { slotCount: 2 });
     // Both are idle: the first is taken first.
     assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'exit 0']);
-    assert.equal(rig.jobs.map(({ executor }) => executor), ['a', 'b']);
+    assert.equal(
+      rig.jobs.map(({ executor }) => executor),
+      ['a', 'b'],
+    );
     assert.is(rig.workspace.snapshots, 2);
   });
 
@@ -135,7 +149,9 @@ suite('Dispatcher', (test) => {
   test('tries again when content or output is not to be had', async () => {
     const rig = new DispatcherRig();
     const manifest = await rig.manifest({ stdout: 'seen' });
-    rig.addExecutor('a', succeeding(manifest), { content: { read: async () => undefined, getMany: async (digests) => digests.map(() => undefined) } });
+    rig.addExecutor('a', succeeding(manifest), {
+      content: { read: async () => undefined, getMany: async (digests) => digests.map(() => undefined) },
+    });
     assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);
     assert.is(rig.jobs.length, 4);
     rig.addExecutor('b', succeeding(manifest), { slotCount: 9 });
@@ -147,10 +163,15 @@ suite('Dispatcher', (test) => {
     const getMany = async () => {
       throw new AppError('Connection lost', { code: 'connection-lost' });
     };
-    rig.addExecutor('a', succeeding(rig.manifest({ stdout: 'x' })), { content: { read: async () => undefined, getMany } });
+    rig.addExecutor('a', succeeding(rig.manifest({ stdout: 'x' })), {
+      content: { read: async () => undefined, getMany },
+    });
     rig.addExecutor('b', succeeding(rig.manifest()));
     assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['committing', 'exit 0']);
-    assert.equal(rig.jobs.map(({ executor }) => executor), ['a', 'b']);
+    assert.equal(
+      rig.jobs.map(({ executor }) => executor),
+      ['a', 'b'],
+    );
   });
 
   test('runs locally after an error that nobody expected', async () => {
@@ -243,11 +264,16 @@ suite('Dispatcher, when cancelled', (test) => {
 
   test('gives the slot to the next', async () => {
     const rig = new DispatcherRig();
-    rig.addExecutor('a', (job, signal) => (job.argv[2] === 'first' ? hanging(job, signal) : succeeding(rig.manifest())(job, signal)));
+    rig.addExecutor('a', (job, signal) =>
+      job.argv[2] === 'first' ? hanging(job, signal) : succeeding(rig.manifest())(job, signal),
+    );
     const first = new FakeCaller();
     const both = [rig.dispatch(runRequest('first'), first), rig.dispatch(runRequest('second'))];
     setImmediate(() => first.gone.abort());
-    assert.equal((await Promise.all(both)).map(({ told }) => told.at(-1)), ['cancelled', 'exit 0']);
+    assert.equal(
+      (await Promise.all(both)).map(({ told }) => told.at(-1)),
+      ['cancelled', 'exit 0'],
+    );
   });
 
   test('by a session whose owner died, lets the shell run it', async () => {
@@ -269,7 +295,8 @@ suite('Dispatcher, when cancelled', (test) => {
 
 suite('Dispatcher, for stdin', (test) => {
   /** Reads all of it, then ends as told. */
-  const reading = (rig: DispatcherRig, seen: string[], end: () => Promise<Awaited<ReturnType<typeof hanging>>>) =>
+  const reading =
+    (rig: DispatcherRig, seen: string[], end: () => Promise<Awaited<ReturnType<typeof hanging>>>) =>
     async (job: { id: string }, signal: AbortSignal) => {
       let text = '';
       for (;;) {
@@ -284,7 +311,10 @@ suite('Dispatcher, for stdin', (test) => {
   test('passes what the caller has, when it is asked for', async () => {
     const rig = new DispatcherRig();
     const seen: string[] = [];
-    rig.addExecutor('a', reading(rig, seen, async () => succeed(await rig.manifest())));
+    rig.addExecutor(
+      'a',
+      reading(rig, seen, async () => succeed(await rig.manifest())),
+    );
     const caller = new FakeCaller();
     caller.stdin = ['first ', 'second'];
     await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
@@ -307,7 +337,10 @@ suite('Dispatcher, for stdin', (test) => {
 
   test('does not run locally what has consumed it', async () => {
     const rig = new DispatcherRig();
-    rig.addExecutor('a', reading(rig, [], async () => fail({ reason: 'outside-root', path: '/x' })));
+    rig.addExecutor(
+      'a',
+      reading(rig, [], async () => fail({ reason: 'outside-root', path: '/x' })),
+    );
     const caller = new FakeCaller();
     caller.stdin = ['x'];
     await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);

@@ -37,7 +37,9 @@ suite('ExecutorPool', (test) => {
     const { acquire, add } = rig(['a', 1]);
     const lease = held(await acquire());
     const order: string[] = [];
-    const waiting = ['first', 'second', 'third'].map((name) => acquire().then((result) => order.push(`${name} ${nameOf(result)}`)));
+    const waiting = ['first', 'second', 'third'].map((name) =>
+      acquire().then((result) => order.push(`${name} ${nameOf(result)}`)),
+    );
     lease.release();
     lease.release();
     await waiting[0];

@@ -1,7 +1,7 @@
+import type { Workspace } from '../../master/workspace.ts';
 import type { Digest } from '../../protocol/digest.ts';
 import type { Manifest } from '../../protocol/job.ts';
 import { type Result, succeed } from '../../runtime/failure.ts';
-import type { Workspace } from '../../master/workspace.ts';
 
 export const someDigest: Digest = { hash: 'ab'.repeat(32), sizeBytes: 0 };
 

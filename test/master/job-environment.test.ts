@@ -5,12 +5,16 @@ import { suite } from '../harness/suite.ts';
 const shell = '/opt/ter mite/sh';
 const shells = { own: shell, real: '/bin/dash' };
 const cases: [name: string, entry: string, result: string | undefined][] = [
-  ['keeps what is not make\'s', 'PATH=/bin', 'PATH=/bin'],
+  ["keeps what is not make's", 'PATH=/bin', 'PATH=/bin'],
   ['drops the terminal', 'MAKE_TERMOUT=/dev/pts/1', undefined],
   ['drops our session', 'TERMITE_SESSION=x', undefined],
   ['drops our socket', 'TERMITE_SOCKET=/x', undefined],
   ['drops the real shell', 'TERMITE_SHELL=/bin/bash', undefined],
-  ['gives other variables that name our shell the real one', `CONFIG_SHELL=${shell}`, 'CONFIG_SHELL=/bin/dash'],
+  [
+    'gives other variables that name our shell the real one',
+    `CONFIG_SHELL=${shell}`,
+    'CONFIG_SHELL=/bin/dash',
+  ],
   ['keeps a variable without value', 'X=', 'X='],
   ['drops SHELL when it is ours', `SHELL=${shell}`, undefined],
   ['keeps another SHELL', 'SHELL=/bin/zsh', 'SHELL=/bin/zsh'],
@@ -29,7 +33,13 @@ const cases: [name: string, entry: string, result: string | undefined][] = [
 
 suite('jobEnvironment()', (test) => {
   for (const [name, entry, result] of cases) {
-    test(name, () => assert.equal(jobEnvironment(['A=1', entry, 'B=2'], shells), ['A=1', ...(result === undefined ? [] : [result]), 'B=2']));
+    test(name, () =>
+      assert.equal(jobEnvironment(['A=1', entry, 'B=2'], shells), [
+        'A=1',
+        ...(result === undefined ? [] : [result]),
+        'B=2',
+      ]),
+    );
   }
 });
 
@@ -39,7 +49,10 @@ suite('jobArguments()', (test) => {
     [`${shell} ./config.status x`, '/bin/dash ./config.status x'],
     [`cd x && ${shell} -c "${shell}"; S=${shell}`, 'cd x && /bin/dash -c "/bin/dash"; S=/bin/dash'],
     [`#!${shell}\n`, '#!/bin/dash\n'],
-    [`cat ${shell}ared ${shell}.c ${shell}/x /x${shell}`, `cat ${shell}ared ${shell}.c ${shell}/x /x${shell}`],
+    [
+      `cat ${shell}ared ${shell}.c ${shell}/x /x${shell}`,
+      `cat ${shell}ared ${shell}.c ${shell}/x /x${shell}`,
+    ],
   ];
   for (const [word, result] of words) {
     test(`makes ${JSON.stringify(result)}`, () => assert.equal(jobArguments([word], shells), [result]));

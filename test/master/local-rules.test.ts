@@ -53,7 +53,12 @@ suite('parseLocalRules()', (test) => {
   });
 
   const bad: [name: string, text: string, line: number, words: RegExp][] = [
-    ['an unknown key', '# c\n[\n {"Regexp": "a"},\n {"Regexp": "b",\n  "Timeout": 3}\n]', 5, /"Timeout": Unknown key/],
+    [
+      'an unknown key',
+      '# c\n[\n {"Regexp": "a"},\n {"Regexp": "b",\n  "Timeout": 3}\n]',
+      5,
+      /"Timeout": Unknown key/,
+    ],
     ['a wrong type', '[\n {"Regexp": "a",\n  "Local": "yes"}]', 3, /"Local": .*boolean/],
     ['a missing regexp', '[\n\n {"Local": true}]', 3, /"Regexp": /],
     ['a malformed regexp', '[{"Local": true,\n"Regexp": "a("}]', 2, /"Regexp": .*a\(/],

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { Dispatcher } from '../../master/dispatcher.ts';
 import { LocalRules } from '../../master/local-rules.ts';
 import { MasterServer } from '../../master/master-server.ts';
 import { MasterService } from '../../master/master-service.ts';
 import { Sessions } from '../../master/sessions.ts';
-import { Dispatcher } from '../../master/dispatcher.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { type Behaviour, DispatcherRig } from './dispatcher-rig.ts';
 
@@ -24,7 +24,15 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4 } = 
     ownShell: '/opt/termite/sh',
   });
   const stop = () => (counts.stops += 1);
-  const service = new MasterService({ sessions, dispatcher, pool, rules, workspace, stop, problem: undefined });
+  const service = new MasterService({
+    sessions,
+    dispatcher,
+    pool,
+    rules,
+    workspace,
+    stop,
+    problem: undefined,
+  });
   const server = await MasterServer.listen(socketPath, Promise.resolve(service));
   let isClosed = false;
   const close = async () => {

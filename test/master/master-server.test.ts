@@ -8,7 +8,7 @@ import { MasterClient, type MasterEvent, runOnMaster } from '../../master/master
 import { MasterServer } from '../../master/master-server.ts';
 import { FrameWriter } from '../../protocol/frame.ts';
 import { ShellFrame } from '../../protocol/frame-types.ts';
-import { type RunRequest, encodeRun } from '../../protocol/run-request.ts';
+import { encodeRun, type RunRequest } from '../../protocol/run-request.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { succeed } from '../../runtime/failure.ts';
 import { suite } from '../harness/suite.ts';
@@ -16,7 +16,11 @@ import { hanging } from './dispatcher-rig.ts';
 import { masterServerRig } from './master-server-rig.ts';
 import { runRequest } from './run-request.ts';
 
-async function run(socketPath: string, request: RunRequest, { signal = new AbortController().signal, stdin = '' } = {}) {
+async function run(
+  socketPath: string,
+  request: RunRequest,
+  { signal = new AbortController().signal, stdin = '' } = {},
+) {
   let output = '';
   const end = await runOnMaster(socketPath, request, {
     write: (stream, chunk) => {
@@ -50,7 +54,9 @@ async function manifest() {
 suite('MasterServer', (test) => {
   test('runs commands of many shells at once', async () => {
     await using rig = await masterServerRig(async () => succeed(await rig.fakes.manifest({ stdout: 'out' })));
-    const runs = Array.from({ length: 50 }, (_, i) => run(rig.socketPath, runRequest(`gcc ${i}`, { cwd: rig.dir.path })));
+    const runs = Array.from({ length: 50 }, (_, i) =>
+      run(rig.socketPath, runRequest(`gcc ${i}`, { cwd: rig.dir.path })),
+    );
     for (const { output, end } of await Promise.all(runs)) {
       assert.is(output, 'stdout:out ');
       assert.equal(end, { kind: 'exit', code: 0 });
@@ -71,7 +77,10 @@ suite('MasterServer', (test) => {
 
   test('refuses to be the second', async () => {
     await using rig = await quick();
-    assert.is(await codeOf(MasterServer.listen(rig.socketPath, Promise.resolve(rig.service))), 'master-running');
+    assert.is(
+      await codeOf(MasterServer.listen(rig.socketPath, Promise.resolve(rig.service))),
+      'master-running',
+    );
     assert.is((await run(rig.socketPath, runRequest('make'))).end?.kind, 'local');
   });
 
@@ -85,7 +94,10 @@ suite('MasterServer', (test) => {
     await once(dead, 'exit');
     assert.ok(existsSync(rig.socketPath));
     const server = await MasterServer.listen(rig.socketPath, Promise.resolve(rig.service));
-    assert.equal((await run(rig.socketPath, runRequest('gcc', { cwd: rig.dir.path }))).end, { kind: 'exit', code: 0 });
+    assert.equal((await run(rig.socketPath, runRequest('gcc', { cwd: rig.dir.path }))).end, {
+      kind: 'exit',
+      code: 0,
+    });
     await server[Symbol.asyncDispose]();
     assert.not(existsSync(rig.socketPath));
   });
@@ -125,7 +137,10 @@ suite('MasterServer', (test) => {
     ['a RUN of another version', new FrameWriter(ShellFrame.run).u32(9).finish()],
     ['a question that nobody knows', new FrameWriter(ShellFrame.control).text('{"op":"dance"}').finish()],
     ['a question that is no JSON', new FrameWriter(ShellFrame.control).text('{').finish()],
-    ['an answer without a question', Buffer.concat([encodeRun(runRequest('gcc')), new FrameWriter(ShellFrame.stdin).u32(1).u32(0).finish()])],
+    [
+      'an answer without a question',
+      Buffer.concat([encodeRun(runRequest('gcc')), new FrameWriter(ShellFrame.stdin).u32(1).u32(0).finish()]),
+    ],
     ['garbage', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
   ];
   for (const [name, frame] of nonsense) {
@@ -173,7 +188,9 @@ suite('MasterServer', (test) => {
         text += Buffer.from(chunk).toString();
       }
     });
-    await run(rig.socketPath, runRequest('cat', { cwd: rig.dir.path, isStdinEmpty: false }), { stdin: 'input' });
+    await run(rig.socketPath, runRequest('cat', { cwd: rig.dir.path, isStdinEmpty: false }), {
+      stdin: 'input',
+    });
     assert.is(text, 'input');
   });
 
@@ -205,7 +222,10 @@ suite('MasterServer, for sessions', (test) => {
     await using rig = await masterServerRig(hanging);
     const client = (await MasterClient.connect(rig.socketPath))!;
     const { id } = await client.ask('open-session');
-    const told = run(rig.socketPath, runRequest('sleep', { cwd: rig.dir.path, env: [`TERMITE_SESSION=${id}`] }));
+    const told = run(
+      rig.socketPath,
+      runRequest('sleep', { cwd: rig.dir.path, env: [`TERMITE_SESSION=${id}`] }),
+    );
     while (rig.fakes.jobs.length === 0) await new Promise((resolve) => setImmediate(resolve));
     await client.ask('report');
     assert.equal((await told).end, { kind: 'signal', signal: 15 });
@@ -215,7 +235,10 @@ suite('MasterServer, for sessions', (test) => {
     await using rig = await masterServerRig(hanging);
     const client = (await MasterClient.connect(rig.socketPath))!;
     const { id } = await client.ask('open-session');
-    const told = run(rig.socketPath, runRequest('sleep', { cwd: rig.dir.path, env: [`TERMITE_SESSION=${id}`] }));
+    const told = run(
+      rig.socketPath,
+      runRequest('sleep', { cwd: rig.dir.path, env: [`TERMITE_SESSION=${id}`] }),
+    );
     while (rig.fakes.jobs.length === 0) await new Promise((resolve) => setImmediate(resolve));
     client[Symbol.dispose]();
     assert.equal((await told).end, { kind: 'cancelled' });
@@ -228,7 +251,10 @@ suite('MasterServer, for sessions', (test) => {
     const client = (await MasterClient.connect(rig.socketPath, (event) => events.push(event)))!;
     const { id } = await client.ask('open-session');
     rig.dir.write('.termite-localrc', '[{"Regex": "x"}]');
-    const { output, end } = await run(rig.socketPath, runRequest('gcc', { cwd: rig.dir.path, env: [`TERMITE_SESSION=${id}`] }));
+    const { output, end } = await run(
+      rig.socketPath,
+      runRequest('gcc', { cwd: rig.dir.path, env: [`TERMITE_SESSION=${id}`] }),
+    );
     assert.match(output, /line 1: "Reg/);
     assert.equal(end, { kind: 'exit', code: 125 });
     await client.ask('status');

@@ -14,7 +14,7 @@ import { decodeDirectory } from '../../cas/directory.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { asOrdinary } from '../rigs/as-ordinary.ts';
-import { freshRoot, manifestOf, nowNs, workspaceRig } from '../rigs/workspace.ts';
+import { assertUpToDate, manifestOf, nowNs, workspaceRig } from '../rigs/workspace.ts';
 
 suite('Workspace of an ordinary user', (test) => {
   test('leaves out what it cannot read, says so once, and never replaces it', async () => {
@@ -40,9 +40,9 @@ suite('Workspace of an ordinary user', (test) => {
     chmodSync(join(rig.project, 'secret'), 0o600);
     assert.equal(await names(), ['readable', 'secret', 'sub']);
     chmodSync(join(rig.project, 'sub/closed'), 0o755);
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
     dir.write('project/sub/closed/file', 'seen');
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
     assert.is(rig.notices.length, 2);
   });
 
@@ -78,7 +78,7 @@ suite('Workspace of an ordinary user', (test) => {
     );
     assert.equal(modes, [0o444, 0o555, 0o400, 0o555, 0o444, 0o444]);
     assert.ok(Math.abs(statSync(join(rig.project, 'touched')).mtimeMs - Date.now()) < 5000);
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
     assert.equal(readdirSync(dir.join('state/journal')), []);
   });
 });

@@ -14,7 +14,11 @@ suite('place()', (test) => {
   });
 
   test('keeps a make below make, and lets it join in', () => {
-    assert.equal(placed(runRequest('cd x && make')), { where: 'local', reason: 'recursive', isRecursive: true });
+    assert.equal(placed(runRequest('cd x && make')), {
+      where: 'local',
+      reason: 'recursive',
+      isRecursive: true,
+    });
   });
 
   test('keeps what make itself takes for recursive', () => {
@@ -29,14 +33,22 @@ suite('place()', (test) => {
       { Regexp: 'gcc', Local: true, Recurse: true },
     ];
     assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule' });
-    assert.equal(placed(runRequest('make slow'), rules), { where: 'local', reason: 'rule', isRecursive: false });
+    assert.equal(placed(runRequest('make slow'), rules), {
+      where: 'local',
+      reason: 'rule',
+      isRecursive: false,
+    });
     assert.equal(placed(runRequest('x gcc'), rules), { where: 'local', reason: 'rule', isRecursive: true });
     assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default' });
   });
 
   test('keeps what runs outside of the project', () => {
     for (const cwd of ['/', '/projects', '/elsewhere/project']) {
-      assert.equal(placed(runRequest('gcc', { cwd })), { where: 'local', reason: 'outside-root', isRecursive: true });
+      assert.equal(placed(runRequest('gcc', { cwd })), {
+        where: 'local',
+        reason: 'outside-root',
+        isRecursive: true,
+      });
     }
     assert.is(placed(runRequest('gcc', { cwd: '/project/sub' })).where, 'remote');
   });

@@ -21,7 +21,7 @@ import { encodeJson } from '../../runtime/json.ts';
 import { suite } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
 import { differences, readTree } from '../rigs/tree.ts';
-import { freshRoot, manifestOf, nowNs, workspaceRig } from '../rigs/workspace.ts';
+import { assertUpToDate, manifestOf, nowNs, workspaceRig } from '../rigs/workspace.ts';
 
 const childScript = join(import.meta.dirname, '../rigs/committing-child.js');
 const past = 1_600_000_000_123_456_789n;
@@ -45,7 +45,7 @@ suite('openWorkspace() after a master was killed while committing', (test) => {
         {
           await using rig = await workspaceRig(run);
           assert.equal(rig.notices, [], place);
-          assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project), place);
+          await assertUpToDate(rig, place);
         }
         const project = join(run, 'project');
         assert.equal(differences(expected, readTree(project)), [], place);
@@ -98,7 +98,7 @@ suite('openWorkspace() after a master was killed while committing', (test) => {
     assert.equal(rig.notices, ['"dir/in" could not be finished: its content is lost']);
     assert.equal(readdirSync(join(rig.project, 'becomes-dir')), [], 'make makes it again');
     assert.is(readFileSync(join(rig.project, 'changed'), 'utf8'), 'changed');
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
   });
 
   test('ignores an entry that was not completely written', async () => {

@@ -14,8 +14,10 @@ async function shellRig(behaviour: Behaviour) {
   if (!existsSync(shell)) skip(`${shell} is not built`);
   const rig = await masterServerRig(behaviour);
   const env = { PATH: process.env['PATH'], TERMITE_SOCKET: rig.socketPath };
-  const run = (line: string, options: { input?: string; started?: (child: ChildProcess) => void; env?: object } = {}) =>
-    runCommand([shell, '-c', line], { cwd: rig.dir.path, ...options, env: { ...env, ...options.env } });
+  const run = (
+    line: string,
+    options: { input?: string; started?: (child: ChildProcess) => void; env?: object } = {},
+  ) => runCommand([shell, '-c', line], { cwd: rig.dir.path, ...options, env: { ...env, ...options.env } });
   return { ...rig, env, run };
 }
 
@@ -42,15 +44,19 @@ suite('The shell and its master', (test) => {
     await using rig = await shellRig(hanging);
     rig.dir.write('.termite-localrc', '[{"Regexp": "^echo", "Local": true}]');
     const env = { TERMITE_SHELL: '/bin/bash' };
-    assert.is((await rig.run('echo $0 ${BASH_VERSION:+bash}', { env })).stdout, '/bin/bash bash\n');
+    assert.is((await rig.run('echo $0 \u0024{BASH_VERSION:+bash}', { env })).stdout, '/bin/bash bash\n');
   });
 
   test('keep what a local command starts to itself, unless told otherwise', async () => {
     await using rig = await shellRig(async () => succeed(await rig.fakes.manifest({ stdout: 'remote\n' })));
-    rig.dir.write('.termite-localrc', '[{"Regexp": "^: alone", "Local": true}, {"Regexp": "^: joins", "Local": true, "Recurse": true}]');
+    rig.dir.write(
+      '.termite-localrc',
+      '[{"Regexp": "^: alone", "Local": true}, {"Regexp": "^: joins", "Local": true, "Recurse": true}]',
+    );
     const inner = `${shell} -c 'gcc; printf local'`;
     assert.is((await rig.run(`: joins; ${inner}`)).stdout, 'remote\n');
-    if (!execFileSync('strings', ['-a', shell], { encoding: 'latin1' }).includes('TERMITE_LOCAL')) skip('this shell does not know how');
+    if (!execFileSync('strings', ['-a', shell], { encoding: 'latin1' }).includes('TERMITE_LOCAL'))
+      skip('this shell does not know how');
     assert.is((await rig.run(`: alone; ${inner} 2>/dev/null`)).stdout, 'local');
   });
 

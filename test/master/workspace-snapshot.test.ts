@@ -26,7 +26,7 @@ import { fsPath } from '../../runtime/byte-path.ts';
 import { randomOf } from '../harness/random.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
-import { freshRoot, type WorkspaceRig, workspaceRig } from '../rigs/workspace.ts';
+import { assertUpToDate, type WorkspaceRig, workspaceRig } from '../rigs/workspace.ts';
 
 suite('Workspace.snapshot()', (test) => {
   test('holds files, directories, symlinks and FIFOs with modes and times, and nothing of our own', async () => {
@@ -104,7 +104,7 @@ suite('Workspace.snapshot()', (test) => {
     };
     for (const [what, change] of Object.entries(changes)) {
       change();
-      assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project), what);
+      await assertUpToDate(rig, what);
     }
   });
 
@@ -115,16 +115,12 @@ suite('Workspace.snapshot()', (test) => {
     linkSync(dir.join('project/linked'), dir.join('project/linked-from-start'));
     await using rig = await workspaceRig(dir.path);
     writeFileSync(join(rig.project, 'linked'), 'new');
-    assert.equal(
-      (await rig.workspace.snapshot()).root,
-      await freshRoot(rig.project),
-      'linked from the start',
-    );
+    await assertUpToDate(rig, 'linked from the start');
     mkdirSync(join(rig.project, 'b'));
     linkSync(join(rig.project, 'a/name'), join(rig.project, 'b/other'));
     await rig.workspace.snapshot();
     writeFileSync(join(rig.project, 'b/other'), 'new content');
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project), 'linked later');
+    await assertUpToDate(rig, 'linked later');
   });
 
   test('sees each of many edits in quick succession, also of equal size', async () => {
@@ -151,7 +147,7 @@ suite('Workspace.snapshot()', (test) => {
       appendFileSync(file, 'x');
       await pending;
     }
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
   });
 
   test('includes everything before its call, however many call at once', async () => {
@@ -178,7 +174,7 @@ suite('Workspace.snapshot()', (test) => {
       const storm = new Storm(dir, randomOf(seed));
       for (let round = 0; round < 25; round++) {
         for (let i = 0; i < 40; i++) storm.blow();
-        assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project), `round ${round}`);
+        await assertUpToDate(rig, `round ${round}`);
       }
       assert.ok(storm.count > 200, `${storm.count} changes`);
     });
@@ -200,9 +196,9 @@ suite('Workspace.snapshot()', (test) => {
     } finally {
       process.kill(watcher, 'SIGCONT');
     }
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
     dir.write('project/d1/beyond/after', 'x');
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
   });
 
   test('starts a watcher that was killed again, and misses nothing', async () => {
@@ -213,10 +209,10 @@ suite('Workspace.snapshot()', (test) => {
     const [watcher] = childrenNamed('termite-watch');
     process.kill(watcher!, 'SIGKILL');
     dir.write('project/sub/file', 'new');
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
     assert.is(rig.workspace.epoch, 2);
     dir.write('project/sub/file', 'newer');
-    assert.equal((await rig.workspace.snapshot()).root, await freshRoot(rig.project));
+    await assertUpToDate(rig);
   });
 
   test('keeps Directory blobs of former trees for the jobs that are based on them', async () => {

@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
+import { decodeDirectory } from '../../cas/directory.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
 import { StatCache } from '../../cas/stat-cache.ts';
@@ -133,17 +134,43 @@ export function nowNs(): bigint {
   return BigInt(Date.now()) * 1_000_000n;
 }
 
-/** The root digest of a project as read from the disk, every file afresh. */
-export async function freshRoot(projectRoot: string): Promise<Digest> {
+/** Asserts that a workspace's snapshot is what is on the disk now, every file read afresh. */
+export async function assertUpToDate({ workspace, project }: WorkspaceRig, what = ''): Promise<void> {
+  const { root } = await workspace.snapshot();
   await using scope = new Scope();
   await using state = await tempDir();
-  const snapshot = new Snapshot({
-    stats: lstatSync(fsPath(projectRoot), { bigint: true }),
+  const fresh = new Snapshot({
+    stats: lstatSync(fsPath(project), { bigint: true }),
     spill: () => assert.unreachable('no former trees'),
   });
   const onNotice = () => {};
   const cache = scope.use(await StatCache.open(state.join('db'), { onNotice }));
   const hasher = new FileHasher(cache);
-  await new Refresh({ projectRoot, snapshot, hasher, excluded: [], onNotice }).everything();
-  return snapshot.rootDigest();
+  await new Refresh({ projectRoot: project, snapshot: fresh, hasher, excluded: [], onNotice }).everything();
+  const expected = await describeTree(fresh.rootDigest(), async (digest) => fresh.directoryBlob(digest));
+  const actual = await describeTree(root, (digest) => workspace.origin.blobs.get(digest));
+  assert.equal(actual, expected, `the disk ${what}`);
+  assert.equal(root, fresh.rootDigest());
+}
+
+/** One line for each entry of a tree. */
+async function describeTree(
+  root: Digest,
+  get: (digest: Digest) => Promise<Buffer | undefined>,
+  path = '.',
+): Promise<string[]> {
+  const blob = await get(root);
+  assert.ok(blob, `Directory of ${path}`);
+  const { files, directories, symlinks, mode, mtimeNs } = decodeDirectory(blob);
+  const lines = [`${path}/ ${mode} ${mtimeNs}`];
+  for (const file of files) {
+    const { hash, sizeBytes } = file.digest;
+    lines.push(
+      `${path}/${file.name} ${file.type} ${file.mode} ${file.mtimeNs} ${hash.slice(0, 8)} ${sizeBytes}`,
+    );
+  }
+  for (const { name, target, mtimeNs } of symlinks) lines.push(`${path}/${name} -> ${target} ${mtimeNs}`);
+  for (const { name, digest } of directories)
+    lines.push(...(await describeTree(digest!, get, `${path}/${name}`)));
+  return lines;
 }

@@ -31,7 +31,8 @@ function findProcess(rig: TermiteRig, words: RegExp): number | undefined {
     try {
       const environment = readFileSync(`/proc/${pid}/environ`, 'latin1');
       const line = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
-      if (environment.includes(`XDG_CACHE_HOME=${rig.env['XDG_CACHE_HOME']}`) && words.test(line)) return Number(pid);
+      if (environment.includes(`XDG_CACHE_HOME=${rig.env['XDG_CACHE_HOME']}`) && words.test(line))
+        return Number(pid);
     } catch {
       // Ended meanwhile.
     }
@@ -108,7 +109,9 @@ suite('termite make', (test) => {
   });
 
   test('gives recipes that name $(SHELL) the real one', async () => {
-    await using rig = rigWith('SHELL = /bin/bash\nall: ; @echo "#!$(SHELL)"; $(SHELL) -c "printf %s $$BASH"\n');
+    await using rig = rigWith(
+      'SHELL = /bin/bash\nall: ; @echo "#!$(SHELL)"; $(SHELL) -c "printf %s $$BASH"\n',
+    );
     assert.is((await rig.termite(['make'])).stdout, '#!/bin/bash\n/bin/bash');
   });
 
@@ -118,7 +121,12 @@ suite('termite make', (test) => {
       await using master = await rig.daemon(['master'], /ready/);
       const { status, stdout } = await rig.termite(['status']);
       assert.is(status, 0);
-      assert.match(stdout, new RegExp(`^master +\\d+\nroot +${rig.project} .*\nbuilds +0\nexecutor +.*: 0 of \\d+ slots taken\n$`));
+      assert.match(
+        stdout,
+        new RegExp(
+          `^master +\\d+\nroot +${rig.project} .*\nbuilds +0\nexecutor +.*: 0 of \\d+ slots taken\n$`,
+        ),
+      );
       await rig.run(['mkdir', 'sub']);
       writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; touch ../above\n');
       const { report } = await rig.report(['make'], { cwd: join(rig.project, 'sub') });
@@ -137,7 +145,10 @@ suite('termite make', (test) => {
   test('builds the same project twice at once', async () => {
     await using rig = rigWith('%.out: ; sleep 0.1; echo $@ > $@\n');
     const builds = await Promise.all(['a.out', 'b.out', 'c.out'].map((goal) => rig.report(['make', goal])));
-    assert.equal(builds.map(({ status, report }) => [status, report.remote]), Array(3).fill([0, 1]));
+    assert.equal(
+      builds.map(({ status, report }) => [status, report.remote]),
+      Array(3).fill([0, 1]),
+    );
   });
 
   test('stops with 125 when the rules are wrong', async () => {

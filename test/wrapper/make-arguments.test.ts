@@ -1,5 +1,9 @@
 import * as assert from 'uvu/assert';
-import { hasJobsInEnvironment, type MakeArguments, parseMakeArguments } from '../../wrapper/make-arguments.ts';
+import {
+  hasJobsInEnvironment,
+  type MakeArguments,
+  parseMakeArguments,
+} from '../../wrapper/make-arguments.ts';
 import { suite } from '../harness/suite.ts';
 
 const cases: [args: string, expected: Partial<MakeArguments>][] = [

@@ -11,7 +11,15 @@ const nothing: Report = {
 suite('summarize()', (test) => {
   test('names every part that there is', () => {
     const localByReason = { recursive: 2, rule: 1, 'no-executor': 2 };
-    const report = { commands: 341, cached: 290, remote: 46, local: 5, fallbacks: 2, conflicts: 1, failed: 3 };
+    const report = {
+      commands: 341,
+      cached: 290,
+      remote: 46,
+      local: 5,
+      fallbacks: 2,
+      conflicts: 1,
+      failed: 3,
+    };
     assert.equal(summarize({ ...nothing, ...report, localByReason, wallMs: 41_249 }), [
       '341 commands in 41.2 s: 290 from cache, 46 remote, 5 local (2 recursive, 1 rule, 2 fallbacks), 1 conflict, 3 failed',
     ]);
@@ -19,7 +27,9 @@ suite('summarize()', (test) => {
 
   test('leaves out what there is not', () => {
     assert.equal(summarize({ ...nothing, wallMs: 300 }), ['0 commands in 0.3 s']);
-    assert.equal(summarize({ ...nothing, commands: 1, remote: 1, wallMs: 1000 }), ['1 command in 1.0 s: 1 remote']);
+    assert.equal(summarize({ ...nothing, commands: 1, remote: 1, wallMs: 1000 }), [
+      '1 command in 1.0 s: 1 remote',
+    ]);
   });
 
   test('names what was discarded, once and not endlessly', () => {
