@@ -176,8 +176,10 @@ class Harvester {
     this.#observed.push({ path, flags });
   }
 
+  /** What was written, but is as it was, is no change only because of what stood there: that was an input. */
   #pushIfChanged(path: string, before: TreeNode | null, after: TreeNode): void {
-    if (!isSameNode(before, after)) this.#push(path, before, after);
+    if (isSameNode(before, after)) this.#observe(path, ObservationFlag.found | observedContent[after.type]);
+    else this.#push(path, before, after);
   }
 
   #push(path: string, base: TreeNode | null, node: TreeNode | null): void {

@@ -4,7 +4,7 @@ import type { Digest } from '../protocol/digest.ts';
 import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import { AppError, explainError } from '../runtime/app-error.ts';
 import { isErrno } from '../runtime/errno.ts';
-import { type Failure, fail, type Result } from '../runtime/failure.ts';
+import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { BoxClient } from './box-client.ts';
 import type { DoneMessage } from './box-messages.ts';
 import type { Content } from './content.ts';
@@ -75,8 +75,12 @@ export class SandboxExecutor implements Executor {
     this.#prediction.learn(project, done.trace);
     const doubt = await this.#doubt(done, job, mirror, refusalsBefore);
     if (doubt) return fail(doubt);
+    const traced = job.systemTraceKnown && mirror.refusals();
     // Awaited here: the directory is gone as soon as this scope ends.
-    return await this.#takeOutputs(done, job.root, jobDir, content);
+    const taken = await this.#takeOutputs(done, job.root, jobDir, content);
+    await traced;
+    if (!taken.ok || !job.systemTraceKnown || mirror.isBroken) return taken;
+    return succeed({ ...taken.value, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
   }
 
   /** Why what the command ended with may be the fault of this executor, not its own. */

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:os';
-import type { Observation } from '../protocol/job.ts';
+import type { Job, Observation, SystemTrace } from '../protocol/job.ts';
 import { describeError } from '../runtime/app-error.ts';
 import { errnoOf, isErrno } from '../runtime/errno.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
@@ -37,7 +38,10 @@ export class SystemMirror {
   readonly #connection: BoxConnection;
   /** Requests under way: kind and path → who waits. */
   readonly #waiting = new Map<string, number[]>();
-  readonly #observed = new Map<string, number>();
+  /** Names this mount among all others. */
+  readonly #id = randomBytes(8).toString('hex');
+  /** Grows only, so that a count names a prefix. A path may occur again, with further flags. */
+  readonly #observed: Observation[] = [];
   readonly #traceReplies = new Map<number, (refusals: bigint) => void>();
   #nextTraceId = 1;
   #lastRefusedPath: string | undefined;
@@ -71,9 +75,10 @@ export class SystemMirror {
     return this.#isBroken;
   }
 
-  /** Everything that jobs looked at so far, absolute paths, as far as `refusals` has asked. */
-  get observed(): Observation[] {
-    return [...this.#observed].map(([path, flags]) => ({ path, flags }));
+  /** Everything that jobs looked at so far, as far as `refusals` has asked, less what is known already. */
+  traceBeyond(known: NonNullable<Job['systemTraceKnown']>): SystemTrace {
+    const from = known.mirror === this.#id ? Math.min(known.count, this.#observed.length) : 0;
+    return { mirror: this.#id, from, observed: this.#observed.slice(from) };
   }
 
   /** The last path that was refused for the first time. */
@@ -106,9 +111,7 @@ export class SystemMirror {
       case 'read':
         return void this.#answer(message.type, message.id, message.path);
       case 'trace':
-        for (const { path, flags } of message.observed) {
-          this.#observed.set(path, (this.#observed.get(path) ?? 0) | flags);
-        }
+        for (const observation of message.observed) this.#observed.push(observation);
         this.#traceReplies.get(message.id)?.(message.refusals);
         this.#traceReplies.delete(message.id);
         return;

@@ -5,15 +5,17 @@ import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { Caller } from './caller.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import type { Question, StdinUse } from './fingerprint.ts';
 import { jobArguments, jobEnvironment } from './job-environment.ts';
-import { fetchOutput, sendOutput } from './job-output.ts';
+import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import { type Attempts, nextStep } from './next-step.ts';
 import { commandLine, place } from './placement.ts';
+import type { ResultCache } from './result-cache.ts';
 import type { RunningCommand, Session } from './session.ts';
 import { StdinReplay } from './stdin-replay.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
-import type { Workspace } from './workspace.ts';
+import type { Basis, Workspace } from './workspace.ts';
 
 export interface DispatcherOptions {
   workspace: Workspace;
@@ -21,6 +23,8 @@ export interface DispatcherOptions {
   rules: Pick<LocalRules, 'current'>;
   /** On this machine; large outputs of commands pass through it. */
   store: BlobStore;
+  /** Absent: every command is run. */
+  results?: ResultCache | undefined;
   stdinRoutes: StdinRoutes;
   /** How executors know and reach this master. */
   origin: { id: string; url: string };
@@ -31,11 +35,14 @@ export interface DispatcherOptions {
 /** What stays the same over all attempts to run one command. */
 interface Command {
   request: RunRequest;
+  question: Question;
   line: string;
   caller: Caller;
   session: Session;
   running: RunningCommand;
   stdin: StdinReplay;
+  /** It wanted to read although there was nothing. */
+  hasReadEmptyStdin: boolean;
   attempts: Attempts;
   /** Executors that have failed it. */
   avoid: Set<string>;
@@ -46,11 +53,13 @@ interface Command {
 /**
  * Drives each command through its states:
  *
- *     received ─► placed ─► waits for a slot ─► snapshot ─► executing ─► committing ─► answered
- *                   │         ▲      │              │           │             │
- *                   │         │      └──────────────┴─ failed ──┤             └ broke: abandoned (the command fails)
- *                   │         └──── again ─────────────┤        └ cancelled: nothing was applied
- *                   └─► local ◄── no more attempts ────┘
+ *                               ┌────────────────────── hit ─────────────────────────┐
+ *                               │                                                    ▼
+ *     received ─► placed ─► looked up ─ miss ─► waits for a slot ─► snapshot ─► executing ─► committing ─► answered ─► stored
+ *                   │                              ▲      │             │           │             │
+ *                   │                              │      └─────────────┴─ failed ──┤             └ broke: abandoned
+ *                   │                              └──── again ────────────┤        └ cancelled: nothing was applied
+ *                   └─► local ◄────────────────── no more attempts ────────┘
  *
  * Up to `committing` every trouble of ours leads to another attempt and at last to running the command locally, said
  * out loud. From there on the caller is told what the command did, even when it asks to cancel.
@@ -74,11 +83,13 @@ export class Dispatcher {
     if (caller.signal.aborted) running.abort();
     const command: Command = {
       request,
+      question: this.#question(request),
       line,
       caller,
       session,
       running,
       stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
+      hasReadEmptyStdin: false,
       attempts: { retries: 0, conflicts: 0 },
       avoid: new Set(),
       isCommitting: false,
@@ -108,15 +119,17 @@ export class Dispatcher {
     for (const notice of ruleSet.notices) session.notice(notice, notice);
     const { projectRoot } = this.#options.workspace;
     const placement = place(request, { rules: ruleSet.rules, projectRoot });
-    if (placement.where === 'remote') return this.#remote(command);
+    if (placement.where === 'remote') return this.#remote(command, placement);
     running.end({ where: 'local', reason: placement.reason, isFallback: false });
     caller.runLocally({ isRecursive: placement.isRecursive });
   }
 
-  async #remote(command: Command): Promise<void> {
+  async #remote(command: Command, { isCached }: { isCached: boolean }): Promise<void> {
+    const results = isCached ? this.#options.results : undefined;
+    if (results && (await this.#replay(command, results))) return;
     let because = '';
     for (;;) {
-      const result = await this.#attempt(command);
+      const result = await this.#attempt(command, results);
       if (result.ok) return;
       const { failure } = result;
       const next = nextStep(failure, command.attempts);
@@ -129,8 +142,28 @@ export class Dispatcher {
     }
   }
 
+  /** Answers with a past result. @returns false when there is none, or it cannot be had: nothing has been done then */
+  async #replay(command: Command, results: ResultCache): Promise<boolean> {
+    const { request, question, session, running } = command;
+    try {
+      const answer = await results.lookUp(question, { isStdinEmpty: request.isStdinEmpty });
+      if (answer.kind === 'miss') return false;
+      const replayed = await this.#finish(command, answer.manifest, {
+        content: this.#options.store,
+        isCached: true,
+      });
+      if (!replayed.ok && replayed.failure.reason === 'cancelled') this.#cancelled(command);
+      return replayed.ok || replayed.failure.reason === 'cancelled';
+    } catch (error) {
+      if (command.isCommitting) throw error;
+      if (!running.signal.aborted)
+        session.notice('cache', `a past result could not be used: ${describeError(error)}`);
+      return false;
+    }
+  }
+
   /** One try. Failures leave everything as it was. */
-  async #attempt(command: Command): Promise<Result<void>> {
+  async #attempt(command: Command, results: ResultCache | undefined): Promise<Result<void>> {
     const { running } = command;
     const { signal } = running;
     const acquired = await this.#options.pool.acquire({ signal, avoid: command.avoid });
@@ -138,12 +171,20 @@ export class Dispatcher {
     const lease = acquired.value;
     const { member } = lease;
     try {
-      const result = await this.#execute(command, lease);
+      const { result, basis } = await this.#execute(command, lease, results);
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
-      const finished = result.ok ? await this.#finish(command, result.value, member) : result;
+      const { content } = member;
+      const finished = result.ok
+        ? await this.#finish(command, result.value, { content, isCached: false })
+        : result;
+      if (finished.ok && result.ok && results) {
+        const { question } = command;
+        const [manifest, executor, printed] = [result.value, member.name, finished.value.small];
+        void results.store({ question, basis, manifest, executor, printed, stdin: stdinUse(command) });
+      }
       if (!finished.ok && finished.failure.reason !== 'conflict') command.avoid.add(member.name);
-      return finished;
+      return finished.ok ? succeed(undefined) : finished;
     } catch (error) {
       if (command.isCommitting) throw error;
       if (signal.aborted) return fail({ reason: 'cancelled' });
@@ -155,28 +196,39 @@ export class Dispatcher {
     }
   }
 
-  async #execute(command: Command, lease: Lease): Promise<JobResult> {
-    const { workspace, stdinRoutes } = this.#options;
-    const { signal } = command.running;
-    const { root, epoch } = await workspace.snapshot();
-    if (signal.aborted) return fail({ reason: 'cancelled' });
-    const job = this.#job(command.request, { root, epoch });
-    using _route = job.forwardStdin ? stdinRoutes.open(job.id, command.stdin.attempt()) : undefined;
+  async #execute(
+    command: Command,
+    lease: Lease,
+    results: ResultCache | undefined,
+  ): Promise<{ result: JobResult; basis: Basis }> {
+    const { workspace, stdinRoutes, origin } = this.#options;
+    const { request, question, running } = command;
+    const { signal } = running;
+    const basis = await workspace.snapshot();
+    if (signal.aborted) return { result: fail({ reason: 'cancelled' }), basis };
+    this.#lastJob += 1;
+    const job: Job = {
+      ...question,
+      id: `${origin.id}-${this.#lastJob}`,
+      origin: { ...origin, epoch: basis.epoch },
+      root: basis.root,
+      // Also of nothing it matters to the cache whether it was read.
+      forwardStdin: !request.isStdinEmpty || results !== undefined,
+      ...(results && { systemTraceKnown: results.knownOf(lease.member.name) }),
+    };
+    const readStdin = request.isStdinEmpty ? emptyStdin(command) : command.stdin.attempt();
+    using _route = job.forwardStdin ? stdinRoutes.open(job.id, readStdin) : undefined;
     const result = await lease.member.executor.execute(job, { signal });
     lease.note(result);
-    return result;
+    return { result, basis };
   }
 
-  #job(request: RunRequest, { root, epoch }: Pick<Job, 'root'> & { epoch: number }): Job {
-    const { origin, workspace, ownShell } = this.#options;
+  #question(request: RunRequest): Question {
+    const { workspace, ownShell } = this.#options;
     const shells = { own: ownShell, real: request.shell };
     const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
-    this.#lastJob += 1;
     return {
-      id: `${origin.id}-${this.#lastJob}`,
-      origin: { ...origin, epoch },
       projectRoot: workspace.projectRoot,
-      root,
       argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
       env: jobEnvironment(request.env, shells),
       cwd: request.cwd,
@@ -185,14 +237,17 @@ export class Dispatcher {
       gid: this.#user.gid,
       home: home.startsWith('/') ? home : '',
       mergeOutput: request.mergeOutput,
-      forwardStdin: !request.isStdinEmpty,
       network: false,
       timeoutMs: 0,
     };
   }
 
-  /** Applies the result and answers. */
-  async #finish(command: Command, manifest: Manifest, { content }: PoolMember): Promise<Result<void>> {
+  /** Applies the result and answers. @returns what was printed */
+  async #finish(
+    command: Command,
+    manifest: Manifest,
+    { content, isCached }: Pick<PoolMember, 'content'> & { isCached: boolean },
+  ): Promise<Result<JobOutput>> {
     const { workspace, store } = this.#options;
     const { caller, running } = command;
     const { signal } = running;
@@ -211,9 +266,9 @@ export class Dispatcher {
     await sendOutput(output, caller, store);
     const { status } = manifest;
     const hasFailed = status.kind === 'signal' || status.code !== 0;
-    running.end({ where: 'remote', isCached: false, hasFailed, discarded: manifest.discarded });
+    running.end({ where: 'remote', isCached, hasFailed, discarded: manifest.discarded });
     caller.exited(status);
-    return succeed(undefined);
+    return succeed(output);
   }
 
   async #fallBack(
@@ -257,4 +312,18 @@ export class Dispatcher {
     running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
     caller.abandon();
   }
+}
+
+/** A reader for a stdin of which nothing can be read; notes that it was tried. */
+function emptyStdin(command: Command): () => Promise<Uint8Array> {
+  return async () => {
+    command.hasReadEmptyStdin = true;
+    return new Uint8Array();
+  };
+}
+
+/** What a result owes to stdin; undefined: what it has read there. */
+function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
+  if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
+  return stdin.isUntouched ? 'unread' : undefined;
 }

@@ -13,6 +13,8 @@ export interface LocalRule {
   isLocal: boolean;
   /** What it starts takes part in the build again. */
   isRecursive: boolean;
+  /** Whether a past result may answer it, and its own be kept. */
+  isCached: boolean;
 }
 
 export interface LocalRuleSet {
@@ -27,6 +29,7 @@ const entrySchema = z.strictObject({
   Regexp: z.string(),
   Local: z.boolean().default(false),
   Recurse: z.boolean().default(false),
+  Cache: z.boolean().default(true),
   SkipRefresh: z.boolean().default(false),
   Debug: z.boolean().default(false),
 });
@@ -56,6 +59,7 @@ export function parseLocalRules(text: string, path: string): LocalRuleSet {
     ),
     isLocal: entry.Local,
     isRecursive: entry.Recurse,
+    isCached: entry.Cache,
   }));
   const hasDebug = parsed.data.some((entry) => entry.Debug);
   return { rules, notices: hasDebug ? [`"Debug" has no effect any more: ${path}`] : [] };

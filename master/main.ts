@@ -19,6 +19,7 @@ import { LocalRules } from './local-rules.ts';
 import { MasterServer } from './master-server.ts';
 import { MasterService } from './master-service.ts';
 import { openCache } from './open-cache.ts';
+import { openResultCache } from './open-result-cache.ts';
 import { openWorkspace } from './open-workspace.ts';
 import { listenForOrigin } from './origin-server.ts';
 import { resolveRoot } from './resolve-root.ts';
@@ -131,10 +132,13 @@ async function build(
     scope.use(await joinCoordinator(url, { pool, report: say }));
   }
 
+  const results = await openResultCache({
+    ...{ dir: join(stateDir, 'results'), workspace, store, scope, onNotice: say },
+  });
   const rules = new LocalRules(root);
   const sessions = new Sessions({ clock: systemClock, onIdle: () => idleWatch?.check() });
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, stdinRoutes },
+    ...{ workspace, pool, rules, store, results, stdinRoutes },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });

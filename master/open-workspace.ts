@@ -9,8 +9,10 @@ import type { Result } from '../runtime/failure.ts';
 import { type CommitOptions, Committer } from './commit.ts';
 import { FileHasher } from './file-hasher.ts';
 import { hasFineGrainedTimes } from './fine-grained.ts';
+import type { Inputs } from './inputs.ts';
 import { Journal } from './journal.ts';
 import { LocalOrigin, type ReadStdin } from './local-origin.ts';
+import { FormerTree, presentNode, presentState } from './path-state.ts';
 import { ProjectBlobs } from './project-blobs.ts';
 import { recover } from './recover.ts';
 import { Refresh } from './refresh.ts';
@@ -63,6 +65,7 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
 class LocalWorkspace implements Workspace {
   readonly projectRoot: string;
   readonly origin: LocalOrigin;
+  readonly inputs: Inputs;
   readonly #options: WorkspaceOptions;
   #watcher: Watcher;
   readonly #excluded: readonly string[];
@@ -125,6 +128,12 @@ class LocalWorkspace implements Workspace {
       },
     });
     this.origin = new LocalOrigin({ blobs: this.#blobs, system: this.#system, readStdin });
+    this.inputs = {
+      state: (observation, overwritten) => presentState(this.#snapshot, observation, overwritten),
+      node: (path) => presentNode(this.#snapshot, path),
+      former: (root) => new FormerTree(root, (digest) => this.#snapshot.directoryBlob(digest)),
+      describeSystem: (observation) => this.#system.describe(observation),
+    };
   }
 
   async load(): Promise<void> {

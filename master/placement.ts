@@ -4,7 +4,7 @@ import type { LocalRule } from './local-rules.ts';
 
 /** Where a command is to run, and why. */
 export type Placement =
-  | { where: 'remote'; reason: 'default' | 'rule' }
+  | { where: 'remote'; reason: 'default' | 'rule'; isCached: boolean }
   | { where: 'local'; reason: LocalReason; isRecursive: boolean };
 
 /** `outside-root`: its directory is not in the project, so nothing that it writes could be brought back. */
@@ -22,12 +22,12 @@ export function place(
   if (rule) {
     return rule.isLocal
       ? { where: 'local', reason: 'rule', isRecursive: rule.isRecursive }
-      : { where: 'remote', reason: 'rule' };
+      : { where: 'remote', reason: 'rule', isCached: rule.isCached };
   }
   if (request.hasJobserver) return { where: 'local', reason: 'recursive', isRecursive: true };
   const builtIn = request.isExec ? undefined : builtInReason(line);
   if (builtIn) return { where: 'local', reason: builtIn, isRecursive: true };
-  return { where: 'remote', reason: 'default' };
+  return { where: 'remote', reason: 'default', isCached: true };
 }
 
 /** What rules look at: the argument of `-c`, or program and arguments with spaces between. */

@@ -1,11 +1,15 @@
 import { lstatSync } from 'node:fs';
+import type { Directory } from '../cas/directory.ts';
+import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import { equalSignatures, type StatCache, signatureOf } from '../cas/stat-cache.ts';
 import type { Digest } from '../protocol/digest.ts';
+import { type Observation, ObservationFlag } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { digestOfFile, type Signed } from './digest-of-file.ts';
+import { namesIn } from './path-state.ts';
 import {
   emptyListing,
   isPrivate,
@@ -88,6 +92,35 @@ export class SystemLayer {
     return signed.digest;
   }
 
+  /**
+   * The state of a path outside of the project as jobs of this epoch see it, as far as one that observed it so can tell:
+   * as `presentState` (path-state.ts). It holds if the epoch is the same before and after.
+   *
+   * @throws AppError when nothing can be said, also `epoch-ended`
+   */
+  async describe({ path, flags }: Observation): Promise<string> {
+    if (path === '/') return this.#describeDirectory(path, flags);
+    if (this.#hidden.has(path)) return 'hidden';
+    const slash = path.lastIndexOf('/');
+    let entry: Directory | undefined;
+    try {
+      entry = lookUpEntry((await this.#list(path.slice(0, slash) || '/')).bytes, path.slice(slash + 1));
+    } catch (error) {
+      return answerOf(error);
+    }
+    if (entry?.directories[0]) return this.#describeDirectory(path, flags);
+    if (entry?.symlinks[0]) return `l ${entry.symlinks[0].target}`;
+    const file = entry?.files[0];
+    if (!file) return 'absent';
+    if (!(flags & ObservationFlag.read) || file.type !== 'file')
+      return `${file.type === 'file' ? 'f' : 'p'} ${file.mode} ${file.digest.sizeBytes}`;
+    try {
+      return `f ${file.mode} ${(await this.digestFile(path)).hash}`;
+    } catch (error) {
+      return answerOf(error);
+    }
+  }
+
   /** Where content of this digest was found in this epoch. */
   pathWith({ hash }: Digest): string | undefined {
     return this.#pathByHash.get(hash);
@@ -115,6 +148,16 @@ export class SystemLayer {
     this.#listings.clear();
     this.#served.clear();
     this.#pathByHash.clear();
+  }
+
+  async #describeDirectory(path: string, flags: number): Promise<string> {
+    try {
+      const { bytes } = await this.#list(path);
+      const names = flags & ObservationFlag.listed ? ` ${namesIn(bytes)}` : '';
+      return `d ${lookUpSelf(bytes).mode}${names}`;
+    } catch (error) {
+      return answerOf(error);
+    }
   }
 
   #isAsListed(path: string): boolean {
@@ -162,6 +205,12 @@ export class SystemLayer {
       return listing;
     }
   }
+}
+
+/** An error that is an answer to the job, as a state. */
+function answerOf(error: unknown): string {
+  if (isErrno(error, ...answers)) return String((error as NodeJS.ErrnoException).code);
+  throw error;
 }
 
 function isClean(path: string): boolean {

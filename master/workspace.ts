@@ -3,6 +3,7 @@ import type { Origin } from '../executor/origin.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { Manifest } from '../protocol/job.ts';
 import type { Result } from '../runtime/failure.ts';
+import type { Inputs } from './inputs.ts';
 
 /** The state of the master's machine that one job is based on. */
 export interface Basis {
@@ -20,6 +21,7 @@ export interface Workspace extends AsyncDisposable {
   /** Absolute path of the project, symlinks resolved. */
   readonly projectRoot: string;
   readonly origin: Origin;
+  readonly inputs: Inputs;
   /** Number of files in the snapshot. */
   readonly fileCount: number;
   readonly epoch: number;

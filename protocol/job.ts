@@ -15,6 +15,15 @@ export const pathInTreeSchema = z
     },
   );
 
+const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int() });
+
+/** What a command looked at: the union of these flags per path, see native/README.md. */
+export const ObservationFlag = { found: 1, absent: 2, read: 4, linkRead: 8, listed: 16 } as const;
+export type Observation = z.infer<typeof observationSchema>;
+
+/** How much of the trace of one system mirror the master has: the first `count` entries. */
+const systemTraceKnownSchema = z.strictObject({ mirror: z.string(), count: z.number().int().nonnegative() });
+
 /** One command to execute, with everything that its result may depend on. */
 export const jobSchema = z.strictObject({
   id: z.string().regex(/^[\w-]+$/),
@@ -40,6 +49,8 @@ export const jobSchema = z.strictObject({
   network: z.boolean(),
   /** 0: none. */
   timeoutMs: z.number().int().nonnegative(),
+  /** Asks for the system trace, less what is known of it already; absent: not wanted. */
+  systemTraceKnown: systemTraceKnownSchema.optional(),
 });
 
 export type Job = z.infer<typeof jobSchema>;
@@ -71,12 +82,6 @@ const changeSchema = z.strictObject({
 
 export type Change = z.infer<typeof changeSchema>;
 
-const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int() });
-
-/** What a command looked at: the union of these flags per path, see native/README.md. */
-export const ObservationFlag = { found: 1, absent: 2, read: 4, linkRead: 8, listed: 16 } as const;
-export type Observation = z.infer<typeof observationSchema>;
-
 /** What a command did. Source: REAPI v2, `ActionResult`, plus deletions, bases and the trace. */
 export const manifestSchema = z.strictObject({
   status: z.discriminatedUnion('kind', [
@@ -91,12 +96,20 @@ export const manifestSchema = z.strictObject({
   discarded: z.array(z.string()),
   /** Project paths observed, exact, relative to the project root. */
   trace: z.array(observationSchema),
+  /**
+   * Absolute paths outside the project that this job and all others of the same mirror have looked at: entries from
+   * number `from` on. The mirror is shared and the kernel remembers, so that nobody can tell one job's from another's.
+   */
+  systemTrace: z
+    .strictObject({ mirror: z.string(), from: z.number().int(), observed: z.array(observationSchema) })
+    .optional(),
   /** On the executor's clock. */
   startedNs: nanoseconds,
   finishedNs: nanoseconds,
   resources: z.strictObject({ userUs: z.number(), systemUs: z.number(), maxRssKib: z.number() }),
 });
 
+export type SystemTrace = NonNullable<z.infer<typeof manifestSchema>['systemTrace']>;
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** An executor's answer: a manifest, or why there is none. A command that exits 1 has a manifest. */

@@ -22,6 +22,10 @@ export class FakeWorkspace implements Workspace {
     throw new Error('No executor of a test asks for content');
   }
 
+  get inputs(): never {
+    throw new Error('No cache of a test asks for inputs');
+  }
+
   async snapshot() {
     this.snapshots += 1;
     await this.onSnapshot();

@@ -1,4 +1,4 @@
-import { type Directory, decodeDirectory } from '../cas/directory.ts';
+import { type Directory, decodeDirectory } from './directory.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { encodeBytes } from '../runtime/byte-path.ts';
 

@@ -1,0 +1,116 @@
+import { crc32 } from 'node:zlib';
+import { decodeBytes, encodeBytes } from '../runtime/byte-path.ts';
+import { type Database, isCorruption, moveAside, openDatabase } from './database.ts';
+
+/** One record to write; without value it is deleted. */
+export interface ActionRecord {
+  key: string;
+  value?: unknown;
+}
+
+/**
+ * Past results by fingerprint, and what belongs to them, in LevelDB: records of JSON under keys of text. LevelDB does not
+ * check what it reads, so each record carries a CRC-32 of its key and itself: one that does not hold it is absent.
+ *
+ * Batches become visible whole, and in the order of the calls. Nothing is flushed to the disk: a power failure loses the
+ * latest of them, a killed process none. A database that turns out to be corrupt is moved aside and begun anew.
+ */
+export class ActionCache implements AsyncDisposable {
+  readonly #dir: string;
+  readonly #onNotice: (message: string) => void;
+  #database: Database;
+  #writing: Promise<void> = Promise.resolve();
+
+  /** One process may have it open. @throws as openDatabase (cas/database.ts) */
+  static async open(dir: string, { onNotice }: { onNotice: (message: string) => void }): Promise<ActionCache> {
+    return new ActionCache(dir, await openDatabase(dir, onNotice), onNotice);
+  }
+
+  private constructor(dir: string, database: Database, onNotice: (message: string) => void) {
+    this.#dir = dir;
+    this.#database = database;
+    this.#onNotice = onNotice;
+  }
+
+  /** result[i] belongs to keys[i]; undefined: absent, or bad. */
+  async getMany(keys: readonly string[]): Promise<unknown[]> {
+    if (keys.length === 0) return [];
+    const found = await this.#healing(() => this.#database.getMany(keys.map((key) => encodeBytes(key))));
+    return keys.map((key, index) => decodeRecord(key, found?.[index]));
+  }
+
+  async get(key: string): Promise<unknown> {
+    return (await this.getMany([key]))[0];
+  }
+
+  /** All good records whose keys begin so, in the order of the keys. */
+  async list(prefix: string): Promise<{ key: string; value: unknown; sizeBytes: number }[]> {
+    const records: { key: string; value: unknown; sizeBytes: number }[] = [];
+    await this.#healing(async () => {
+      const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
+      for await (const [rawKey, raw] of this.#database.iterator(range)) {
+        const key = decodeBytes(rawKey);
+        const value = decodeRecord(key, raw);
+        if (value !== undefined) records.push({ key, value, sizeBytes: rawKey.length + raw.length });
+      }
+    });
+    return records;
+  }
+
+  /** Writes all of the records or none. @throws LevelDB's errors, as when the disk is full */
+  write(records: readonly ActionRecord[]): Promise<void> {
+    const writing = this.#writing.then(() => this.#healing(() => this.#write(records)));
+    this.#writing = writing.then(
+      () => {},
+      () => {},
+    );
+    return writing.then(() => {});
+  }
+
+  async clear(): Promise<void> {
+    await this.#writing;
+    await this.#healing(() => this.#database.clear());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
+    await this.#database.close();
+  }
+
+  async #write(records: readonly ActionRecord[]): Promise<void> {
+    const batch = this.#database.batch();
+    for (const { key, value } of records) {
+      if (value === undefined) batch.del(encodeBytes(key));
+      else batch.put(encodeBytes(key), encodeRecord(key, value));
+    }
+    await batch.write();
+  }
+
+  /** @returns undefined when the database had to be begun anew */
+  async #healing<T>(action: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isCorruption(error)) throw error;
+      await this.#database.close();
+      await moveAside(this.#dir, this.#onNotice);
+      this.#database = await openDatabase(this.#dir, this.#onNotice);
+      return undefined;
+    }
+  }
+}
+
+/* A record: 0 CRC-32 of key and all that follows, u32 little endian · 4 JSON, bigints as decimal strings. */
+
+function encodeRecord(key: string, value: unknown): Buffer {
+  const json = Buffer.from(
+    `0000${JSON.stringify(value, (_key, field) => (typeof field === 'bigint' ? `${field}` : field))}`,
+  );
+  json.writeUInt32LE(crc32(json.subarray(4), crc32(encodeBytes(key))), 0);
+  return json;
+}
+
+function decodeRecord(key: string, raw: Buffer | undefined): unknown {
+  if (!raw || raw.length < 5 || crc32(raw.subarray(4), crc32(encodeBytes(key))) !== raw.readUInt32LE(0)) return undefined;
+  return JSON.parse(raw.toString('utf8', 4));
+}

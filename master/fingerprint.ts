@@ -1,0 +1,48 @@
+import { digestOf } from '../cas/digest.ts';
+import type { Job, Observation } from '../protocol/job.ts';
+import { encodeBytes } from '../runtime/byte-path.ts';
+import { countedEnvironment } from './counted-environment.ts';
+
+/** What is asked of the cache: a job without what differs between two runs of one command. */
+export type Question = Omit<Job, 'id' | 'origin' | 'root' | 'systemTraceKnown' | 'forwardStdin'>;
+
+/** Counts up whenever the meaning of a fingerprint, or of what jobs are shown, changes: then all that was stored is void. */
+const version = 1;
+
+/** What a result depends on besides files: hash in hex. All that is to be said of a command before looking at anything. */
+export function weakFingerprint(question: Question): string {
+  const { argv, cwd, env, umask, uid, gid, home, projectRoot, mergeOutput, network, timeoutMs } = question;
+  return hashOf([
+    ...['weak', version, process.arch, cwd, umask, uid, gid, home, projectRoot, mergeOutput, network, timeoutMs],
+    ...[argv.length, ...argv, ...countedEnvironment(env)],
+  ]);
+}
+
+/** Names a path set: hash in hex. */
+export function pathSetFingerprint(observations: readonly Observation[]): string {
+  return hashOf(['set', ...observations.flatMap(({ path, flags }) => [path, flags])]);
+}
+
+/**
+ * Names a result: hash in hex.
+ *
+ * @param states of the paths of the set, in its order
+ * @param generation see `SystemGenerations`
+ */
+export function strongFingerprint(from: {
+  weak: string;
+  pathSet: string;
+  states: readonly string[];
+  generation: string;
+  stdin: StdinUse;
+}): string {
+  return hashOf(['strong', from.weak, from.pathSet, from.generation, from.stdin, ...from.states]);
+}
+
+/** What a result owes to stdin: nothing, so that it holds for any, or that there was nothing to be read. */
+export type StdinUse = 'unread' | 'empty';
+
+/** No two lists give the same text: what may hold NUL is nowhere among them. */
+function hashOf(parts: readonly (string | number | boolean)[]): string {
+  return digestOf(encodeBytes(parts.join('\0'))).hash;
+}

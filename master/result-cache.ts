@@ -1,0 +1,254 @@
+import { z } from 'zod';
+import type { ActionCache } from '../cas/action-cache.ts';
+import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import type { Digest } from '../protocol/digest.ts';
+import { type Job, type Manifest, manifestSchema, type Observation, ObservationFlag } from '../protocol/job.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { pathSetFingerprint, type Question, type StdinUse, strongFingerprint, weakFingerprint } from './fingerprint.ts';
+import { overwrittenOutputs } from './overwritten-outputs.ts';
+import type { Overwritten } from './path-state.ts';
+import type { SystemGenerations } from './system-generations.ts';
+import type { Basis, Workspace } from './workspace.ts';
+
+export interface ResultCacheOptions {
+  cache: ActionCache;
+  generations: SystemGenerations;
+  workspace: Pick<Workspace, 'snapshot' | 'inputs'>;
+  store: FileBlobStore;
+  clock: Clock;
+  onNotice: (message: string) => void;
+  /** For tests: breaks the fingerprint on purpose, to see whether they notice. */
+  distortState?: ((state: string, observation: Observation) => string) | undefined;
+}
+
+/** Why there was no hit. */
+export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing';
+
+export type Answer =
+  /** `manifest` is based on what stands there now. `tookMs`: what it cost when it was run. */
+  | { kind: 'hit'; key: string; manifest: Manifest; tookMs: number }
+  | { kind: 'miss'; reason: MissReason };
+
+/** Why a result is not kept. */
+export type NotStored =
+  | 'failed'
+  | 'stdin-read'
+  | 'network'
+  | 'outside-written'
+  | 'no-trace'
+  | 'system-changed'
+  | 'basis-gone'
+  | 'times-copied'
+  | 'content-missing';
+
+/** A command that has just run to its end, and was applied. */
+export interface Finished {
+  question: Question;
+  basis: Basis;
+  manifest: Manifest;
+  executor: string;
+  /** What it printed, as far as it is not in the store. */
+  printed: ReadonlyMap<string, Uint8Array>;
+  /** undefined: it read some. */
+  stdin: StdinUse | undefined;
+}
+
+interface PathSet {
+  id: string;
+  observations: readonly Observation[];
+}
+
+/** How many path sets are kept per command: which files a command looks at hardly changes, so there are few. */
+const maxPathSets = 16;
+/** Of so many commands the path sets are kept in memory. */
+const maxKnownCommands = 2_000;
+const maxAttempts = 3;
+const digits = /^[0-9a-f]{64}$/;
+
+const weakSchema = z.object({ sets: z.array(z.string().regex(digits)) });
+const pathSetSchema = z.array(z.tuple([z.string(), z.number().int()]));
+const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
+
+/**
+ * Answers commands with what they did before, when all that they looked at is as it was then:
+ *
+ *     weak fingerprint ─► path sets ─┬─ states now ─► strong fingerprint ─► result       (`w` ─► `s` ─► `r` in the cache)
+ *                 system generations ┘
+ *
+ * The states of a path set are taken in one go, without letting the event loop turn, right after the snapshot was brought
+ * up to date: so they are those of one moment, like those that a job gets. For storing they are taken from the tree that
+ * the job was based on, which cannot change; therefore inputs that change while a command runs do no harm.
+ *
+ * What goes wrong in here costs a hit, never a build.
+ */
+export class ResultCache implements AsyncDisposable {
+  readonly #options: ResultCacheOptions;
+  /** The path sets of commands seen by this process, the latest used first. */
+  readonly #sets = new Map<string, PathSet[]>();
+  readonly #storing = new Set<Promise<unknown>>();
+
+  constructor(options: ResultCacheOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what the workspace and the database throw */
+  async lookUp(question: Question, { isStdinEmpty }: { isStdinEmpty: boolean }): Promise<Answer> {
+    const weak = weakFingerprint(question);
+    const overwritten = overwrittenOutputs(question);
+    const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
+    const sets = await this.#pathSets(weak);
+    if (sets.length === 0) return { kind: 'miss', reason: 'new-command' };
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
+      const { epoch, ids } = await this.#options.generations.valid();
+      const basis = await this.#options.workspace.snapshot();
+      if (basis.epoch !== epoch) continue;
+      // Nothing may be awaited from the snapshot to here.
+      const candidates = sets.flatMap((set) => {
+        const states = this.#statesNow(set, overwritten);
+        if (!states) return [];
+        const keyOf = (generation: string, stdin: StdinUse) =>
+          strongFingerprint({ weak, pathSet: set.id, states, generation, stdin });
+        return ids.flatMap((id) => uses.map((stdin) => ({ set, states, key: keyOf(id, stdin) })));
+      });
+      const found = await this.#options.cache.getMany(candidates.map(({ key }) => `r ${key}`));
+      const index = found.findIndex((record) => record !== undefined);
+      if (index < 0) return { kind: 'miss', reason: 'inputs-changed' };
+      const { set, states, key } = candidates[index]!;
+      const { manifest, tookMs } = resultSchema.parse(found[index]);
+      if (!(await this.#isStored(manifest))) return { kind: 'miss', reason: 'content-missing' };
+      // While the database was read things may have changed; the bases have to be of the same moment as the states.
+      if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
+      sets.unshift(...sets.splice(sets.indexOf(set), 1));
+      return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs };
+    }
+    return { kind: 'miss', reason: 'inputs-changed' };
+  }
+
+  /** What an executor need not tell again, see `Job.systemTraceKnown`. */
+  knownOf(executor: string): NonNullable<Job['systemTraceKnown']> {
+    return this.#options.generations.knownOf(executor);
+  }
+
+  /** Keeps a result, unless it must not be kept. Never rejects; may be called without waiting. @returns its key */
+  store(finished: Finished): Promise<{ key: string } | { notStored: NotStored }> {
+    const storing = this.#store(finished)
+      .catch((error): { notStored: NotStored } => {
+        this.#options.onNotice(`A result was not kept: ${error instanceof Error ? error.message : error}`);
+        return { notStored: 'basis-gone' };
+      })
+      .finally(() => this.#storing.delete(storing));
+    this.#storing.add(storing);
+    return storing;
+  }
+
+  /** Waits for what is being stored. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#storing);
+  }
+
+  async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
+    const { workspace, generations, cache, store, clock, distortState = (state) => state } = this.#options;
+    const { status, discarded, systemTrace } = manifest;
+    if (status.kind !== 'exit' || status.code !== 0) return { notStored: 'failed' } as const;
+    if (stdin === undefined) return { notStored: 'stdin-read' } as const;
+    if (question.network) return { notStored: 'network' } as const;
+    if (discarded.length > 0) return { notStored: 'outside-written' } as const;
+    if (!systemTrace) return { notStored: 'no-trace' } as const;
+    const overwritten = overwrittenOutputs(question);
+    const observations = normalize(manifest.trace, overwritten);
+    const former = workspace.inputs.former(basis.root);
+    const states = observations.map((seen) => distortState(former.state(seen, overwritten), seen));
+    const copiesTimes = hasCopiedTime(manifest, (path) => former.mtimeNs(path));
+    if (former.isIncomplete) return { notStored: 'basis-gone' } as const;
+    if (copiesTimes) return { notStored: 'times-copied' } as const;
+    const generation = await generations.extend(basis.epoch, executor, systemTrace);
+    if (generation === undefined) return { notStored: 'system-changed' } as const;
+    for (const digest of [manifest.stdout, manifest.stderr]) {
+      const bytes = printed.get(digest.hash);
+      if (bytes) await store.put(digest, bytes);
+    }
+    if (!(await this.#isStored(manifest))) return { notStored: 'content-missing' } as const;
+    const weak = weakFingerprint(question);
+    const pathSet = pathSetFingerprint(observations);
+    const key = strongFingerprint({ weak, pathSet, states, generation, stdin });
+    const sets = await this.#pathSets(weak);
+    const known = sets.findIndex(({ id }) => id === pathSet);
+    sets.unshift(...(known < 0 ? [{ id: pathSet, observations }] : sets.splice(known, 1)));
+    const dropped = sets.splice(maxPathSets);
+    const { trace: _trace, systemTrace: _systemTrace, changes, ...rest } = manifest;
+    const kept = { ...rest, trace: [], changes: changes.map((change) => ({ ...change, base: null })) };
+    const tookMs = Number((manifest.finishedNs - manifest.startedNs) / 1_000_000n);
+    await cache.write([
+      { key: `r ${key}`, value: { manifest: kept, tookMs, storedMs: clock.nowMs() } },
+      { key: `s ${weak} ${pathSet}`, value: observations.map(({ path, flags }) => [path, flags]) },
+      { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id) } },
+      ...dropped.map(({ id }) => ({ key: `s ${weak} ${id}` })),
+    ]);
+    return { key };
+  }
+
+  /** undefined when they cannot be told just now. */
+  #statesNow({ observations }: PathSet, overwritten: Overwritten): string[] | undefined {
+    const { workspace, distortState = (state: string) => state } = this.#options;
+    const states: string[] = [];
+    for (const observation of observations) {
+      const state = workspace.inputs.state(observation, overwritten);
+      if (state === undefined) return undefined;
+      states.push(distortState(state, observation));
+    }
+    return states;
+  }
+
+  async #pathSets(weak: string): Promise<PathSet[]> {
+    const known = this.#sets.get(weak);
+    if (known) return known;
+    const { cache } = this.#options;
+    const parsed = weakSchema.safeParse(await cache.get(`w ${weak}`));
+    const ids = parsed.success ? parsed.data.sets : [];
+    const records = await cache.getMany(ids.map((id) => `s ${weak} ${id}`));
+    const sets = ids.flatMap((id, index) => {
+      const record = pathSetSchema.safeParse(records[index]);
+      if (!record.success) return [];
+      const observations = record.data.map(([path, flags]) => ({ path, flags }));
+      return pathSetFingerprint(observations) === id ? [{ id, observations }] : [];
+    });
+    // Somebody else may have been faster, and may have added to it.
+    const latest = this.#sets.get(weak) ?? sets;
+    if (this.#sets.size >= maxKnownCommands) this.#sets.delete(this.#sets.keys().next().value!);
+    this.#sets.set(weak, latest);
+    return latest;
+  }
+
+  async #isStored({ stdout, stderr, changes }: Manifest): Promise<boolean> {
+    const digests: Digest[] = [stdout, stderr];
+    for (const { node } of changes) if (node?.type === 'file') digests.push(node.digest);
+    return (await this.#options.store.findMissing(digests)).length === 0;
+  }
+
+  /** The same changes, from what stands there now. */
+  #rebased(manifest: Manifest): Manifest {
+    const { inputs } = this.#options.workspace;
+    const changes = manifest.changes
+      .map((change) => ({ ...change, base: inputs.node(change.path) }))
+      .filter(({ base, node }) => base !== null || node !== null);
+    return { ...manifest, changes };
+  }
+}
+
+/** Whether something stands at a path that is overwritten unseen is no observation. */
+function normalize(trace: readonly Observation[], overwritten: Overwritten): Observation[] {
+  const { found, absent } = ObservationFlag;
+  return trace.map(({ path, flags }) => ({
+    path,
+    flags: overwritten.has(path) ? flags | found | absent : flags,
+  }));
+}
+
+/** Whether it gave an output the time of an input: such a time must not be given again when the input's has changed. */
+function hasCopiedTime({ changes, trace }: Manifest, mtimeNs: (path: string) => bigint | undefined): boolean {
+  const given = new Set(changes.flatMap(({ node }) => (node?.type === 'file' ? [node.mtimeNs] : [])));
+  return trace.some(({ path }) => {
+    const time = mtimeNs(path);
+    return time !== undefined && given.has(time);
+  });
+}

@@ -1,0 +1,219 @@
+import { randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import type { ActionCache, ActionRecord } from '../cas/action-cache.ts';
+import type { Observation, SystemTrace } from '../protocol/job.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { encodeBytes } from '../runtime/byte-path.ts';
+import type { Inputs } from './inputs.ts';
+
+export interface SystemGenerationsOptions {
+  cache: Pick<ActionCache, 'get' | 'list' | 'write'>;
+  describe: Inputs['describeSystem'];
+  /** Counts up whenever something on the machine has changed. */
+  epoch: () => number;
+}
+
+interface Entry {
+  flags: number;
+  state: string;
+}
+
+/** A set of observed paths with their states. */
+class Generation {
+  readonly id: string;
+  usedMs: number;
+  readonly entries = new Map<string, Entry>();
+  #check = 0;
+
+  constructor(id: string, usedMs: number) {
+    this.id = id;
+    this.usedMs = usedMs;
+  }
+
+  set(path: string, entry: Entry): void {
+    const former = this.entries.get(path);
+    if (former) this.#check ^= checkOf(path, former);
+    this.#check ^= checkOf(path, entry);
+    this.entries.set(path, entry);
+  }
+
+  /** With a check of all entries: a generation that has lost one would hold where it should not. */
+  get record(): ActionRecord & { value: z.infer<typeof generationSchema> } {
+    const { id, usedMs, entries } = this;
+    return { key: `g ${id}`, value: { usedMs, count: entries.size, check: this.#check } };
+  }
+}
+
+const generationSchema = z.object({ usedMs: z.number(), count: z.number(), check: z.number() });
+const entrySchema = z.object({ flags: z.number().int(), state: z.string() });
+
+/** The latest are kept: going back to an earlier compiler finds its results again. */
+const maxGenerations = 8;
+const parallelCount = 64;
+
+/**
+ * What all commands together have looked at outside of the project. Nobody can tell which command looked at what there,
+ * so each result holds for a whole *generation*: a set of paths and the states they had.
+ *
+ *     epoch begins ─► validate ─► some generation is valid? ── the latest one is current, results of all valid ones hold
+ *                                        └── no ──► an empty one begins, and is current
+ *
+ * A generation grows by what jobs of the current epoch look at for the first time. That only makes it harder to be
+ * valid, so results that it got earlier stay right. Kept in the action cache: `g <id>`, and `e <id> <path>` each.
+ */
+export class SystemGenerations {
+  readonly #options: SystemGenerationsOptions;
+  #all: Promise<Generation[]> | undefined;
+  #valid: { epoch: number; generations: Generation[] } | undefined;
+  #validating: Promise<void> | undefined;
+  /** How much of each mirror's trace the current generation has. */
+  readonly #known = new Map<string, number>();
+  /** Per executor the mirror that answered last. */
+  readonly #mirrorOf = new Map<string, string>();
+
+  constructor(options: SystemGenerationsOptions) {
+    this.#options = options;
+  }
+
+  /** The generations that hold in `epoch`, current one first. @throws AppError when the machine cannot be looked at */
+  async valid(): Promise<{ epoch: number; ids: readonly string[] }> {
+    while (this.#valid?.epoch !== this.#options.epoch()) {
+      this.#validating ??= this.#validate().finally(() => {
+        this.#validating = undefined;
+      });
+      await this.#validating;
+    }
+    const { epoch, generations } = this.#valid;
+    return { epoch, ids: generations.map(({ id }) => id) };
+  }
+
+  /** What an executor need not tell again. */
+  knownOf(executor: string): { mirror: string; count: number } {
+    const mirror = this.#mirrorOf.get(executor) ?? '';
+    return { mirror, count: this.#known.get(mirror) ?? 0 };
+  }
+
+  /**
+   * Takes in what jobs of `epoch` have looked at.
+   *
+   * @returns the generation that now covers it; undefined when that epoch is over, or part of the trace is missing
+   */
+  async extend(epoch: number, executor: string, trace: SystemTrace): Promise<string | undefined> {
+    if ((await this.valid()).epoch !== epoch) return undefined;
+    const current = this.#valid!.generations[0]!;
+    const known = this.#known.get(trace.mirror) ?? 0;
+    if (trace.from > known) return undefined;
+    const fresh = trace.observed.slice(known - trace.from);
+    const described = await this.#describe(this.#lacking(current, fresh));
+    if (!described || this.#options.epoch() !== epoch || this.#valid?.epoch !== epoch) return undefined;
+    const records: ActionRecord[] = [];
+    for (const [path, entry] of described) {
+      current.set(path, entry);
+      records.push({ key: `e ${current.id} ${path}`, value: entry });
+    }
+    if (records.length > 0) await this.#options.cache.write([...records, current.record]);
+    const count = trace.from + trace.observed.length;
+    if (count > (this.#known.get(trace.mirror) ?? 0)) this.#known.set(trace.mirror, count);
+    this.#mirrorOf.set(executor, trace.mirror);
+    return current.id;
+  }
+
+  /** Paths of the current generation whose states are not what they are in another one: `[path, there, now]`. */
+  async differences(id: string): Promise<[string, string, string][]> {
+    const other = (await this.#load()).find((generation) => generation.id === id);
+    if (!other) return [];
+    const changed: [string, string, string][] = [];
+    for (const [path, { flags, state }] of other.entries) {
+      const now = await this.#options.describe({ path, flags }).catch(() => 'unknown');
+      if (now !== state) changed.push([path, state, now]);
+    }
+    return changed;
+  }
+
+  async #validate(): Promise<void> {
+    const all = await this.#load();
+    const epoch = this.#options.epoch();
+    const generations: Generation[] = [];
+    for (const generation of all) if (await this.#holds(generation)) generations.push(generation);
+    if (this.#options.epoch() !== epoch) return;
+    const current = generations[0] ?? new Generation(randomBytes(8).toString('hex'), 0);
+    if (this.#valid?.generations[0] !== current) this.#known.clear();
+    if (generations.length === 0) {
+      all.unshift(current);
+      generations.push(current);
+    }
+    current.usedMs = Date.now();
+    await this.#options.cache.write([
+      current.record,
+      ...all.splice(maxGenerations).flatMap(forget),
+    ]);
+    this.#valid = { epoch, generations };
+  }
+
+  async #holds({ entries }: Generation): Promise<boolean> {
+    const observations = [...entries].map(([path, { flags }]) => ({ path, flags }));
+    const described = await this.#describe(observations);
+    return !!described && [...described].every(([path, { state }]) => entries.get(path)!.state === state);
+  }
+
+  /** The observations that say more than is known, with all that is to be known of their paths. */
+  #lacking({ entries }: Generation, observed: readonly Observation[]): Observation[] {
+    const lacking = new Map<string, number>();
+    for (const { path, flags } of observed) {
+      const known = (entries.get(path)?.flags ?? 0) | (lacking.get(path) ?? 0);
+      if ((known & flags) !== flags) lacking.set(path, known | flags);
+    }
+    return [...lacking].map(([path, flags]) => ({ path, flags }));
+  }
+
+  /** undefined when something cannot be described. */
+  async #describe(observations: readonly Observation[]): Promise<Map<string, Entry> | undefined> {
+    const described = new Map<string, Entry>();
+    let next = 0;
+    const work = async () => {
+      while (next < observations.length) {
+        const observation = observations[next++]!;
+        const state = await this.#options.describe(observation);
+        described.set(observation.path, { flags: observation.flags, state });
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: parallelCount }, work));
+    } catch (error) {
+      if (error instanceof AppError) return undefined;
+      throw error;
+    }
+    return described;
+  }
+
+  #load(): Promise<Generation[]> {
+    this.#all ??= this.#read();
+    return this.#all;
+  }
+
+  /** The latest first. */
+  async #read(): Promise<Generation[]> {
+    const { cache } = this.#options;
+    const generations: Generation[] = [];
+    for (const { key, value } of await cache.list('g ')) {
+      const { usedMs, count, check } = generationSchema.parse(value);
+      const generation = new Generation(key.slice(2), usedMs);
+      const prefix = `e ${generation.id} `;
+      for (const record of await cache.list(prefix)) {
+        generation.set(record.key.slice(prefix.length), entrySchema.parse(record.value));
+      }
+      const { value: found } = generation.record;
+      if (found.count === count && found.check === check) generations.push(generation);
+    }
+    return generations.sort((a, b) => b.usedMs - a.usedMs);
+  }
+}
+
+function checkOf(path: string, { flags, state }: Entry): number {
+  return crc32(encodeBytes(`${path}\0${flags}\0${state}`));
+}
+
+function forget({ id, entries }: Generation): ActionRecord[] {
+  return [{ key: `g ${id}` }, ...[...entries.keys()].map((path) => ({ key: `e ${id} ${path}` }))];
+}
