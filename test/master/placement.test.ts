@@ -10,7 +10,7 @@ const placed = (request: RunRequest, rules: object[] = []) =>
 
 suite('place()', (test) => {
   test('sends everything away by default', () => {
-    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default' });
+    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default', isCached: true });
   });
 
   test('keeps a make below make, and lets it join in', () => {
@@ -32,14 +32,14 @@ suite('place()', (test) => {
       { Regexp: '^make', Local: true },
       { Regexp: 'gcc', Local: true, Recurse: true },
     ];
-    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule' });
+    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule', isCached: true });
     assert.equal(placed(runRequest('make slow'), rules), {
       where: 'local',
       reason: 'rule',
       isRecursive: false,
     });
     assert.equal(placed(runRequest('x gcc'), rules), { where: 'local', reason: 'rule', isRecursive: true });
-    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default' });
+    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default', isCached: true });
   });
 
   test('keeps what runs outside of the project', () => {
@@ -55,7 +55,7 @@ suite('place()', (test) => {
 
   test('does not look for shell syntax where there is no shell', () => {
     const request = runRequest('', { argv: ['make', 'x'], isExec: true });
-    assert.equal(placed(request), { where: 'remote', reason: 'default' });
+    assert.equal(placed(request), { where: 'remote', reason: 'default', isCached: true });
   });
 });
 
