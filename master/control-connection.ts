@@ -63,6 +63,11 @@ export class ControlConnection {
       }
       case 'status':
         return this.#reply({ op: 'status', ...service.status() });
+      case 'cache-statistics':
+      case 'cache-collect':
+      case 'cache-verify':
+      case 'cache-clear':
+        return this.#reply(await service.cache.answer(request));
       case 'stop':
         this.#reply({ op: 'stopping' });
         return service.stop();

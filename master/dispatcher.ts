@@ -32,6 +32,8 @@ export interface DispatcherOptions {
   ownShell: string;
 }
 
+const maxNotedOutputs = 100;
+
 /** What stays the same over all attempts to run one command. */
 interface Command {
   request: RunRequest;
@@ -77,7 +79,7 @@ export class Dispatcher {
   /** Never rejects; resolves when the caller has its answer. */
   async dispatch(request: RunRequest, caller: Caller, session: Session): Promise<void> {
     const line = commandLine(request);
-    const running = session.begin(line);
+    const running = session.begin(line, request.cwd);
     const onGone = () => running.abort();
     caller.signal.addEventListener('abort', onGone, { once: true });
     if (caller.signal.aborted) running.abort();
@@ -147,7 +149,11 @@ export class Dispatcher {
     const { request, question, session, running } = command;
     try {
       const answer = await results.lookUp(question, { isStdinEmpty: request.isStdinEmpty });
-      if (answer.kind === 'miss') return false;
+      if (answer.kind === 'miss') {
+        running.note({ reason: answer.reason, differences: answer.differences });
+        return false;
+      }
+      running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,
         isCached: true,
@@ -170,6 +176,7 @@ export class Dispatcher {
     if (!acquired.ok) return acquired;
     const lease = acquired.value;
     const { member } = lease;
+    running.note({ executor: member.name });
     try {
       const { result, basis } = await this.#execute(command, lease, results);
       // What follows is our work, not the executor's: its slot can be used meanwhile.
@@ -181,7 +188,9 @@ export class Dispatcher {
       if (finished.ok && result.ok && results) {
         const { question } = command;
         const [manifest, executor, printed] = [result.value, member.name, finished.value.small];
-        void results.store({ question, basis, manifest, executor, printed, stdin: stdinUse(command) });
+        void results
+          .store({ question, basis, manifest, executor, printed, stdin: stdinUse(command) })
+          .then((stored) => running.note(stored));
       }
       if (!finished.ok && finished.failure.reason !== 'conflict') command.avoid.add(member.name);
       return finished.ok ? succeed(undefined) : finished;
@@ -266,6 +275,7 @@ export class Dispatcher {
     await sendOutput(output, caller, store);
     const { status } = manifest;
     const hasFailed = status.kind === 'signal' || status.code !== 0;
+    running.note({ outputs: manifest.changes.slice(0, maxNotedOutputs).map(({ path }) => path) });
     running.end({ where: 'remote', isCached, hasFailed, discarded: manifest.discarded });
     caller.exited(status);
     return succeed(output);

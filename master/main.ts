@@ -4,12 +4,13 @@ import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
 import { startExecutor } from '../executor/start-executor.ts';
-import { explainError } from '../runtime/app-error.ts';
+import { describeError, explainError } from '../runtime/app-error.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
+import { CacheService } from './cache-service.ts';
 import { type MasterConfig, masterConfigSchema } from './config.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Ending } from './ending.ts';
@@ -26,6 +27,7 @@ import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
 import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
+import { writeBuildLog } from './write-build-log.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
 
@@ -134,9 +136,17 @@ async function build(
 
   const results = await openResultCache({
     ...{ dir: join(stateDir, 'results'), workspace, store, scope, onNotice: say },
+    distortion: env['TERMITE_TEST_DISTORT'],
   });
   const rules = new LocalRules(root);
-  const sessions = new Sessions({ clock: systemClock, onIdle: () => idleWatch?.check() });
+  const sessions = new Sessions({
+    clock: systemClock,
+    onIdle: () => idleWatch?.check(),
+    onClose: async ({ records }) => {
+      await results?.idle();
+      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()));
+    },
+  });
   const dispatcher = new Dispatcher({
     ...{ workspace, pool, rules, store, results, stdinRoutes },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
@@ -149,7 +159,20 @@ async function build(
   const idleWatch = config.untilIdle
     ? scope.use(new IdleWatch({ isIdle: () => sessions.count === 0, end: stop }))
     : undefined;
-  return new MasterService({ sessions, dispatcher, pool, rules, workspace, stop, problem });
+  const cacheService = new CacheService(store, results);
+  return new MasterService({
+    ...{ sessions, dispatcher, pool, rules, workspace, stop, problem },
+    cache: cacheService,
+  });
+}
+
+/** For what no build may fail of. */
+function tryTo(action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    say(describeError(error));
+  }
 }
 
 function say(message: string): void {

@@ -19,6 +19,10 @@ interface Answers {
   'open-session': 'session';
   report: 'report';
   status: 'status';
+  'cache-statistics': 'cache';
+  'cache-collect': 'cache';
+  'cache-verify': 'cache';
+  'cache-clear': 'cache';
   stop: 'stopping';
 }
 
@@ -56,9 +60,12 @@ export class MasterClient implements Disposable {
    *
    * @throws AppError `master-gone` when it hangs up, `master-refused` with its words when it says no
    */
-  async ask<Op extends ControlRequest['op']>(op: Op): Promise<Reply<Answers[Op]>> {
+  async ask<Op extends ControlRequest['op']>(
+    op: Op,
+    details: Omit<Extract<ControlRequest, { op: Op }>, 'op'> | undefined = undefined,
+  ): Promise<Reply<Answers[Op]>> {
     if (!this.#socket.isOpen) throw masterGone();
-    const json = Buffer.from(JSON.stringify({ op }));
+    const json = Buffer.from(JSON.stringify({ op, ...details }));
     const reply = await new Promise<ControlReply>((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#socket.send(new FrameWriter(ShellFrame.control).bytes(json).finish());

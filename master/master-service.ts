@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { ControlReply } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
+import type { CacheService } from './cache-service.ts';
 import type { Caller } from './caller.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ExecutorPool } from './executor-pool.ts';
@@ -15,6 +16,7 @@ export interface MasterServiceOptions {
   pool: ExecutorPool;
   rules: LocalRules;
   workspace: Workspace;
+  cache: Pick<CacheService, 'answer'>;
   /** Begins to end this master. */
   stop(): void;
   /** What every build should be told at its beginning. */
@@ -24,10 +26,12 @@ export interface MasterServiceOptions {
 /** What a master does for those who connect to its socket. */
 export class MasterService {
   readonly sessions: Sessions;
+  readonly cache: MasterServiceOptions['cache'];
   readonly #options: MasterServiceOptions;
 
   constructor(options: MasterServiceOptions) {
     this.sessions = options.sessions;
+    this.cache = options.cache;
     this.#options = options;
   }
 

@@ -3,6 +3,7 @@ import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import { describeError } from '../runtime/app-error.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Scope } from '../runtime/scope.ts';
+import { distortions } from './distort-state.ts';
 import { ResultCache } from './result-cache.ts';
 import { SystemGenerations } from './system-generations.ts';
 import type { Workspace } from './workspace.ts';
@@ -15,6 +16,8 @@ export interface OpenResultCacheOptions {
   /** Closes what is opened. */
   scope: Scope;
   onNotice: (message: string) => void;
+  /** For tests, see distort-state.ts. */
+  distortion?: string | undefined;
 }
 
 /** @returns undefined, and says why, when the database cannot be opened: builds go on without past results */
@@ -27,7 +30,12 @@ export async function openResultCache(options: OpenResultCacheOptions): Promise<
       describe: (observation) => workspace.inputs.describeSystem(observation),
       epoch: () => workspace.epoch,
     });
-    return scope.use(new ResultCache({ cache, generations, workspace, store, clock: systemClock, onNotice }));
+    return scope.use(
+      new ResultCache({
+        ...{ cache, generations, workspace, store, clock: systemClock, onNotice },
+        distortState: distortions[options.distortion ?? ''],
+      }),
+    );
   } catch (error) {
     onNotice(`every command will be run: ${describeError(error)}`);
     return undefined;

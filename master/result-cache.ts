@@ -1,12 +1,17 @@
 import { z } from 'zod';
 import type { ActionCache } from '../cas/action-cache.ts';
+import { digestOf } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { Digest } from '../protocol/digest.ts';
+import type { Difference } from '../protocol/build-log.ts';
 import { type Job, type Manifest, manifestSchema, type Observation, ObservationFlag } from '../protocol/job.ts';
+import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { pathSetFingerprint, type Question, type StdinUse, strongFingerprint, weakFingerprint } from './fingerprint.ts';
 import { overwrittenOutputs } from './overwritten-outputs.ts';
 import type { Overwritten } from './path-state.ts';
+import { CacheCounters, type CacheStatistics, countersSchema, noCounts } from './cache-counters.ts';
+import { compareStates, compareTraits, maxDifferences, traitsOf } from './explain-miss.ts';
 import type { SystemGenerations } from './system-generations.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
@@ -27,7 +32,7 @@ export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing';
 export type Answer =
   /** `manifest` is based on what stands there now. `tookMs`: what it cost when it was run. */
   | { kind: 'hit'; key: string; manifest: Manifest; tookMs: number }
-  | { kind: 'miss'; reason: MissReason };
+  | { kind: 'miss'; reason: MissReason; differences: Difference[] };
 
 /** Why a result is not kept. */
 export type NotStored =
@@ -67,6 +72,8 @@ const digits = /^[0-9a-f]{64}$/;
 
 const weakSchema = z.object({ sets: z.array(z.string().regex(digits)) });
 const pathSetSchema = z.array(z.tuple([z.string(), z.number().int()]));
+const statesSchema = z.object({ states: z.array(z.string()), generation: z.string() });
+const traitsSchema = z.object({ argv: z.array(z.string()), env: z.array(z.string()), umask: z.number() });
 const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
 
 /**
@@ -85,6 +92,7 @@ export class ResultCache implements AsyncDisposable {
   readonly #options: ResultCacheOptions;
   /** The path sets of commands seen by this process, the latest used first. */
   readonly #sets = new Map<string, PathSet[]>();
+  #counters = new CacheCounters();
   readonly #storing = new Set<Promise<unknown>>();
 
   constructor(options: ResultCacheOptions) {
@@ -97,7 +105,7 @@ export class ResultCache implements AsyncDisposable {
     const overwritten = overwrittenOutputs(question);
     const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
     const sets = await this.#pathSets(weak);
-    if (sets.length === 0) return { kind: 'miss', reason: 'new-command' };
+    if (sets.length === 0) return this.#miss('new-command', await this.#compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const { epoch, ids } = await this.#options.generations.valid();
       const basis = await this.#options.workspace.snapshot();
@@ -112,16 +120,43 @@ export class ResultCache implements AsyncDisposable {
       });
       const found = await this.#options.cache.getMany(candidates.map(({ key }) => `r ${key}`));
       const index = found.findIndex((record) => record !== undefined);
-      if (index < 0) return { kind: 'miss', reason: 'inputs-changed' };
+      if (index < 0) return this.#miss('inputs-changed', await this.#compareStates(weak, sets, overwritten));
       const { set, states, key } = candidates[index]!;
       const { manifest, tookMs } = resultSchema.parse(found[index]);
-      if (!(await this.#isStored(manifest))) return { kind: 'miss', reason: 'content-missing' };
+      if (!(await this.#isStored(manifest))) return this.#miss('content-missing', []);
       // While the database was read things may have changed; the bases have to be of the same moment as the states.
       if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
       sets.unshift(...sets.splice(sets.indexOf(set), 1));
+      this.#counters.hit(tookMs);
       return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs };
     }
-    return { kind: 'miss', reason: 'inputs-changed' };
+    return this.#miss('inputs-changed', []);
+  }
+
+  /** Takes a result out, e.g. because it was found wrong. */
+  forget(key: string): Promise<void> {
+    return this.#options.cache.write([{ key: `r ${key}` }]);
+  }
+
+  /** Forgets all results; the content that they name stays in the store. */
+  async clear(): Promise<void> {
+    this.#sets.clear();
+    this.#options.generations.forgetAll();
+    this.#counters = new CacheCounters();
+    await this.#options.cache.clear();
+  }
+
+  /** What is kept, and how useful it was so far. */
+  async statistics(): Promise<CacheStatistics> {
+    await Promise.all(this.#storing);
+    await this.#saveCounters();
+    let [resultCount, sizeBytes] = [0, 0];
+    for (const { key, sizeBytes: bytes } of await this.#options.cache.list('')) {
+      if (key.startsWith('r ')) resultCount += 1;
+      sizeBytes += bytes;
+    }
+    const counted = countersSchema.parse((await this.#options.cache.get('c')) ?? noCounts);
+    return { resultCount, sizeBytes, ...counted };
   }
 
   /** What an executor need not tell again, see `Job.systemTraceKnown`. */
@@ -132,6 +167,10 @@ export class ResultCache implements AsyncDisposable {
   /** Keeps a result, unless it must not be kept. Never rejects; may be called without waiting. @returns its key */
   store(finished: Finished): Promise<{ key: string } | { notStored: NotStored }> {
     const storing = this.#store(finished)
+      .then((stored) => {
+        if ('notStored' in stored) this.#counters.notStored(stored.notStored);
+        return stored;
+      })
       .catch((error): { notStored: NotStored } => {
         this.#options.onNotice(`A result was not kept: ${error instanceof Error ? error.message : error}`);
         return { notStored: 'basis-gone' };
@@ -141,9 +180,53 @@ export class ResultCache implements AsyncDisposable {
     return storing;
   }
 
+  /** Resolves when nothing is being stored. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#storing);
+  }
+
   /** Waits for what is being stored. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#storing);
+    await this.idle();
+    await this.#saveCounters().catch(() => {});
+  }
+
+  #miss(reason: MissReason, differences: Difference[]): Answer {
+    this.#counters.miss(reason);
+    return { kind: 'miss', reason, differences: differences.slice(0, maxDifferences) };
+  }
+
+  /** Against the latest command for the same output, or that begins alike in the same folder. */
+  async #compareTraits(question: Question): Promise<Difference[]> {
+    const earlier = traitsSchema.safeParse(await this.#options.cache.get(`q ${likenessOf(question)}`));
+    return earlier.success ? compareTraits(earlier.data, traitsOf(question)) : [];
+  }
+
+  /** Against the run that differs least. */
+  async #compareStates(weak: string, sets: readonly PathSet[], overwritten: Overwritten): Promise<Difference[]> {
+    const { cache, generations } = this.#options;
+    const earlier = await cache.getMany(sets.map(({ id }) => `t ${weak} ${id}`));
+    let nearest: { differences: Difference[]; generation: string } | undefined;
+    for (const [index, set] of sets.entries()) {
+      const run = statesSchema.safeParse(earlier[index]);
+      const states = this.#statesNow(set, overwritten);
+      if (!run.success || !states) continue;
+      const differences = compareStates(set.observations, run.data.states, states);
+      if (nearest && nearest.differences.length <= differences.length) continue;
+      nearest = { differences, generation: run.data.generation };
+    }
+    if (!nearest || nearest.differences.length > 0) return nearest?.differences ?? [];
+    const changed = await generations.differences(nearest.generation);
+    return changed.map(([name, was, is]) => ({ kind: 'system', name, was, is }));
+  }
+
+  /** Adds what was counted here to what is written. */
+  async #saveCounters(): Promise<void> {
+    const { cache } = this.#options;
+    const counters = this.#counters;
+    this.#counters = new CacheCounters();
+    const former = countersSchema.safeParse(await cache.get('c'));
+    await cache.write([{ key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) }]);
   }
 
   async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
@@ -181,8 +264,10 @@ export class ResultCache implements AsyncDisposable {
     await cache.write([
       { key: `r ${key}`, value: { manifest: kept, tookMs, storedMs: clock.nowMs() } },
       { key: `s ${weak} ${pathSet}`, value: observations.map(({ path, flags }) => [path, flags]) },
+      { key: `t ${weak} ${pathSet}`, value: { states, generation } },
+      { key: `q ${likenessOf(question)}`, value: traitsOf(question) },
       { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id) } },
-      ...dropped.map(({ id }) => ({ key: `s ${weak} ${id}` })),
+      ...dropped.flatMap(({ id }) => [{ key: `s ${weak} ${id}` }, { key: `t ${weak} ${id}` }]),
     ]);
     return { key };
   }
@@ -242,6 +327,13 @@ function normalize(trace: readonly Observation[], overwritten: Overwritten): Obs
     path,
     flags: overwritten.has(path) ? flags | found | absent : flags,
   }));
+}
+
+/** The same for commands that make the same, as far as that can be seen: only for explanations. */
+function likenessOf(question: Question): string {
+  const [output] = overwrittenOutputs(question).keys();
+  const made = output === undefined ? question.argv : [output];
+  return digestOf(encodeBytes([question.cwd, ...made].join('\0'))).hash;
 }
 
 /** Whether it gave an output the time of an input: such a time must not be given again when the input's has changed. */

@@ -1,3 +1,4 @@
+import type { CommandRecord } from '../protocol/build-log.ts';
 import type { ControlReply, Report } from '../protocol/control.ts';
 import type { Clock } from '../runtime/clock.ts';
 
@@ -14,6 +15,8 @@ export interface RunningCommand {
   abort(): void;
   /** A result could not be applied because its paths were changed meanwhile. */
   conflicted(): void;
+  /** For whoever asks later where it ran, and why; may be called after its end. */
+  note(details: Partial<CommandRecord>): void;
   /** Counts it. Without an outcome (cancelled) it is not counted. */
   end(outcome?: Outcome): void;
 }
@@ -22,6 +25,7 @@ type Send = (reply: Extract<ControlReply, { op: 'progress' | 'notice' | 'failed'
 
 const progressIntervalMs = 100;
 const maxDiscarded = 100;
+const maxLineLength = 4_000;
 
 /**
  * One build: what `termite make` opens and closes. Counts what becomes of its commands and tells its owner.
@@ -40,6 +44,7 @@ export class Session {
   readonly #localByReason = new Map<string, number>();
   readonly #discarded = new Set<string>();
   readonly #noticed = new Set<string>();
+  readonly #records: CommandRecord[] = [];
   #idle: (() => void)[] = [];
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
@@ -55,8 +60,19 @@ export class Session {
     return this.#running.size;
   }
 
+  /** Its commands, in the order of their beginning. */
+  get records(): readonly CommandRecord[] {
+    return this.#records;
+  }
+
   /** @param line what is shown of it */
-  begin(line: string): RunningCommand {
+  begin(line: string, cwd = ''): RunningCommand {
+    const startedMs = this.#clock.nowMs();
+    const record: CommandRecord = {
+      ...{ number: this.#records.length + 1, line: line.slice(0, maxLineLength), cwd, where: 'running' },
+      ...{ wallMs: 0, outputs: [], differences: [] },
+    };
+    this.#records.push(record);
     const controller = new AbortController();
     this.#running.set(controller, line);
     this.#latest = line.trimStart().split('\n', 1)[0]!.slice(0, 200);
@@ -67,8 +83,10 @@ export class Session {
       conflicted: () => {
         this.#counts.conflicts += 1;
       },
+      note: (details) => void Object.assign(record, details),
       end: (outcome) => {
         if (!this.#running.delete(controller)) return;
+        Object.assign(record, describeOutcome(outcome), { wallMs: this.#clock.nowMs() - startedMs });
         if (outcome) this.#count(outcome);
         this.#scheduleProgress();
         if (this.#running.size > 0) return;
@@ -145,4 +163,10 @@ export class Session {
       this.#send({ op: 'progress', running: size, done: this.#counts.commands, latest: this.#latest });
     }, progressIntervalMs);
   }
+}
+
+function describeOutcome(outcome: Outcome | undefined): Partial<CommandRecord> {
+  if (!outcome) return { where: 'cancelled' };
+  if (outcome.where === 'local') return { where: 'local', reason: outcome.reason };
+  return { where: outcome.isCached ? 'cache' : 'remote', hasFailed: outcome.hasFailed };
 }

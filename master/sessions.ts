@@ -4,15 +4,26 @@ import { Session } from './session.ts';
 
 type Send = ConstructorParameters<typeof Session>[1]['send'];
 
+export interface SessionsOptions {
+  clock: Clock;
+  onIdle: () => void;
+  onClose?: (session: Session) => Promise<void>;
+}
+
 /** The builds that a master serves, and one more for commands that belong to none of them. */
 export class Sessions {
   readonly #clock: Clock;
   readonly #onIdle: () => void;
+  readonly #onClose: (session: Session) => Promise<void>;
   readonly #open = new Map<string, Session>();
   readonly #anonymous: Session;
 
-  /** @param onIdle called whenever the last session has closed, or the only one could not be opened */
-  constructor({ clock, onIdle }: { clock: Clock; onIdle: () => void }) {
+  /**
+   * @param onIdle called whenever the last session has closed, or the only one could not be opened
+   * @param onClose called after the last command of a session; never rejects
+   */
+  constructor({ clock, onIdle, onClose }: SessionsOptions) {
+    this.#onClose = onClose ?? (async () => {});
     this.#clock = clock;
     this.#onIdle = onIdle;
     this.#anonymous = new Session('none', { clock, send: () => {} });
@@ -39,6 +50,7 @@ export class Sessions {
   async close(session: Session): Promise<void> {
     if (!this.#open.delete(session.id)) return;
     await session.close();
+    await this.#onClose(session);
     if (this.#open.size === 0) this.#onIdle();
   }
 

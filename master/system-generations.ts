@@ -131,6 +131,13 @@ export class SystemGenerations {
     return changed;
   }
 
+  /** For when the cache has been cleared. */
+  forgetAll(): void {
+    this.#all = Promise.resolve([]);
+    this.#valid = undefined;
+    this.#known.clear();
+  }
+
   async #validate(): Promise<void> {
     const all = await this.#load();
     const epoch = this.#options.epoch();

@@ -21,6 +21,20 @@ export const reportSchema = z.strictObject({
 
 export type Report = z.infer<typeof reportSchema>;
 
+/** What the cache of results holds, and how useful it was since it was begun. */
+export const cacheStatisticsSchema = z.strictObject({
+  resultCount: z.number().int(),
+  /** Of the database; the content is in the store. */
+  sizeBytes: z.number().int(),
+  hits: z.number().int(),
+  /** What the hits had taken when they were run. */
+  savedMs: z.number(),
+  /** Reason → count. */
+  misses: z.record(z.string(), z.number().int()),
+  /** Why results were not kept: reason → count. */
+  notStored: z.record(z.string(), z.number().int()),
+});
+
 /** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
@@ -28,6 +42,12 @@ export const controlRequestSchema = z.discriminatedUnion('op', [
   /** The build is over: ends what it still runs, closes the session, and reports. */
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),
+  z.strictObject({ op: z.literal('cache-statistics') }),
+  /** Drops the content that was not used for longest, until no more than that is left. */
+  z.strictObject({ op: z.literal('cache-collect'), maxBytes: z.number().int().nonnegative() }),
+  /** Hashes all content and drops what is bad. */
+  z.strictObject({ op: z.literal('cache-verify') }),
+  z.strictObject({ op: z.literal('cache-clear') }),
   z.strictObject({ op: z.literal('stop') }),
 ]);
 
@@ -56,6 +76,12 @@ export const controlReplySchema = z.discriminatedUnion('op', [
     sessions: z.number().int(),
     files: z.number().int(),
     epoch: z.number().int(),
+  }),
+  z.strictObject({
+    op: z.literal('cache'),
+    /** Absent when the cache could not be opened. */
+    statistics: cacheStatisticsSchema.optional(),
+    store: z.strictObject({ blobCount: z.number().int(), sizeBytes: z.number(), droppedCount: z.number().int() }),
   }),
   z.strictObject({ op: z.literal('stopping') }),
   /** The answer to a question that cannot be answered. */

@@ -1,0 +1,25 @@
+import type { CommandRecord } from '../protocol/build-log.ts';
+import type { Environment } from './command.ts';
+import { splitOwnFlags } from './own-flags.ts';
+import { readBuildLog } from './read-build-log.ts';
+
+const help = `termite log [--root DIR] [--json]
+Lists the commands of the last build: number, where it ran, time, key of its result, command.
+
+  --root DIR  Root of the project (default: where a master runs, else the current folder)
+  --json      One JSON object per command
+  --help      Prints this
+`;
+
+export async function logCommand(argv: readonly string[], env: Environment): Promise<void> {
+  const { flags } = splitOwnFlags(argv, { command: 'termite log', valued: ['root'], plain: ['json', 'help'] });
+  if (flags.has('help')) return void process.stdout.write(help);
+  const { commands } = readBuildLog(flags.get('root'), env);
+  const show = flags.has('json') ? (record: CommandRecord) => JSON.stringify(record) : showRecord;
+  process.stdout.write(commands.map((record) => `${show(record)}\n`).join(''));
+}
+
+function showRecord({ number, where, wallMs, key, line }: CommandRecord): string {
+  const shown = line.trim().split('\n', 1)[0]!.slice(0, 200);
+  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${(key ?? '').slice(0, 12).padEnd(12)}  ${shown}`;
+}

@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type BuildLog, buildLogName, buildLogSchema } from '../protocol/build-log.ts';
+import { AppError } from '../runtime/app-error.ts';
+import { projectStateDir } from '../runtime/cache-dir.ts';
+import { isErrno } from '../runtime/errno.ts';
+import type { Environment } from './command.ts';
+import { findProject, projectAt } from './find-socket.ts';
+
+/** What the last build of a project left. @throws AppError `no-build` when there was none */
+export function readBuildLog(root: string | undefined, env: Environment): BuildLog {
+  const project =
+    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  try {
+    const text = readFileSync(join(projectStateDir(env, project.root), buildLogName), 'utf8');
+    return buildLogSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    if (!isErrno(cause, 'ENOENT')) throw cause;
+    throw new AppError(`No build of "${project.root}" is known`, {
+      code: 'no-build',
+      category: 'caller',
+      hint: 'Run "termite make" there first, or say --root DIR',
+    });
+  }
+}

@@ -1,0 +1,113 @@
+import type { CommandRecord, Difference } from '../protocol/build-log.ts';
+import { AppError } from '../runtime/app-error.ts';
+import type { Environment } from './command.ts';
+import { splitOwnFlags } from './own-flags.ts';
+import { readBuildLog } from './read-build-log.ts';
+
+const help = `termite why [--root DIR] [TARGET|#N|--last]
+Tells for a command of the last build where it ran and, if it ran, what differed from the nearest earlier run.
+
+  TARGET      A file that it wrote, or a part of the command line
+  #N          The command with that number in "termite log"
+  --last      The last command (default)
+  --root DIR  Root of the project (default: where a master runs, else the current folder)
+  --help      Prints this
+`;
+
+export async function whyCommand(argv: readonly string[], env: Environment): Promise<void> {
+  const { flags, rest } = splitOwnFlags(argv, {
+    ...{ command: 'termite why', valued: ['root'], plain: ['last', 'help'] },
+  });
+  if (flags.has('help')) return void process.stdout.write(help);
+  const { commands } = readBuildLog(flags.get('root'), env);
+  const record = find(commands, rest[0]);
+  if (!record) {
+    throw new AppError(`No command of the last build fits "${rest[0] ?? '--last'}"`, {
+      ...{ code: 'no-command', category: 'caller', hint: 'See "termite log"' },
+    });
+  }
+  process.stdout.write(`${explain(record).join('\n')}\n`);
+}
+
+function find(commands: readonly CommandRecord[], wanted: string | undefined): CommandRecord | undefined {
+  if (wanted === undefined) return commands.at(-1);
+  const [, number] = /^#?(\d+)$/.exec(wanted) ?? [];
+  if (number !== undefined) return commands[Number(number) - 1];
+  return (
+    commands.findLast(({ outputs }) => outputs.includes(wanted)) ??
+    commands.findLast(({ outputs }) => outputs.some((path) => path.endsWith(`/${wanted}`))) ??
+    commands.findLast(({ line }) => line.includes(wanted))
+  );
+}
+
+const missReasons: Readonly<Record<string, string>> = {
+  'new-command': 'this command has not been run before, so or in this folder',
+  'inputs-changed': 'something that it looks at is not as in any earlier run',
+  'content-missing': 'an output of the earlier run is not in the store any more',
+};
+
+const notStoredReasons: Readonly<Record<string, string>> = {
+  failed: 'it failed',
+  'stdin-read': 'it read standard input',
+  network: 'it was allowed to use the network',
+  'outside-written': 'it wrote outside the project',
+  'no-trace': 'the executor could not tell what it looked at',
+  'system-changed': 'something outside the project changed while it ran',
+  'basis-gone': 'the project as it was when it began is not known any more',
+  'times-copied': 'it gave an output the time of an input',
+  'content-missing': 'not all of its outputs are in the store',
+};
+
+/** The lines that answer the question. */
+export function explain(record: CommandRecord): string[] {
+  const { number, line, where, reason, notStored, executor, wallMs, savedMs, differences } = record;
+  const lines = [`#${number} ${line.trim()}`];
+  const took = `${Math.round(wallMs)} ms`;
+  if (where === 'cache') {
+    lines.push(`from cache, in ${took} instead of ${Math.round(savedMs ?? 0)} ms: all that it looks at is unchanged`);
+  } else if (where === 'remote') {
+    lines.push(`run by ${executor ?? 'an executor'}, in ${took}`);
+    if (reason !== undefined) lines.push(`not from cache: ${missReasons[reason] ?? reason}`);
+    for (const difference of differences) lines.push(`  ${showDifference(difference)}`);
+  } else {
+    lines.push(`${where}${reason === undefined ? '' : `: ${reason}`}, in ${took}`);
+  }
+  if (notStored !== undefined) lines.push(`its result is not kept: ${notStoredReasons[notStored] ?? notStored}`);
+  return lines;
+}
+
+function showDifference({ kind, name, was, is }: Difference): string {
+  switch (kind) {
+    case 'path':
+    case 'system':
+      return `"${name}" was ${showState(was)}, now ${showState(is)}`;
+    case 'environment':
+      return `variable ${name} was ${was}, now ${is}`;
+    case 'argument':
+      return is === '' ? `argument "${was}" is gone` : `argument "${is}" is new`;
+    case 'umask':
+      return `umask was ${was}, now ${is}`;
+  }
+}
+
+/** See master/path-state.ts. */
+function showState(state: string): string {
+  const [kind, mode, rest] = state.split(' ');
+  const bits = () => Number(mode).toString(8).padStart(4, '0');
+  switch (kind) {
+    case 'absent':
+      return 'absent';
+    case 'f':
+      return rest?.length === 64
+        ? `a file with mode ${bits()} and content ${rest.slice(0, 12)}`
+        : `a file with mode ${bits()} and ${rest} bytes`;
+    case 'd':
+      return rest ? `a folder with mode ${bits()} and the names ${rest.slice(0, 12)}` : `a folder with mode ${bits()}`;
+    case 'l':
+      return `a link to "${state.slice(2)}"`;
+    case 'p':
+      return `a FIFO with mode ${bits()}`;
+    default:
+      return state;
+  }
+}
