@@ -2,6 +2,7 @@ import type { BlobOptions, BlobStore } from '../cas/blob-store.ts';
 import { equalDigests, formatDigest } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { Digest } from '../protocol/digest.ts';
+import { AppError } from '../runtime/app-error.ts';
 import { isErrno } from '../runtime/errno.ts';
 
 export interface ProjectBlobsOptions {
@@ -28,7 +29,7 @@ export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'>
     const { directoryBlob, store } = this.#options;
     const inMemory = directoryBlob(digest);
     if (inMemory) return inMemory.length === digest.sizeBytes ? inMemory : undefined;
-    const stored = await store.get(digest, options);
+    const stored = await absentIfBad(store.get(digest, options));
     if (stored) return stored;
     return (await this.ensureStored(digest)) ? store.get(digest, options) : undefined;
   }
@@ -43,7 +44,7 @@ export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'>
     const { directoryBlob, store } = this.#options;
     const inMemory = directoryBlob(digest);
     if (inMemory) return inMemory.length === digest.sizeBytes ? single(inMemory) : undefined;
-    const stored = await store.read(digest, options);
+    const stored = await absentIfBad(store.read(digest, options));
     if (stored) return stored;
     return (await this.ensureStored(digest)) ? store.read(digest, options) : undefined;
   }
@@ -69,6 +70,16 @@ export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'>
       }
     }
     return false;
+  }
+}
+
+/** A blob that went bad can be had again from the file that it is of. */
+async function absentIfBad<T>(reading: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'digest-mismatch') return undefined;
+    throw error;
   }
 }
 
