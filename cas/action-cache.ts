@@ -22,7 +22,10 @@ export class ActionCache implements AsyncDisposable {
   #writing: Promise<void> = Promise.resolve();
 
   /** One process may have it open. @throws as openDatabase (cas/database.ts) */
-  static async open(dir: string, { onNotice }: { onNotice: (message: string) => void }): Promise<ActionCache> {
+  static async open(
+    dir: string,
+    { onNotice }: { onNotice: (message: string) => void },
+  ): Promise<ActionCache> {
     return new ActionCache(dir, await openDatabase(dir, onNotice), onNotice);
   }
 
@@ -111,6 +114,7 @@ function encodeRecord(key: string, value: unknown): Buffer {
 }
 
 function decodeRecord(key: string, raw: Buffer | undefined): unknown {
-  if (!raw || raw.length < 5 || crc32(raw.subarray(4), crc32(encodeBytes(key))) !== raw.readUInt32LE(0)) return undefined;
+  if (!raw || raw.length < 5 || crc32(raw.subarray(4), crc32(encodeBytes(key))) !== raw.readUInt32LE(0))
+    return undefined;
   return JSON.parse(raw.toString('utf8', 4));
 }

@@ -1,6 +1,6 @@
-import { type Directory, decodeDirectory } from './directory.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { encodeBytes } from '../runtime/byte-path.ts';
+import { type Directory, decodeDirectory } from './directory.ts';
 
 /** Field numbers of a REAPI Directory message. */
 const Field = { files: 1, directories: 2, symlinks: 3, properties: 5 } as const;

@@ -1,8 +1,8 @@
+import { lookUpEntry } from '../cas/directory-lookup.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { Observation } from '../protocol/job.ts';
 import type { SentDirectory } from './box-messages.ts';
 import type { Content } from './content.ts';
-import { lookUpEntry } from '../cas/directory-lookup.ts';
 
 const maxProjects = 16;
 const maxDirectories = 128;

@@ -1,7 +1,7 @@
 import { type Directory, decodeDirectory } from '../cas/directory.ts';
+import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { TreeNode } from '../protocol/job.ts';
-import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
 import type { BaseTree } from './harvest.ts';
 
 /** A full tree by its root digest; remembers the blobs it went through, so make one per job. */

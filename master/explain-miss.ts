@@ -20,7 +20,8 @@ export function traitsOf({ argv, env, umask }: Question): CommandTraits {
 /** How a command differs from an earlier one: words, variables, umask. */
 export function compareTraits(was: CommandTraits, is: CommandTraits): Difference[] {
   const differences: Difference[] = [];
-  const words = (argv: readonly string[]) => argv.flatMap((word) => word.split(/\s+/)).filter((word) => word !== '');
+  const words = (argv: readonly string[]) =>
+    argv.flatMap((word) => word.split(/\s+/)).filter((word) => word !== '');
   const [before, now] = [words(was.argv), words(is.argv)];
   for (const word of before) {
     if (!now.includes(word)) differences.push({ kind: 'argument', name: word, was: word, is: '' });

@@ -13,7 +13,20 @@ const version = 1;
 export function weakFingerprint(question: Question): string {
   const { argv, cwd, env, umask, uid, gid, home, projectRoot, mergeOutput, network, timeoutMs } = question;
   return hashOf([
-    ...['weak', version, process.arch, cwd, umask, uid, gid, home, projectRoot, mergeOutput, network, timeoutMs],
+    ...[
+      'weak',
+      version,
+      process.arch,
+      cwd,
+      umask,
+      uid,
+      gid,
+      home,
+      projectRoot,
+      mergeOutput,
+      network,
+      timeoutMs,
+    ],
     ...[argv.length, ...argv, ...countedEnvironment(env)],
   ]);
 }

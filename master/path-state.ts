@@ -83,7 +83,8 @@ export class FormerTree {
     const symlink = entry?.symlinks[0];
     if (entry?.directories[0]) return this.#directoryState(path, flags);
     if (symlink) return `l ${symlink.target}`;
-    if (file?.type === 'file') return fileState({ path, flags, mode: file.mode, digest: file.digest }, overwritten);
+    if (file?.type === 'file')
+      return fileState({ path, flags, mode: file.mode, digest: file.digest }, overwritten);
     if (file?.type === 'fifo') return `p ${file.mode}`;
     return absentState(path, flags, overwritten);
   }
@@ -167,4 +168,3 @@ export function namesIn(blob: Uint8Array): string {
 function hashNames(entries: string[]): string {
   return digestOf(encodeBytes(entries.sort().join('\0'))).hash;
 }
-

@@ -2,16 +2,28 @@ import { z } from 'zod';
 import type { ActionCache } from '../cas/action-cache.ts';
 import { digestOf } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
-import type { Digest } from '../protocol/digest.ts';
 import type { Difference } from '../protocol/build-log.ts';
-import { type Job, type Manifest, manifestSchema, type Observation, ObservationFlag } from '../protocol/job.ts';
+import type { Digest } from '../protocol/digest.ts';
+import {
+  type Job,
+  type Manifest,
+  manifestSchema,
+  type Observation,
+  ObservationFlag,
+} from '../protocol/job.ts';
 import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { pathSetFingerprint, type Question, type StdinUse, strongFingerprint, weakFingerprint } from './fingerprint.ts';
-import { overwrittenOutputs } from './overwritten-outputs.ts';
-import type { Overwritten } from './path-state.ts';
 import { CacheCounters, type CacheStatistics, countersSchema, noCounts } from './cache-counters.ts';
 import { compareStates, compareTraits, maxDifferences, traitsOf } from './explain-miss.ts';
+import {
+  pathSetFingerprint,
+  type Question,
+  type StdinUse,
+  strongFingerprint,
+  weakFingerprint,
+} from './fingerprint.ts';
+import { overwrittenOutputs } from './overwritten-outputs.ts';
+import type { Overwritten } from './path-state.ts';
 import type { SystemGenerations } from './system-generations.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
@@ -203,7 +215,11 @@ export class ResultCache implements AsyncDisposable {
   }
 
   /** Against the run that differs least. */
-  async #compareStates(weak: string, sets: readonly PathSet[], overwritten: Overwritten): Promise<Difference[]> {
+  async #compareStates(
+    weak: string,
+    sets: readonly PathSet[],
+    overwritten: Overwritten,
+  ): Promise<Difference[]> {
     const { cache, generations } = this.#options;
     const earlier = await cache.getMany(sets.map(({ id }) => `t ${weak} ${id}`));
     let nearest: { differences: Difference[]; generation: string } | undefined;

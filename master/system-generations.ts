@@ -151,10 +151,7 @@ export class SystemGenerations {
       generations.push(current);
     }
     current.usedMs = Date.now();
-    await this.#options.cache.write([
-      current.record,
-      ...all.splice(maxGenerations).flatMap(forget),
-    ]);
+    await this.#options.cache.write([current.record, ...all.splice(maxGenerations).flatMap(forget)]);
     this.#valid = { epoch, generations };
   }
 

@@ -81,7 +81,11 @@ export const controlReplySchema = z.discriminatedUnion('op', [
     op: z.literal('cache'),
     /** Absent when the cache could not be opened. */
     statistics: cacheStatisticsSchema.optional(),
-    store: z.strictObject({ blobCount: z.number().int(), sizeBytes: z.number(), droppedCount: z.number().int() }),
+    store: z.strictObject({
+      blobCount: z.number().int(),
+      sizeBytes: z.number(),
+      droppedCount: z.number().int(),
+    }),
   }),
   z.strictObject({ op: z.literal('stopping') }),
   /** The answer to a question that cannot be answered. */

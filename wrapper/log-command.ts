@@ -12,7 +12,11 @@ Lists the commands of the last build: number, where it ran, time, key of its res
 `;
 
 export async function logCommand(argv: readonly string[], env: Environment): Promise<void> {
-  const { flags } = splitOwnFlags(argv, { command: 'termite log', valued: ['root'], plain: ['json', 'help'] });
+  const { flags } = splitOwnFlags(argv, {
+    command: 'termite log',
+    valued: ['root'],
+    plain: ['json', 'help'],
+  });
   if (flags.has('help')) return void process.stdout.write(help);
   const { commands } = readBuildLog(flags.get('root'), env);
   const show = flags.has('json') ? (record: CommandRecord) => JSON.stringify(record) : showRecord;

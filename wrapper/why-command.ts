@@ -64,7 +64,9 @@ export function explain(record: CommandRecord): string[] {
   const lines = [`#${number} ${line.trim()}`];
   const took = `${Math.round(wallMs)} ms`;
   if (where === 'cache') {
-    lines.push(`from cache, in ${took} instead of ${Math.round(savedMs ?? 0)} ms: all that it looks at is unchanged`);
+    lines.push(
+      `from cache, in ${took} instead of ${Math.round(savedMs ?? 0)} ms: all that it looks at is unchanged`,
+    );
   } else if (where === 'remote') {
     lines.push(`run by ${executor ?? 'an executor'}, in ${took}`);
     if (reason !== undefined) lines.push(`not from cache: ${missReasons[reason] ?? reason}`);
@@ -72,7 +74,8 @@ export function explain(record: CommandRecord): string[] {
   } else {
     lines.push(`${where}${reason === undefined ? '' : `: ${reason}`}, in ${took}`);
   }
-  if (notStored !== undefined) lines.push(`its result is not kept: ${notStoredReasons[notStored] ?? notStored}`);
+  if (notStored !== undefined)
+    lines.push(`its result is not kept: ${notStoredReasons[notStored] ?? notStored}`);
   return lines;
 }
 
@@ -102,7 +105,9 @@ function showState(state: string): string {
         ? `a file with mode ${bits()} and content ${rest.slice(0, 12)}`
         : `a file with mode ${bits()} and ${rest} bytes`;
     case 'd':
-      return rest ? `a folder with mode ${bits()} and the names ${rest.slice(0, 12)}` : `a folder with mode ${bits()}`;
+      return rest
+        ? `a folder with mode ${bits()} and the names ${rest.slice(0, 12)}`
+        : `a folder with mode ${bits()}`;
     case 'l':
       return `a link to "${state.slice(2)}"`;
     case 'p':

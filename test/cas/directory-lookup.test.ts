@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
 import { decodeDirectory } from '../../cas/directory.ts';
 import { lookUpEntry, lookUpSelf } from '../../cas/directory-lookup.ts';
-import { suite } from '../harness/suite.ts';
 import { directory, fifo, file, MemoryTree, symlink } from '../executor/memory-tree.ts';
+import { suite } from '../harness/suite.ts';
 
 function encoded() {
   const { root, blobs } = new MemoryTree([

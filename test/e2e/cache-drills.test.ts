@@ -1,4 +1,13 @@
-import { closeSync, openSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { ActionCache } from '../../cas/action-cache.ts';
@@ -95,11 +104,11 @@ suite('The cache of results, when something is broken', (test) => {
     test(`the master killed while ${what}: the next build is right`, () =>
       withBuilt(async (rig) => {
         if (!isReplay) await rig.termite(['cache', 'clear']);
+        await using master = await rig.daemon(['master'], /ready/);
         const build = rig.termite(['make', '-j2']);
-        const [master] = await rig.findProcess(/main\.js master/);
         // In the middle of it.
         while (!readdirSync(rig.project).includes('o3')) await new Promise((wake) => setImmediate(wake));
-        process.kill(master!, 'SIGKILL');
+        await master.end('SIGKILL');
         await build;
         rmSync(join(rig.project, '.termite-socket'), { force: true });
         await rig.assertBuilds();
@@ -128,7 +137,8 @@ suite('The cache of results, when something is broken', (test) => {
 
   test('all blobs flipped: all runs', () =>
     withBuilt(async (rig) => {
-      for (const blob of rig.blobs()) if (statSync(blob).size > 3) flip(blob, Math.floor(statSync(blob).size / 3));
+      for (const blob of rig.blobs())
+        if (statSync(blob).size > 3) flip(blob, Math.floor(statSync(blob).size / 3));
       await rig.assertBuilds();
       await rig.clean();
       await rig.assertBuilds();

@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { randomOf } from '../harness/random.ts';
@@ -35,7 +44,8 @@ clean:
 
 const start: Readonly<Record<string, string>> = {
   Makefile: makefile,
-  'gen.sh': 'while read -r word; do echo "#define WORD_$word 1"; done < words; echo "#define N $(wc -l < words)"\n',
+  'gen.sh':
+    'while read -r word; do echo "#define WORD_$word 1"; done < words; echo "#define N $(wc -l < words)"\n',
   words: 'one\ntwo\n',
   'main.c':
     '#include "gen.h"\n#include <stdio.h>\nint a(void), b(void), c(void);\nint main(void) { return printf("%d %d\\n", N, a() + b() + c()) < 0; }\n',
@@ -80,10 +90,19 @@ class Twins {
       }
       case 2: {
         const name = pick(modules);
-        return this.#put(`${name}.c`, `#include "value.h"\n/* ${number} */ int ${name}(void) { return VALUE; }\n`);
+        return this.#put(
+          `${name}.c`,
+          `#include "value.h"\n/* ${number} */ int ${name}(void) { return VALUE; }\n`,
+        );
       }
       case 3:
-        return this.#put('words', ['one', 'two', 'three', 'four'].slice(0, number + 1).join('\n').concat('\n'));
+        return this.#put(
+          'words',
+          ['one', 'two', 'three', 'four']
+            .slice(0, number + 1)
+            .join('\n')
+            .concat('\n'),
+        );
       case 4: {
         const path = `data/${pick(['x', 'y', 'flag'])}`;
         return this.#put(path, existsSync(join(rig.project, path)) ? undefined : '');
@@ -105,7 +124,8 @@ class Twins {
 
   clean(): void {
     for (const name of readdirSync(this.rig.project)) {
-      if (/[.](?:o|a|txt)$|^(?:prog|gen[.]h|FORCE_HEADERS)$/.test(name)) unlinkSync(join(this.rig.project, name));
+      if (/[.](?:o|a|txt)$|^(?:prog|gen[.]h|FORCE_HEADERS)$/.test(name))
+        unlinkSync(join(this.rig.project, name));
     }
   }
 
@@ -130,18 +150,24 @@ class Twins {
   }
 
   #sources(): Map<string, string | undefined> {
-    const paths = [...readTree(this.plain)].filter(([, what]) => what.startsWith('file')).map(([path]) => path);
+    const paths = [...readTree(this.plain)]
+      .filter(([, what]) => what.startsWith('file'))
+      .map(([path]) => path);
     return new Map(paths.map((path) => [path, readFileSync(join(this.plain, path), 'utf8')]));
   }
 
   #revert(earlier: ReadonlyMap<string, string | undefined>): string {
-    for (const path of new Set([...this.#sources().keys(), ...earlier.keys()])) this.#put(path, earlier.get(path));
+    for (const path of new Set([...this.#sources().keys(), ...earlier.keys()]))
+      this.#put(path, earlier.get(path));
     return 'back to an earlier state';
   }
 }
 
 /** @returns what differed first, and how many hits there were up to then */
-async function search(distortion: string | undefined, steps: number): Promise<{ found: string[]; hits: number }> {
+async function search(
+  distortion: string | undefined,
+  steps: number,
+): Promise<{ found: string[]; hits: number }> {
   const obstacle = sandboxObstacle();
   if (obstacle) skip(obstacle, 'fuse');
   await using rig = new TermiteRig('root');
@@ -155,8 +181,12 @@ async function search(distortion: string | undefined, steps: number): Promise<{ 
     twins.clean();
     const { status, stderr, report } = await rig.report(['make', '-j2']);
     hits += report.cached;
-    const found = differences(await twins.buildPlain(), readTree(rig.project, (path) => path === '.termite-socket'));
-    if (status !== 0 || found.length > 0) return { found: [`step ${step}, ${what}: ${stderr}`, ...found], hits };
+    const found = differences(
+      await twins.buildPlain(),
+      readTree(rig.project, (path) => path === '.termite-socket'),
+    );
+    if (status !== 0 || found.length > 0)
+      return { found: [`step ${step}, ${what}: ${stderr}`, ...found], hits };
   }
   return { found: [], hits };
 }

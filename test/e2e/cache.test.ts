@@ -98,21 +98,93 @@ suite('The cache of results is exact', (test) => {
         assert.is(await rig.sh(line), expected);
       }));
 
-  after('a header changed', program, compile, (rig) => rig.write({ 'b/value.h': '#define VALUE 2\n' }), 'ran');
-  after('a new header earlier in the include path', { ...program, 'a/x': '' }, compile, (rig) => rig.write({ 'a/value.h': '#define VALUE 2\n' }), 'ran');
-  after('the folder of a new header did not exist', program, compile, (rig) => rig.write({ 'a/value.h': '#define VALUE 2\n' }), 'ran');
-  after('a header that hid another is deleted', { ...program, 'a/value.h': '#define VALUE 7\n' }, compile, (rig) => rig.remove('a/value.h'), 'ran');
+  after(
+    'a header changed',
+    program,
+    compile,
+    (rig) => rig.write({ 'b/value.h': '#define VALUE 2\n' }),
+    'ran',
+  );
+  after(
+    'a new header earlier in the include path',
+    { ...program, 'a/x': '' },
+    compile,
+    (rig) => rig.write({ 'a/value.h': '#define VALUE 2\n' }),
+    'ran',
+  );
+  after(
+    'the folder of a new header did not exist',
+    program,
+    compile,
+    (rig) => rig.write({ 'a/value.h': '#define VALUE 2\n' }),
+    'ran',
+  );
+  after(
+    'a header that hid another is deleted',
+    { ...program, 'a/value.h': '#define VALUE 7\n' },
+    compile,
+    (rig) => rig.remove('a/value.h'),
+    'ran',
+  );
   after('only touched', program, compile, (rig) => utimesSync(rig.path('main.c'), 1e9, 1e9), 'hit');
   after('the output deleted by hand', program, compile, (rig) => rig.remove('main.o'), 'hit');
-  after('the output edited by hand', program, compile, (rig) => appendFileSync(rig.path('main.o'), 'x'), 'hit');
+  after(
+    'the output edited by hand',
+    program,
+    compile,
+    (rig) => appendFileSync(rig.path('main.o'), 'x'),
+    'hit',
+  );
   after('an unrelated file changed', program, compile, (rig) => rig.write({ 'other.c': 'x' }), 'hit');
-  after('mode bits changed', { tool: '#!/bin/sh\necho made > out\n' }, 'test -x tool && echo yes > out || echo no > out', (rig) => chmodSync(rig.path('tool'), 0o755), 'ran');
-  after('a listed folder gained a file', { 'src/a': '', 'src/b': '' }, 'echo src/* > out', (rig) => rig.write({ 'src/c': '' }), 'ran');
-  after('a file in a listed folder changed', { 'src/a': '', 'src/b': '' }, 'echo src/* > out', (rig) => rig.write({ 'src/a': 'x' }), 'hit');
-  after('a file read only by a grandchild changed', { in: '1' }, "sh -c 'sh -c \"cat in\" > out'", (rig) => rig.write({ in: '2' }), 'ran');
-  after('a file read with an empty environment changed', { in: '1' }, 'env -i /bin/cat in > out', (rig) => rig.write({ in: '2' }), 'ran');
-  after('a file only looked at changed its size', { in: '1' }, 'test -s in && echo full > out || echo none > out', (rig) => rig.write({ in: '' }), 'ran');
-  after('a file looked for came to be', {}, 'test -e in && echo yes > out || echo no > out', (rig) => rig.write({ in: '' }), 'ran');
+  after(
+    'mode bits changed',
+    { tool: '#!/bin/sh\necho made > out\n' },
+    'test -x tool && echo yes > out || echo no > out',
+    (rig) => chmodSync(rig.path('tool'), 0o755),
+    'ran',
+  );
+  after(
+    'a listed folder gained a file',
+    { 'src/a': '', 'src/b': '' },
+    'echo src/* > out',
+    (rig) => rig.write({ 'src/c': '' }),
+    'ran',
+  );
+  after(
+    'a file in a listed folder changed',
+    { 'src/a': '', 'src/b': '' },
+    'echo src/* > out',
+    (rig) => rig.write({ 'src/a': 'x' }),
+    'hit',
+  );
+  after(
+    'a file read only by a grandchild changed',
+    { in: '1' },
+    'sh -c \'sh -c "cat in" > out\'',
+    (rig) => rig.write({ in: '2' }),
+    'ran',
+  );
+  after(
+    'a file read with an empty environment changed',
+    { in: '1' },
+    'env -i /bin/cat in > out',
+    (rig) => rig.write({ in: '2' }),
+    'ran',
+  );
+  after(
+    'a file only looked at changed its size',
+    { in: '1' },
+    'test -s in && echo full > out || echo none > out',
+    (rig) => rig.write({ in: '' }),
+    'ran',
+  );
+  after(
+    'a file looked for came to be',
+    {},
+    'test -e in && echo yes > out || echo no > out',
+    (rig) => rig.write({ in: '' }),
+    'ran',
+  );
   test('what was written, but is as it was, was an input: runs', () =>
     withRig(async (rig) => {
       rig.write({ in: 'same' });
@@ -178,7 +250,9 @@ suite('The cache of results is exact', (test) => {
       assert.is(await rig.sh(inSub), 'ran');
       assert.is(await rig.sh(inSub), 'hit');
       assert.is(await rig.sh(inSub, {}, 'sub'), 'ran');
-      const masked = await rig.report(['run', 'sh', '-c', inSub], { through: ['sh', '-c', 'umask 077; exec "$@"', 'sh'] });
+      const masked = await rig.report(['run', 'sh', '-c', inSub], {
+        through: ['sh', '-c', 'umask 077; exec "$@"', 'sh'],
+      });
       assert.equal([masked.report.cached, masked.report.remote], [0, 1]);
     }));
 
@@ -188,7 +262,9 @@ suite('The cache of results is exact', (test) => {
     try {
       await withRig(async (rig) => {
         const replace = (version: number) =>
-          writeFileSync(join(tools, 'cc'), `#!/bin/sh\n# ${version}\nexec /usr/bin/cc "$@"\n`, { mode: 0o755 });
+          writeFileSync(join(tools, 'cc'), `#!/bin/sh\n# ${version}\nexec /usr/bin/cc "$@"\n`, {
+            mode: 0o755,
+          });
         rig.write(program);
         const env = { PATH: `${tools}:${rig.env.PATH}` };
         replace(1);
@@ -207,7 +283,11 @@ suite('The cache of results is exact', (test) => {
   test('a library found by the order of -L: a new one earlier runs the link again', () =>
     withRig(async (rig) => {
       const answer = (value: number) => `int answer(void) { return ${value}; }\n`;
-      rig.write({ 'main.c': 'int answer(void);\nint main(void) { return answer(); }\n', 'l1/x': '', 'l2/answer.c': answer(0) });
+      rig.write({
+        'main.c': 'int answer(void);\nint main(void) { return answer(); }\n',
+        'l1/x': '',
+        'l2/answer.c': answer(0),
+      });
       const library = (dir: string) => `cd ${dir} && cc -c answer.c && ar rcD libanswer.a answer.o`;
       await rig.sh(library('l2'));
       const link = 'cc -o main main.c -Ll1 -Ll2 -lanswer';

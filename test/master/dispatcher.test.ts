@@ -71,7 +71,10 @@ suite('Dispatcher', (test) => {
 
   test('runs locally what rules keep, and counts why', async () => {
     const rig = new DispatcherRig();
-    rig.rules = () => ({ rules: [{ regexp: /^find/, isLocal: true, isRecursive: false, isCached: true }], notices: ['old'] });
+    rig.rules = () => ({
+      rules: [{ regexp: /^find/, isLocal: true, isRecursive: false, isCached: true }],
+      notices: ['old'],
+    });
     assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local']);
     assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local without recursion']);
     const report = rig.session.report();

@@ -32,7 +32,7 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4 } = 
     workspace,
     stop,
     problem: undefined,
-      cache: { answer: () => Promise.reject(new Error("No test asks the cache")) },
+    cache: { answer: () => Promise.reject(new Error('No test asks the cache')) },
   });
   const server = await MasterServer.listen(socketPath, Promise.resolve(service));
   let isClosed = false;
