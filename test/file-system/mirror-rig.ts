@@ -48,8 +48,8 @@ export class MirrorRig {
     await this.#fill(rig, oracle);
     await this.#fill(rig, rig.project);
     const env = { ...rig.env, TERMITE_SOCKET: join(rig.project, '.termite-socket') };
-    const expected = await rig.run(['/bin/sh', '-c', `${program} ${name}`], { cwd: oracle });
-    const actual = await rig.run([nativeShell, '-c', `${program} ${name}`], { env });
+    const expected = await rig.run(['/bin/sh', '-c', `./checks ${name}`], { cwd: oracle });
+    const actual = await rig.run([nativeShell, '-c', `./checks ${name}`], { env });
     const tree = readTree(rig.project, (path) => path === '.termite-socket');
     if (!deviations[this.#user][name]) assert.is(actual.stdout, expected.stdout, actual.stderr);
     assert.is(actual.status, expected.status, actual.stderr);
@@ -68,11 +68,15 @@ export class MirrorRig {
     return this.#opened;
   }
 
-  /** Empties the folder and makes the fixture tree in it. */
+  /**
+   * Empties the folder and makes the fixture tree in it, with the checks themselves: no other folder is sure to be there
+   * in the sandbox, wherever this repository is.
+   */
   async #fill(rig: TermiteRig, dir: string): Promise<void> {
     const script = join(sources, 'fixture.sh');
     const clear = 'find . -mindepth 1 -maxdepth 1 ! -name .termite-socket -exec rm -rf {} +';
-    await mustRun(asUser(this.#user, ['sh', '-c', `${clear}; . ${script}`]), { cwd: dir, env: rig.env });
+    const fill = `${clear}; . ${script}; cp ${program} checks`;
+    await mustRun(asUser(this.#user, ['sh', '-c', fill]), { cwd: dir, env: rig.env });
   }
 
   async close(): Promise<void> {
