@@ -127,9 +127,11 @@ export class FileBlobStore implements BlobStore {
     const action = `Cannot adopt "${path}"`;
     return explaining(action, async () => {
       const { digest, canMove } = await examineForAdoption(path, { ...options, mode: blobMode });
-      // Also over a blob that is there: that one may have gone bad, this one was hashed just now.
-      if (canMove && this.#tryMove(path, digest)) return digest;
-      expectDigest(digest, await this.importFile(path, options), action);
+      // A blob that is there is kept if it is still good: ext4 writes out what is renamed over something, 1 ms.
+      if (!(await this.verify(digest, options))) {
+        if (canMove && this.#tryMove(path, digest)) return digest;
+        expectDigest(digest, await this.importFile(path, options), action);
+      }
       unlinkSync(fsPath(path));
       return digest;
     });

@@ -104,13 +104,12 @@ class Harvester {
     switch (entry.mode & S_IFMT) {
       case S_IFDIR: {
         const after: TreeNode = { type: 'directory', mode, mtimeNs: entry.mtimeNs };
-        const changesBefore = this.#changes.length;
+        const count = this.#changes.length;
         const lower = await this.#mergedWith(entry, below);
         await this.#visitChildren(path, node, lower);
-        const hasChangedEntry = this.#changes
-          .slice(changesBefore)
-          .some((change) => isDirectlyIn(change.path, path));
-        if (this.#isDirectoryChanged(before, after, hasChangedEntry)) this.#push(path, before, after);
+        const hasChangedEntry = this.#hasChangedSince(count, path);
+        const entries = { hasChangedEntry, isElsewhere: lower !== path };
+        if (this.#isDirectoryChanged(before, after, entries)) this.#push(path, before, after);
         return;
       }
       case S_IFLNK:
@@ -161,10 +160,16 @@ class Harvester {
     if (!node) throw new Error(`Internal error: "${from}" is listed in the base but not there`);
     this.#observe(from, ObservationFlag.found | observedContent[node.type]);
     if (node.type !== 'directory') return this.#pushIfChanged(to, before, node);
-    if (!isSameNode(before, node)) this.#push(to, before, node);
+    const count = this.#changes.length;
     const names = new Set(await base.names(from));
     for (const name of names) await this.#move(join(from, name), join(to, name));
     for (const name of await base.names(to)) if (!names.has(name)) await this.#remove(join(to, name));
+    if (!isSameNode(before, node) || this.#hasChangedSince(count, to)) this.#push(to, before, node);
+  }
+
+  /** Whether one of the changes from number `count` on is of an entry of `directory` itself. */
+  #hasChangedSince(count: number, directory: string): boolean {
+    return this.#changes.slice(count).some((change) => isDirectlyIn(change.path, directory));
   }
 
   async #remove(path: string): Promise<void> {
@@ -193,10 +198,11 @@ class Harvester {
   #isDirectoryChanged(
     before: TreeNode | null,
     after: Extract<TreeNode, { type: 'directory' }>,
-    hasChangedEntry: boolean,
+    { hasChangedEntry, isElsewhere }: { hasChangedEntry: boolean; isElsewhere: boolean },
   ): boolean {
     if (before?.type !== 'directory' || before.mode !== after.mode) return true;
-    if (before.mtimeNs === after.mtimeNs) return false;
+    // Another directory of the same age in its place: bringing its entries there would change that age.
+    if (before.mtimeNs === after.mtimeNs) return hasChangedEntry && isElsewhere;
     const { startedNs, finishedNs } = this.#options;
     const isByProduct = after.mtimeNs >= startedNs - tickNs && after.mtimeNs <= finishedNs + tickNs;
     return !(isByProduct && hasChangedEntry);

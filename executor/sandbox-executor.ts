@@ -91,10 +91,12 @@ export class SandboxExecutor implements Executor {
     refusalsBefore: bigint | Promise<bigint>,
   ): Promise<Failure | undefined> {
     if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
-    if (done.kind === 'exit' && done.value === 0) return undefined;
+    const hasSucceeded = done.kind === 'exit' && done.value === 0;
+    if (hasSucceeded && !mirror.hasRefusedReads) return undefined;
     if ((await mirror.refusals()) !== (await refusalsBefore)) {
       return { reason: 'outside-root', path: mirror.lastRefusedPath ?? '/' };
     }
+    if (hasSucceeded) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;
   }
 

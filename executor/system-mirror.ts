@@ -45,6 +45,7 @@ export class SystemMirror {
   readonly #traceReplies = new Map<number, (refusals: bigint) => void>();
   #nextTraceId = 1;
   #lastRefusedPath: string | undefined;
+  #hasRefusedReads = false;
   #break: (failure: Failure) => void = () => {};
   #confirm: () => void = () => {};
   #isBroken = false;
@@ -84,6 +85,11 @@ export class SystemMirror {
   /** The last path that was refused for the first time. */
   get lastRefusedPath(): string | undefined {
     return this.#lastRefusedPath;
+  }
+
+  /** Whether a refusal may have been that of a private file: then also a command that succeeded did so without it. */
+  get hasRefusedReads(): boolean {
+    return this.#hasRefusedReads;
   }
 
   /** How many requests were refused so far: writes, and reads of private files; 0 when the mirror has ended. */
@@ -160,6 +166,7 @@ export class SystemMirror {
       this.#break(provided.failure);
       return { type: 'file' as const, errno: constants.errno.EIO, digest: noDigest };
     } catch (error) {
+      this.#hasRefusedReads ||= isErrno(error, 'EACCES', 'EPERM');
       return { type: 'file' as const, errno: this.#errnoFor(error, path), digest: noDigest };
     }
   }

@@ -174,10 +174,11 @@ class Planner {
     const isNew = present?.type !== 'directory';
     const isModeChanged = isNew || (base?.type === 'directory' && base.mode !== node.mode);
     const isTimeChanged = isNew || (base?.type === 'directory' && base.mtimeNs !== node.mtimeNs);
-    let time: StepTime;
-    if (isTimeChanged && node.mtimeNs < this.#options.startedNs - slackNs) time = node.mtimeNs;
     // Changing an entry sets the time of its directory by itself.
-    else if (isTimeChanged && !isNew && !this.#entryParents.has(path)) time = 'now';
+    const isStamped = this.#entryParents.has(path);
+    let time: StepTime;
+    if ((isTimeChanged || isStamped) && node.mtimeNs < this.#options.startedNs - slackNs) time = node.mtimeNs;
+    else if (isTimeChanged && !isNew && !isStamped) time = 'now';
     return { path, mode: isModeChanged ? node.mode : undefined, time };
   }
 }

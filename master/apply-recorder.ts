@@ -42,11 +42,16 @@ export class ApplyRecorder {
     this.#options.snapshot.attach(parent, make(name, stats));
   }
 
-  /** A directory that somebody else has made: what the snapshot knows of it stays. */
-  existingDirectory(path: string, stats: BigIntStats): void {
-    const node = this.#options.snapshot.lookup(path);
-    if (node?.type === 'directory' && node.inode === Number(stats.ino)) return;
-    this.entry(path, (name) => new DirectoryNode(name, stats));
+  /** A directory that was made just now, maybe by somebody else: what the snapshot knows of it stays. */
+  newDirectory(path: string): void {
+    const present = this.#options.snapshot.lookup(path);
+    const { ino } = lstatSync(fsPath(this.#options.paths.of(path)), { bigint: true });
+    if (present?.type === 'directory' && present.inode === Number(ino)) return;
+    this.entry(path, (name, stats) => {
+      const directory = new DirectoryNode(name, stats);
+      directory.mustBeListed = true;
+      return directory;
+    });
   }
 
   removal(path: string): void {

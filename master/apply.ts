@@ -30,7 +30,7 @@ import { listNames } from './list-names.ts';
 import { isTemporary, temporaryPrefix } from './reserved-names.ts';
 import { SafePaths } from './safe-paths.ts';
 import type { Snapshot } from './snapshot.ts';
-import { DirectoryNode, FifoNode, type FileNode, SymlinkNode } from './tree-node.ts';
+import { FifoNode, type FileNode, SymlinkNode } from './tree-node.ts';
 
 export interface ApplyOptions {
   projectRoot: string;
@@ -164,14 +164,13 @@ class Apply {
     const place = this.#paths.of(path);
     try {
       mkdirSync(fsPath(place), 0o700);
-      this.#recorder.entry(path, (name, stats) => new DirectoryNode(name, stats));
     } catch (error) {
-      // Another commit that is being applied makes it as well.
-      const stats = this.#lstat(place);
-      if (!isErrno(error, 'EEXIST') || !stats.isDirectory()) throw error;
-      this.#recorder.existingDirectory(path, stats);
-      if ((stats.mode & 0o700n) !== 0o700n) chmodSync(fsPath(place), (Number(stats.mode) & 0o7777) | 0o700);
+      // Another commit that is being applied makes it as well, or somebody else has just done so.
+      const { mode } = this.#lstat(place);
+      if (!isErrno(error, 'EEXIST') || (Number(mode) & constants.S_IFMT) !== constants.S_IFDIR) throw error;
+      if ((mode & 0o700n) !== 0o700n) chmodSync(fsPath(place), (Number(mode) & 0o7777) | 0o700);
     }
+    this.#recorder.newDirectory(path);
     this.#touched.add(parentPath(path));
     this.#touched.add(path);
     this.#done(`make ${path}`);

@@ -15,6 +15,7 @@ import { type MasterConfig, masterConfigSchema } from './config.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Ending } from './ending.ts';
 import { ExecutorPool } from './executor-pool.ts';
+import { hashingProgress } from './hashing-progress.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { LocalRules } from './local-rules.ts';
 import { MasterServer } from './master-server.ts';
@@ -33,7 +34,7 @@ const packageRoot = resolve(import.meta.dirname, '../..');
 
 /**
  * `termite master`: keeps a project's files in mind, and has the commands of its builds run. Says "ready" on stdout once
- * builds can begin. Runs until signalled or stopped, or until idle when asked to; when signalled, dies of that signal.
+ * builds can begin, and before that how far it is when it takes long. Runs until signalled or stopped, or until idle when asked to; when signalled, dies of that signal.
  *
  * @param argv the flags
  * @throws AppError for flags that make no sense, and for whatever keeps it from starting
@@ -102,6 +103,7 @@ async function build(
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
       watchProgram: join(packageRoot, 'native/build/termite-watch'),
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
+      onProgress: hashingProgress(systemClock, (message) => process.stdout.write(`${message}\n`)),
     }),
   );
 

@@ -119,6 +119,7 @@ export class Refresh {
       if (breather.isDue) await breather.breathe();
       if (directory !== this.#snapshot.root && !directory.parent) continue;
       directory.listedInRefresh = this.#number;
+      directory.mustBeListed = false;
       const names = this.#namesIn(directory);
       if (!names) continue;
       if (directory.children.size > 0) {
@@ -167,7 +168,7 @@ export class Refresh {
       if (known?.type === 'directory' && known.inode === Number(stats.ino)) {
         const isListed = parent.listedInRefresh === this.#number;
         // A directory whose own attributes changed may have been away and come back with other content.
-        if (known.update(stats) || isListed) toList.push(known);
+        if (known.update(stats) || isListed || known.mustBeListed) toList.push(known);
       } else if (known?.type !== 'hidden' || known.ctimeNs !== stats.ctimeNs) {
         const directory = new DirectoryNode(name, stats);
         this.#snapshot.attach(parent, directory);

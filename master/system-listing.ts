@@ -61,14 +61,18 @@ export function listSystemDirectory(path: string): SystemListing {
   return { bytes: encodeDirectory(directory), files };
 }
 
+/** Of a private file neither size nor time is told; not 0 either: from an empty file nobody asks to read. */
+const privateSizeBytes = 1;
+
 function describe(name: string, stats: BigIntStats): FileNode {
-  const isEmpty = isPrivate(stats) || !stats.isFile();
+  const isHidden = isPrivate(stats) || !stats.isFile();
+  const hiddenSize = stats.isFile() ? privateSizeBytes : 0;
   return {
     name,
     type: stats.isFile() ? 'file' : 'fifo',
-    digest: { hash: '', sizeBytes: isEmpty ? 0 : Number(stats.size) },
+    digest: { hash: '', sizeBytes: isHidden ? hiddenSize : Number(stats.size) },
     mode: Number(stats.mode) & 0o7777,
-    mtimeNs: isEmpty ? 0n : stats.mtimeNs,
+    mtimeNs: isHidden ? 0n : stats.mtimeNs,
   };
 }
 

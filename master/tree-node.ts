@@ -68,6 +68,8 @@ export class DirectoryNode {
   readonly changedNames = new Set<string>();
   /** The last encoding of a large directory. */
   spliced: SplicedDirectory | undefined;
+  /** Made, or found, by `apply`: somebody may have put entries into it before the watcher came to watch it. */
+  mustBeListed = false;
   /** The refresh that listed it last: events of the same refresh below it are stale. */
   listedInRefresh = 0;
 

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { MasterClient, type MasterEvent } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
@@ -57,7 +58,8 @@ async function startAndConnect(
   env: Environment,
   onEvent: (event: MasterEvent) => void,
 ): Promise<MasterClient> {
-  const problem = await startMaster(project.root, env);
+  const tell = (message: string) => onEvent({ op: 'notice', message });
+  const problem = await startMaster(project.root, env, tell);
   // Also when ours did not start: somebody else's may have been quicker.
   const client = await MasterClient.connect(project.socketPath, onEvent);
   if (client) return client;
@@ -68,8 +70,17 @@ async function startAndConnect(
   });
 }
 
-/** Starts a master in a session of its own, which outlives a Ctrl-C. @returns what it said instead of "ready" */
-async function startMaster(root: string, env: Environment): Promise<string | undefined> {
+/**
+ * Starts a master in a session of its own, which outlives a Ctrl-C.
+ *
+ * @param tell given what it says before it is ready
+ * @returns why it did not get ready, in its own words
+ */
+async function startMaster(
+  root: string,
+  env: Environment,
+  tell: (message: string) => void,
+): Promise<string | undefined> {
   const stateDir = projectStateDir(env, root);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const logPath = join(stateDir, 'master.log');
@@ -87,8 +98,9 @@ async function startMaster(root: string, env: Environment): Promise<string | und
         stderr: log,
       },
     );
-    for await (const chunk of child.stdout) {
-      if (String(chunk).includes('ready')) return undefined;
+    for await (const line of createInterface(child.stdout)) {
+      if (line.startsWith('ready')) return undefined;
+      tell(line);
     }
     await child.ended;
     return readFileSync(logPath).subarray(logStart).toString().trim() || undefined;

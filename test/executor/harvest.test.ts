@@ -317,12 +317,16 @@ suite('harvest()', (test) => {
     };
     const entries = [upper.redirect('a', 'b'), upper.redirect('b', 'a')];
     assert.equal(await changes(base, entries), [
+      changed('a', base.a, base.b),
       deleted('a/only-a', base['a/only-a']),
       created('a/only-b', base['b/only-b']),
+      changed('a/sub', base['a/sub'], base['b/sub']),
       deleted('a/sub/x', base['a/sub/x']),
       created('a/sub/y', base['b/sub/y']),
+      changed('b', base.b, base.a),
       created('b/only-a', base['a/only-a']),
       deleted('b/only-b', base['b/only-b']),
+      changed('b/sub', base['b/sub'], base['a/sub']),
       created('b/sub/x', base['a/sub/x']),
       deleted('b/sub/y', base['b/sub/y']),
     ]);

@@ -32,10 +32,19 @@ const deviations: Record<User, Record<string, string>> = {
   },
 };
 
+interface Opened {
+  rig: TermiteRig;
+  master: DaemonRig;
+  /** Where checks run without us. */
+  oracle: string;
+  /** Holds the fixture tree. */
+  template: string;
+}
+
 /** One master for all checks: each of them is one command of a build, sent by the shell that make would start. */
 export class MirrorRig {
   readonly #user: User;
-  #opened: Promise<{ rig: TermiteRig; master: DaemonRig; oracle: string }> | undefined;
+  #opened: Promise<Opened> | undefined;
 
   constructor(user: User) {
     this.#user = user;
@@ -44,35 +53,39 @@ export class MirrorRig {
   async compare(name: string): Promise<void> {
     const obstacle = sandboxObstacle();
     if (obstacle) skip(obstacle, 'fuse');
-    const { rig, oracle } = await this.#open();
-    await this.#fill(rig, oracle);
-    await this.#fill(rig, rig.project);
+    const opened = await this.#open();
+    const { rig, oracle } = opened;
+    await this.#fill(opened, oracle);
+    await this.#fill(opened, rig.project);
     const env = { ...rig.env, TERMITE_SOCKET: join(rig.project, '.termite-socket') };
-    const expected = await rig.run(['/bin/sh', '-c', `${program} ${name}`], { cwd: oracle });
-    const actual = await rig.run([nativeShell, '-c', `${program} ${name}`], { env });
+    const expected = await rig.run(['/bin/sh', '-c', `./checks ${name}`], { cwd: oracle });
+    const actual = await rig.run([nativeShell, '-c', `./checks ${name}`], { env });
     const tree = readTree(rig.project, (path) => path === '.termite-socket');
     if (!deviations[this.#user][name]) assert.is(actual.stdout, expected.stdout, actual.stderr);
     assert.is(actual.status, expected.status, actual.stderr);
     assert.equal(differences(readTree(oracle), tree), []);
   }
 
-  #open() {
+  #open(): Promise<Opened> {
     this.#opened ??= (async () => {
       const rig = new TermiteRig(this.#user);
-      const oracle = join(rig.base, 'oracle');
-      mkdirSync(oracle);
-      rig.give(oracle);
+      const [oracle, template] = [join(rig.base, 'oracle'), join(rig.base, 'template')];
+      for (const dir of [oracle, template]) mkdirSync(dir);
+      rig.give(rig.base);
+      // With the checks themselves: no other folder is sure to be there in the sandbox, wherever this repository is.
+      const make = `. ${join(sources, 'fixture.sh')}; cp ${program} checks`;
+      await mustRun(asUser(this.#user, ['sh', '-c', make]), { cwd: template, env: rig.env });
       const master = await rig.daemon(['master', '--root', rig.project], /ready/);
-      return { rig, master, oracle };
+      return { rig, master, oracle, template };
     })();
     return this.#opened;
   }
 
-  /** Empties the folder and makes the fixture tree in it. */
-  async #fill(rig: TermiteRig, dir: string): Promise<void> {
-    const script = join(sources, 'fixture.sh');
+  /** Empties the folder and puts the fixture tree into it. */
+  async #fill({ rig, template }: Opened, dir: string): Promise<void> {
     const clear = 'find . -mindepth 1 -maxdepth 1 ! -name .termite-socket -exec rm -rf {} +';
-    await mustRun(asUser(this.#user, ['sh', '-c', `${clear}; . ${script}`]), { cwd: dir, env: rig.env });
+    const fill = asUser(this.#user, ['sh', '-c', `${clear}; cp -a "$0/." .`, template]);
+    await mustRun(fill, { cwd: dir, env: rig.env });
   }
 
   async close(): Promise<void> {

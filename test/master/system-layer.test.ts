@@ -118,7 +118,7 @@ suite('SystemLayer', (test) => {
     await using rig = await openRig(dir);
     const { files } = await rig.list(rig.root);
     assert.equal(files, [
-      { name: 'key', type: 'file', digest: { hash: '', sizeBytes: 0 }, mode: 0o600, mtimeNs: 0n },
+      { name: 'key', type: 'file', digest: { hash: '', sizeBytes: 1 }, mode: 0o600, mtimeNs: 0n },
     ]);
     const error = await rig.layer.digestFile(path).then(
       () => undefined,

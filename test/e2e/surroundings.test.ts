@@ -1,0 +1,96 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import * as assert from 'uvu/assert';
+import { skip, suite } from '../harness/suite.ts';
+import { TermiteRig } from '../rigs/termite.ts';
+import { sandboxObstacle } from '../rigs/user.ts';
+
+/** A place that sandboxes show as it is: everything below /tmp is private to each of them. */
+const visiblePlace = resolve(import.meta.dirname, '../..');
+
+/** What commands see and leave outside the project. */
+suite('Around the project', (test) => {
+  test('a private file is read where it may be: the command runs again locally', async () => {
+    await using rig = rigInSight();
+    const [open, secret] = [join(rig.base, 'open'), join(rig.base, 'secret')];
+    writeFileSync(open, 'open\n', { mode: 0o644 });
+    writeFileSync(secret, 'secret\n', { mode: 0o600 });
+    const first = await rig.report(['run', 'cat', open]);
+    assert.equal([first.stdout, first.report.remote, first.report.local], ['open\n', 1, 0]);
+    const second = await rig.report(['run', 'cat', secret]);
+    assert.equal([second.stdout, second.status], ['secret\n', 0], second.stderr);
+    assert.equal(second.report.localByReason, { 'outside-root': 1 });
+  });
+
+  test('a write outside is done where it may be: the command runs again locally', async () => {
+    await using rig = rigInSight();
+    const target = join(rig.base, 'installed');
+    const outcome = await rig.report(['run', 'cp', 'program', target]);
+    assert.is(outcome.status, 0, outcome.stderr);
+    assert.is(readFileSync(target, 'utf8'), 'program\n');
+    assert.equal(outcome.report.localByReason, { 'outside-root': 1 });
+    assert.match(outcome.stderr, target);
+  });
+
+  test('what a command leaves in the home folder and in /tmp is discarded, and said once with the paths', async () => {
+    await using rig = rigInSight();
+    writeFileSync(
+      join(rig.project, 'Makefile'),
+      'all: a b\na b:\n\techo > $(HOME)/left-$@; echo > /tmp/left-$@; touch $@\n',
+    );
+    const outcome = await rig.report(['make', '-j2']);
+    assert.is(outcome.status, 0, outcome.stderr);
+    const left = ['a', 'b'].flatMap((name) => [`${rig.env.HOME}/left-${name}`, `/tmp/left-${name}`]);
+    assert.equal(outcome.report.discarded.toSorted(), left.toSorted());
+    for (const path of left) {
+      assert.not(existsSync(path), path);
+      assert.is(outcome.stderr.split(path).length, 2, `${path} is named once`);
+    }
+  });
+
+  test('a file of the system that changes is seen by the next command of the same build', async () => {
+    await using rig = rigInSight();
+    const header = join(rig.base, 'header');
+    writeFileSync(header, 'old\n');
+    const rules = [{ Regexp: 'new >', Local: true }];
+    writeFileSync(join(rig.project, '.termite-localrc'), JSON.stringify(rules));
+    writeFileSync(
+      join(rig.project, 'Makefile'),
+      `all: after\nbefore:\n\tcat ${header} > before\nchanged: before\n\techo new > ${header}; touch changed\nafter: changed\n\tcat ${header} > after\n`,
+    );
+    const outcome = await rig.report(['make']);
+    assert.equal([outcome.report.remote, outcome.report.local], [2, 1], outcome.stderr);
+    const read = (name: string) => readFileSync(join(rig.project, name), 'utf8');
+    assert.equal([read('before'), read('after')], ['old\n', 'new\n']);
+  });
+
+  test('commands have no network and no way to other processes', async () => {
+    await using rig = rigInSight();
+    const script =
+      'ls /sys/class/net /proc/sys/net >/dev/null 2>&1; cat /proc/net/dev | tail -n +3 | cut -d: -f1; kill -0 $PPID; ls -d /proc/[0-9]* | wc -l';
+    const outcome = await rig.report(['run', 'sh', '-c', script]);
+    assert.is(outcome.report.remote, 1, outcome.stderr);
+    const [device, processCount] = outcome.stdout.trim().split(/\s+/);
+    assert.is(device, 'lo');
+    assert.ok(Number(processCount) < 10, outcome.stdout);
+  });
+
+  test('a script without #! is run by the shell, a program that is missing or no program is told apart', async () => {
+    await using rig = rigInSight();
+    writeFileSync(join(rig.project, 'script'), 'echo ran\n', { mode: 0o755 });
+    assert.is((await rig.termite(['run', './script'])).stdout, 'ran\n');
+    assert.is((await rig.termite(['run', './missing'])).status, 127);
+    assert.is((await rig.termite(['run', './program'])).status, 126);
+  });
+});
+
+function rigInSight(): TermiteRig {
+  const obstacle = sandboxObstacle();
+  if (obstacle) skip(obstacle, 'fuse');
+  if (/^\/(tmp|var\/tmp|run)\//.test(visiblePlace)) skip('this checkout lies where sandboxes show nothing');
+  const rig = new TermiteRig('root', { below: visiblePlace });
+  chmodSync(rig.base, 0o755);
+  mkdirSync(join(rig.project, 'folder'));
+  writeFileSync(join(rig.project, 'program'), 'program\n');
+  return rig;
+}
