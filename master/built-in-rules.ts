@@ -1,17 +1,23 @@
 import { type SimpleCommand, simpleCommands } from './shell-words.ts';
+import { isTrivial } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
-export type BuiltInReason = 'recursive' | 'build-tool';
+export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial';
 
 const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
 const cmake = /^(?:.*\/)?cmake3?$/;
 const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;
 
 /**
- * The rules that hold without any configuration: a make below make joins in by itself, and the other tools that start
- * builds, or that CMake's makefiles call for each trifle (`cmake -E`), cost less here than anywhere else.
+ * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start
+ * builds, or that CMake's makefiles call for each trifle (`cmake -E`), cost less here than anywhere else; and so do
+ * `mkdir`, `mv` and their like.
  */
 export function builtInReason(line: string): BuiltInReason | undefined {
+  return toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
+}
+
+function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
   // Nearly all lines name none of these anywhere: spare them the parsing.
   if (!/make|MAKE|termite|ctest|ninja|samu|meson/.test(line.replaceAll('\\\n', ''))) return undefined;
   const commands = simpleCommands(line);

@@ -5,6 +5,7 @@ const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
   recursive: (n) => `${n} recursive`,
   rule: (n) => plural(n, 'rule'),
   'build-tool': (n) => plural(n, 'build tool'),
+  trivial: (n) => `${n} trivial`,
   'outside-root': (n) => `${n} outside the project`,
   'unsupported-output': (n) => plural(n, 'special file'),
 };

@@ -128,7 +128,7 @@ suite('termite make', (test) => {
         ),
       );
       await rig.run(['mkdir', 'sub']);
-      writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; touch ../above\n');
+      writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; cat Makefile > ../above\n');
       const { report } = await rig.report(['make'], { cwd: join(rig.project, 'sub') });
       assert.equal([report.remote, report.local], [1, 0]);
       assert.ok(existsSync(join(rig.project, 'above')));
