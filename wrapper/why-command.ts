@@ -44,6 +44,7 @@ const missReasons: Readonly<Record<string, string>> = {
   'new-command': 'this command has not been run before, so or in this folder',
   'inputs-changed': 'something that it looks at is not as in any earlier run',
   'content-missing': 'an output of the earlier run is not in the store any more',
+  quarantined: 'the result of the earlier run was not reproduced when it was checked',
 };
 
 const notStoredReasons: Readonly<Record<string, string>> = {
@@ -56,6 +57,7 @@ const notStoredReasons: Readonly<Record<string, string>> = {
   'basis-gone': 'the project as it was when it began is not known any more',
   'times-copied': 'it gave an output the time of an input',
   'content-missing': 'not all of its outputs are in the store',
+  quarantined: 'an earlier run on the same inputs did something else',
 };
 
 /** The lines that answer the question. */
@@ -74,6 +76,8 @@ export function explain(record: CommandRecord): string[] {
   } else {
     lines.push(`${where}${reason === undefined ? '' : `: ${reason}`}, in ${took}`);
   }
+  if (record.verdict === 'same') lines.push('its result was checked: another run gave the same');
+  if (record.verdict === 'different') lines.push('its result was checked: another run gave a different one');
   if (notStored !== undefined)
     lines.push(`its result is not kept: ${notStoredReasons[notStored] ?? notStored}`);
   return lines;

@@ -10,6 +10,7 @@ import type { ControlReply } from '../../protocol/control.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
 import type { RunRequest } from '../../protocol/run-request.ts';
 import { type Failure, fail, succeed } from '../../runtime/failure.ts';
+import { fakeVerifier } from './fake-verifier.ts';
 import { FakeWorkspace, someDigest } from './fake-workspace.ts';
 
 /** What an executor of the rig does with a job. */
@@ -72,6 +73,7 @@ export class DispatcherRig {
     pool: this.pool,
     rules: { current: () => this.rules() },
     store: this.store,
+    verifier: fakeVerifier(),
     stdinRoutes: this.stdinRoutes,
     origin: { id: 'origin', url: 'http://origin' },
     ownShell: '/opt/termite/sh',
