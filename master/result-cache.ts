@@ -60,6 +60,7 @@ export type NotStored =
   | 'stdin-read'
   | 'network'
   | 'outside-written'
+  | 'out-of-memory'
   | 'no-trace'
   | 'system-changed'
   | 'basis-gone'
@@ -276,6 +277,7 @@ export class ResultCache implements AsyncDisposable {
     if (stdin === undefined) return { notStored: 'stdin-read' } as const;
     if (question.network) return { notStored: 'network' } as const;
     if (discarded.length > 0) return { notStored: 'outside-written' } as const;
+    if (manifest.wasShortOfMemory) return { notStored: 'out-of-memory' } as const;
     if (!systemTrace) return { notStored: 'no-trace' } as const;
     const overwritten = overwrittenOutputs(question);
     const observations = normalize(manifest.trace, overwritten);

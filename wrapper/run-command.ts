@@ -84,7 +84,7 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
 function notComparable(): AppError {
   return new AppError('Cannot compare two runs: the command was not run by an executor twice', {
     ...{ code: 'not-comparable', category: 'caller' },
-    hint: 'What rules keep here, or what needs more than a sandbox gives, cannot be compared',
+    hint: 'A rule keeps it here, or it needs what no sandbox has',
   });
 }
 

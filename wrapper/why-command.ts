@@ -52,6 +52,7 @@ const notStoredReasons: Readonly<Record<string, string>> = {
   'stdin-read': 'it read standard input',
   network: 'it was allowed to use the network',
   'outside-written': 'it wrote outside the project',
+  'out-of-memory': 'a process was killed for want of memory while it ran',
   'no-trace': 'the executor could not tell what it looked at',
   'system-changed': 'something outside the project changed while it ran',
   'basis-gone': 'the project as it was when it began is not known any more',

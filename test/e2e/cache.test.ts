@@ -280,6 +280,7 @@ suite('The cache of results is exact', (test) => {
         (await rig.report(['run', 'sh', '-c', line], input === undefined ? {} : { input })).report.cached;
       for (let round = 0; round < 2; round++) {
         assert.is(await cachedOf('exit 3'), 0);
+        assert.is(await cachedOf('kill -KILL $$'), 0);
         assert.is(await cachedOf('cat', `text ${round}`), 0);
         assert.is(await cachedOf('echo x > "$HOME/x"'), 0);
         assert.is(await cachedOf('cp -p /etc/hostname . ; cp -p hostname copy'), 0);
@@ -290,6 +291,24 @@ suite('The cache of results is exact', (test) => {
       assert.is(await cachedOf('wc -c'), 0);
       assert.is(await cachedOf('wc -c'), 1, 'there was nothing to read both times');
       assert.is(await cachedOf('wc -c', '12345'), 0);
+    }));
+
+  test('an input changed while the command runs: the result is that of the input it began with', () =>
+    withRig(async (rig) => {
+      rig.write({ in: '1' });
+      const line = 'cat in > out; sleep 1.03125';
+      const running = rig.sh(line);
+      await rig.findProcess(/^sleep 1[.]03125/);
+      rig.write({ in: '2' });
+      assert.is(await running, 'ran');
+      assert.is(rig.read('out'), '1');
+      rig.remove('out');
+      assert.is(await rig.sh(line), 'ran');
+      assert.is(rig.read('out'), '2');
+      rig.remove('out');
+      rig.write({ in: '1' });
+      assert.is(await rig.sh(line), 'hit');
+      assert.is(rig.read('out'), '1');
     }));
 
   test('output, status, modes, links and deletions come back as they were', () =>
