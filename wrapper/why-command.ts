@@ -33,9 +33,10 @@ function find(commands: readonly CommandRecord[], wanted: string | undefined): C
   if (wanted === undefined) return commands.at(-1);
   const [, number] = /^#?(\d+)$/.exec(wanted) ?? [];
   if (number !== undefined) return commands[Number(number) - 1];
+  const file = wanted.replace(/^(?:\.\/+)+/, '');
   return (
-    commands.findLast(({ outputs }) => outputs.includes(wanted)) ??
-    commands.findLast(({ outputs }) => outputs.some((path) => path.endsWith(`/${wanted}`))) ??
+    commands.findLast(({ outputs }) => outputs.includes(file)) ??
+    commands.findLast(({ outputs }) => outputs.some((path) => path.endsWith(`/${file}`))) ??
     commands.findLast(({ line }) => line.includes(wanted))
   );
 }
