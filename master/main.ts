@@ -12,6 +12,7 @@ import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
 import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { DeviationArchive } from './deviation-archive.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Ending } from './ending.ts';
 import { ExecutorPool } from './executor-pool.ts';
@@ -28,6 +29,7 @@ import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
 import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
+import { Verifier } from './verifier.ts';
 import { writeBuildLog } from './write-build-log.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -149,8 +151,12 @@ async function build(
       if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()));
     },
   });
+  const verifier = new Verifier({
+    ...{ results, inputs: workspace.inputs, random: Math.random },
+    archive: new DeviationArchive(join(stateDir, 'mismatches'), store),
+  });
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, results, stdinRoutes },
+    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });

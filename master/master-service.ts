@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { ControlReply } from '../protocol/control.ts';
+import type { Check, ControlReply } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { CacheService } from './cache-service.ts';
 import type { Caller } from './caller.ts';
@@ -45,9 +45,9 @@ export class MasterService {
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
-  openSession(send: Parameters<Sessions['open']>[0]): Session {
+  openSession(send: Parameters<Sessions['open']>[0], check?: Check): Session {
     this.#options.rules.current();
-    const session = this.sessions.open(send);
+    const session = this.sessions.open(send, check);
     if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);
     return session;
   }

@@ -39,12 +39,20 @@ export interface ResultCacheOptions {
 }
 
 /** Why there was no hit. */
-export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing';
+export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing' | 'quarantined';
 
-export type Answer =
-  /** `manifest` is based on what stands there now. `tookMs`: what it cost when it was run. */
-  | { kind: 'hit'; key: string; manifest: Manifest; tookMs: number }
-  | { kind: 'miss'; reason: MissReason; differences: Difference[] };
+export interface Hit {
+  kind: 'hit';
+  key: string;
+  /** Based on what stands there now. */
+  manifest: Manifest;
+  /** What it cost when it was run. */
+  tookMs: number;
+  /** Whether it is the answer for that state as well; false when that is not known any more. */
+  holdsOn(basis: Basis): boolean;
+}
+
+export type Answer = Hit | { kind: 'miss'; reason: MissReason; differences: Difference[] };
 
 /** Why a result is not kept. */
 export type NotStored =
@@ -52,10 +60,12 @@ export type NotStored =
   | 'stdin-read'
   | 'network'
   | 'outside-written'
+  | 'out-of-memory'
   | 'no-trace'
   | 'system-changed'
   | 'basis-gone'
   | 'times-copied'
+  | 'quarantined'
   | 'content-missing';
 
 /** A command that has just run to its end, and was applied. */
@@ -130,8 +140,10 @@ export class ResultCache implements AsyncDisposable {
           strongFingerprint({ weak, pathSet: set.id, states, generation, stdin });
         return ids.flatMap((id) => uses.map((stdin) => ({ set, states, key: keyOf(id, stdin) })));
       });
-      const found = await this.#options.cache.getMany(candidates.map(({ key }) => `r ${key}`));
+      const keys = candidates.map(({ key }) => key);
+      const found = await this.#options.cache.getMany(keys.map((key) => `r ${key}`));
       const index = found.findIndex((record) => record !== undefined);
+      if (index < 0 && (await this.#isQuarantined(keys))) return this.#miss('quarantined', []);
       if (index < 0) return this.#miss('inputs-changed', await this.#compareStates(weak, sets, overwritten));
       const { set, states, key } = candidates[index]!;
       const { manifest, tookMs } = resultSchema.parse(found[index]);
@@ -139,15 +151,21 @@ export class ResultCache implements AsyncDisposable {
       // While the database was read things may have changed; the bases have to be of the same moment as the states.
       if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
       sets.unshift(...sets.splice(sets.indexOf(set), 1));
-      this.#counters.hit(tookMs);
-      return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs };
+      const holdsOn = (at: Basis) =>
+        at.epoch === epoch && this.#statesOn(at, set, overwritten)?.join('\0') === states.join('\0');
+      return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs, holdsOn };
     }
     return this.#miss('inputs-changed', []);
   }
 
-  /** Takes a result out, e.g. because it was found wrong. */
-  forget(key: string): Promise<void> {
-    return this.#options.cache.write([{ key: `r ${key}` }]);
+  /** Counts a hit: one that took the place of running the command. */
+  used({ tookMs }: Hit): void {
+    this.#counters.hit(tookMs);
+  }
+
+  /** Takes out a result that was not reproduced; none is kept under that key any more (`x` in the cache). */
+  quarantine(key: string): Promise<void> {
+    return this.#options.cache.write([{ key: `r ${key}` }, { key: `x ${key}`, value: true }]);
   }
 
   /** Forgets all results; the content that they name stays in the store. */
@@ -162,13 +180,14 @@ export class ResultCache implements AsyncDisposable {
   async statistics(): Promise<CacheStatistics> {
     await Promise.all(this.#storing);
     await this.#saveCounters();
-    let [resultCount, sizeBytes] = [0, 0];
+    let [resultCount, quarantinedCount, sizeBytes] = [0, 0, 0];
     for (const { key, sizeBytes: bytes } of await this.#options.cache.list('')) {
       if (key.startsWith('r ')) resultCount += 1;
+      if (key.startsWith('x ')) quarantinedCount += 1;
       sizeBytes += bytes;
     }
     const counted = countersSchema.parse((await this.#options.cache.get('c')) ?? noCounts);
-    return { resultCount, sizeBytes, ...counted };
+    return { resultCount, quarantinedCount, sizeBytes, ...counted };
   }
 
   /** What an executor need not tell again, see `Job.systemTraceKnown`. */
@@ -201,6 +220,12 @@ export class ResultCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.idle();
     await this.#saveCounters().catch(() => {});
+  }
+
+  /** Whether any of them is. */
+  async #isQuarantined(keys: readonly string[]): Promise<boolean> {
+    const found = await this.#options.cache.getMany(keys.map((key) => `x ${key}`));
+    return found.some((record) => record !== undefined);
   }
 
   #miss(reason: MissReason, differences: Difference[]): Answer {
@@ -252,6 +277,7 @@ export class ResultCache implements AsyncDisposable {
     if (stdin === undefined) return { notStored: 'stdin-read' } as const;
     if (question.network) return { notStored: 'network' } as const;
     if (discarded.length > 0) return { notStored: 'outside-written' } as const;
+    if (manifest.wasShortOfMemory) return { notStored: 'out-of-memory' } as const;
     if (!systemTrace) return { notStored: 'no-trace' } as const;
     const overwritten = overwrittenOutputs(question);
     const observations = normalize(manifest.trace, overwritten);
@@ -270,6 +296,7 @@ export class ResultCache implements AsyncDisposable {
     const weak = weakFingerprint(question);
     const pathSet = pathSetFingerprint(observations);
     const key = strongFingerprint({ weak, pathSet, states, generation, stdin });
+    if (await this.#isQuarantined([key])) return { notStored: 'quarantined' } as const;
     const sets = await this.#pathSets(weak);
     const known = sets.findIndex(({ id }) => id === pathSet);
     sets.unshift(...(known < 0 ? [{ id: pathSet, observations }] : sets.splice(known, 1)));
@@ -298,6 +325,14 @@ export class ResultCache implements AsyncDisposable {
       states.push(distortState(state, observation));
     }
     return states;
+  }
+
+  /** As they were; undefined when that is not known any more. */
+  #statesOn({ root }: Basis, { observations }: PathSet, overwritten: Overwritten): string[] | undefined {
+    const { workspace, distortState = (state: string) => state } = this.#options;
+    const former = workspace.inputs.former(root);
+    const states = observations.map((seen) => distortState(former.state(seen, overwritten), seen));
+    return former.isIncomplete ? undefined : states;
   }
 
   async #pathSets(weak: string): Promise<PathSet[]> {

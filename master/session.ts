@@ -1,5 +1,5 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
-import type { ControlReply, Report } from '../protocol/control.ts';
+import type { Check, ControlReply, Report } from '../protocol/control.ts';
 import type { Clock } from '../runtime/clock.ts';
 
 /** How a command was done with. */
@@ -15,6 +15,8 @@ export interface RunningCommand {
   abort(): void;
   /** A result could not be applied because its paths were changed meanwhile. */
   conflicted(): void;
+  /** Its result was compared with that of another run. */
+  verified(isSame: boolean): void;
   /** For whoever asks later where it ran, and why; may be called after its end. */
   note(details: Partial<CommandRecord>): void;
   /** Counts it. Without an outcome (cancelled) it is not counted. */
@@ -34,13 +36,25 @@ const maxLineLength = 4_000;
  */
 export class Session {
   readonly id: string;
+  /** What of its commands is to be checked by running them once more. */
+  readonly check: Check | undefined;
   /** Set once the build itself is over: nobody waits for what still runs. */
   hasFinished = false;
   readonly #clock: Clock;
   readonly #send: Send;
   readonly #startedMs: number;
   readonly #running = new Map<AbortController, string>();
-  readonly #counts = { commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 };
+  readonly #counts = {
+    commands: 0,
+    cached: 0,
+    remote: 0,
+    local: 0,
+    fallbacks: 0,
+    conflicts: 0,
+    failed: 0,
+    verified: 0,
+    mismatched: 0,
+  };
   readonly #localByReason = new Map<string, number>();
   readonly #discarded = new Set<string>();
   readonly #noticed = new Set<string>();
@@ -49,10 +63,11 @@ export class Session {
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
 
-  constructor(id: string, { clock, send }: { clock: Clock; send: Send }) {
+  constructor(id: string, { clock, send, check }: { clock: Clock; send: Send; check?: Check | undefined }) {
     this.id = id;
     this.#clock = clock;
     this.#send = send;
+    this.check = check;
     this.#startedMs = clock.nowMs();
   }
 
@@ -82,6 +97,11 @@ export class Session {
       abort: () => controller.abort(),
       conflicted: () => {
         this.#counts.conflicts += 1;
+      },
+      verified: (isSame) => {
+        this.#counts.verified += 1;
+        if (!isSame) this.#counts.mismatched += 1;
+        record.verdict = isSame ? 'same' : 'different';
       },
       note: (details) => void Object.assign(record, details),
       end: (outcome) => {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { Check } from '../protocol/control.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { Session } from './session.ts';
 
@@ -33,8 +34,8 @@ export class Sessions {
     return this.#open.size;
   }
 
-  open(send: Send): Session {
-    const session = new Session(randomBytes(6).toString('hex'), { clock: this.#clock, send });
+  open(send: Send, check?: Check): Session {
+    const session = new Session(randomBytes(6).toString('hex'), { clock: this.#clock, send, check });
     this.#open.set(session.id, session);
     return session;
   }

@@ -14,6 +14,10 @@ export const reportSchema = z.strictObject({
   conflicts: z.number().int(),
   /** Commands with an exit status other than 0. */
   failed: z.number().int(),
+  /** Commands whose result was compared with that of another run. */
+  verified: z.number().int(),
+  /** Those of them that did something else. */
+  mismatched: z.number().int(),
   wallMs: z.number(),
   /** Absolute paths outside the project that commands wrote and that were discarded. */
   discarded: z.array(z.string()),
@@ -24,6 +28,8 @@ export type Report = z.infer<typeof reportSchema>;
 /** What the cache of results holds, and how useful it was since it was begun. */
 export const cacheStatisticsSchema = z.strictObject({
   resultCount: z.number().int(),
+  /** Results that were not reproduced when they were checked, and are not used any more. */
+  quarantinedCount: z.number().int(),
   /** Of the database; the content is in the store. */
   sizeBytes: z.number().int(),
   hits: z.number().int(),
@@ -35,10 +41,18 @@ export const cacheStatisticsSchema = z.strictObject({
   notStored: z.record(z.string(), z.number().int()),
 });
 
+/** What a build wants to be checked: its hits, so many percent of them, by running them; or each command, by running it twice. */
+export const checkSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('hits'), percent: z.number().min(0).max(100) }),
+  z.strictObject({ kind: z.literal('twice') }),
+]);
+
+export type Check = z.infer<typeof checkSchema>;
+
 /** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
-  z.strictObject({ op: z.literal('open-session') }),
+  z.strictObject({ op: z.literal('open-session'), check: checkSchema.optional() }),
   /** The build is over: ends what it still runs, closes the session, and reports. */
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),

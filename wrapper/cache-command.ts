@@ -49,11 +49,12 @@ function describe({ statistics, store }: Extract<ControlReply, { op: 'cache' }>)
   const lines = [`store      ${store.blobCount} blobs, ${showSize(store.sizeBytes)}`];
   if (store.droppedCount > 0) lines.push(`dropped    ${store.droppedCount} blobs`);
   if (!statistics) return [...lines, 'results    not to be had'];
-  const { resultCount, sizeBytes, hits, savedMs, misses, notStored } = statistics;
+  const { resultCount, quarantinedCount, sizeBytes, hits, savedMs, misses, notStored } = statistics;
   const missCount = Object.values(misses).reduce((sum, count) => sum + count, 0);
   return [
     ...lines,
     `results    ${resultCount}, ${showSize(sizeBytes)}`,
+    ...(quarantinedCount > 0 ? [`quarantine ${quarantinedCount} results that were not reproduced`] : []),
     `hits       ${hits}, saved ${(savedMs / 1000).toFixed(1)} s`,
     `misses     ${missCount}${showReasons(misses)}`,
     `not kept   ${Object.values(notStored).reduce((sum, count) => sum + count, 0)}${showReasons(notStored)}`,

@@ -3,6 +3,7 @@ import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { checkOf } from './check-flags.ts';
 import type { Environment, ShellPaths } from './command.ts';
 import { findProject, type Project, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
@@ -14,12 +15,13 @@ import { StatusLine } from './status-line.ts';
 import { summarize } from './summary.ts';
 import { writeReport } from './write-report.ts';
 
-export const makeHelp = `termite make [--root DIR] [--quiet] [ARGS…]
+export const makeHelp = `termite make [--root DIR] [--quiet] [--verify[=PERCENT]] [ARGS…]
 Runs make, and its commands where there is room. All further arguments are make's own.
 
-  --root DIR  Root of the project: what commands may change (default: where a master runs, else the current folder)
-  --quiet     Says nothing of its own but errors
-  --help      Prints this
+  --root DIR          Root of the project: what commands may change (default: where a master runs, else the current folder)
+  --quiet             Says nothing of its own but errors
+  --verify[=PERCENT]  Runs commands, or so many percent of them, although their results are cached, and compares
+  --help              Prints this
 
 Environment: TERMITE_COORDINATOR: URL of a coordinator. TERMITE_REPORT: file to write a report to, as JSON.
 `;
@@ -32,6 +34,7 @@ export async function makeCommand(
   const { flags, rest: args } = splitOwnFlags(argv, {
     command: 'termite make',
     valued: ['root'],
+    optional: ['verify'],
     plain: ['quiet', 'help'],
   });
   if (flags.has('help')) {
@@ -61,7 +64,7 @@ export async function makeCommand(
     hasFailed = true;
     stderr.write(`termite: ${event.message}\n`);
   };
-  using session = await openSession(project, { env, onEvent });
+  using session = await openSession(project, { env, onEvent, check: checkOf(flags, 'termite make') });
   const shell = makefile.path ?? '/bin/sh';
   const status = await runInForeground('make', makeArguments(args, given, { session, env, shellPath }), {
     ...env,

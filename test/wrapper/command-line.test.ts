@@ -55,6 +55,9 @@ suite('termite', (test) => {
     [['master', '--root', '/no/such/folder'], /No such folder/],
     [['make', '--root', '/no/such/folder'], /No such folder/],
     [['make', '--root'], /--root needs a value/],
+    [['make', '--verify=most'], /--verify needs a percentage: "most" is none/],
+    [['run', '--verify=101', 'true'], /--verify needs a percentage/],
+    [['run', '--twice', '--verify', 'true'], /exclude each other/],
     [['run'], /a command is missing/],
   ];
   for (const [args, words] of wrong) {
