@@ -8,6 +8,14 @@ export interface ActionRecord {
   value?: unknown;
 }
 
+/** One that was read. */
+export interface ActionEntry {
+  key: string;
+  value: unknown;
+  /** What it takes up in the database, before compression. */
+  sizeBytes: number;
+}
+
 /**
  * Past results by fingerprint, and what belongs to them, in LevelDB: records of JSON under keys of text. LevelDB does not
  * check what it reads, so each record carries a CRC-32 of its key and itself: one that does not hold it is absent.
@@ -47,17 +55,28 @@ export class ActionCache implements AsyncDisposable {
   }
 
   /** All good records whose keys begin so, in the order of the keys. */
-  async list(prefix: string): Promise<{ key: string; value: unknown; sizeBytes: number }[]> {
-    const records: { key: string; value: unknown; sizeBytes: number }[] = [];
-    await this.#healing(async () => {
-      const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
-      for await (const [rawKey, raw] of this.#database.iterator(range)) {
+  async list(prefix: string): Promise<ActionEntry[]> {
+    const records: ActionEntry[] = [];
+    for await (const record of this.read(prefix)) records.push(record);
+    return records;
+  }
+
+  /** The same one by one, for when they are many. When the database turns out to be corrupt, that was all. */
+  async *read(prefix: string): AsyncGenerator<ActionEntry> {
+    const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
+    const iterator = this.#database.iterator(range);
+    try {
+      for (;;) {
+        const entry = await this.#healing(() => iterator.next());
+        if (!entry) return;
+        const [rawKey, raw] = entry;
         const key = decodeBytes(rawKey);
         const value = decodeRecord(key, raw);
-        if (value !== undefined) records.push({ key, value, sizeBytes: rawKey.length + raw.length });
+        if (value !== undefined) yield { key, value, sizeBytes: rawKey.length + raw.length };
       }
-    });
-    return records;
+    } finally {
+      await iterator.close();
+    }
   }
 
   /** Writes all of the records or none. @throws LevelDB's errors, as when the disk is full */
