@@ -174,13 +174,13 @@ export class ResultCache implements AsyncDisposable {
    * @returns how many results went
    */
   async evict(maxBytes: number): Promise<number> {
-    const { cache, store, clock } = this.#options;
+    const { cache, store } = this.#options;
     await this.idle();
     await this.#saveNotes();
     const isStored = (digest: Digest) => store.holds(digest);
     const droppedCount = await evictResults(cache, { isStored, maxBytes });
     this.#sets.clear();
-    await cache.write([{ key: 'evicted', value: { atMs: clock.nowMs() } }]);
+    await this.#noteEviction();
     return droppedCount;
   }
 
@@ -188,8 +188,9 @@ export class ResultCache implements AsyncDisposable {
   async tidy(maxBytes: number): Promise<void> {
     const { cache, clock } = this.#options;
     const latest = evictedSchema.safeParse(await cache.get('evicted'));
-    if (!latest.success || latest.data.atMs <= clock.nowMs() - dayMs) await this.evict(maxBytes);
-    else await this.#saveNotes();
+    if (latest.success && latest.data.atMs <= clock.nowMs() - dayMs) return void (await this.evict(maxBytes));
+    await this.#saveNotes();
+    if (!latest.success) await this.#noteEviction();
   }
 
   /** What is kept, and how useful it was so far. */
@@ -281,6 +282,11 @@ export class ResultCache implements AsyncDisposable {
       { key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) },
       ...[...used].map(([key, usedMs]) => ({ key: `u ${key}`, value: { usedMs } })),
     ]);
+  }
+
+  #noteEviction(): Promise<void> {
+    const { cache, clock } = this.#options;
+    return cache.write([{ key: 'evicted', value: { atMs: clock.nowMs() } }]);
   }
 
   async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
