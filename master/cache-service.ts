@@ -24,7 +24,7 @@ interface Outcome extends Pick<CacheReply, 'droppedResultCount' | 'isContentKept
   store: StoreSize;
 }
 
-/** The part of all room that the records of one project's results may take up: those of coreutils take 15 MB. */
+/** The part of all room that the records of one project's results may take up: 200 MiB, or 60,000 results, by default. */
 const recordShare = 1 / 100;
 
 /** Looks after what is kept: by itself when there is time, and as `termite cache` asks. */

@@ -59,11 +59,11 @@ export async function contentOfResults(cache: Pick<ActionCache, 'read'>): Promis
  * Nothing may be stored meanwhile: a result that is may be lost. @returns how many results were dropped
  */
 export async function evictResults(
-  cache: Pick<ActionCache, 'read' | 'write'>,
+  cache: Pick<ActionCache, 'read' | 'sizes' | 'write'>,
   { isStored, maxBytes }: EvictionOptions,
 ): Promise<number> {
   const generations = new Set<string>();
-  for await (const { key } of cache.read('g ')) generations.add(key.slice(2));
+  for await (const { key } of cache.sizes('g ')) generations.add(key.slice(2));
   const usedMs = new Map<string, number>();
   for await (const { key, value } of cache.read('u ')) {
     const used = usedSchema.safeParse(value);
@@ -76,7 +76,7 @@ export async function evictResults(
   }
   const sizes = new Map<string, number>();
   for (const kind of ['s', 't']) {
-    for await (const { key, sizeBytes } of cache.read(`${kind} `)) {
+    for await (const { key, sizeBytes } of cache.sizes(`${kind} `)) {
       const set = key.slice(2);
       sizes.set(set, (sizes.get(set) ?? 0) + sizeBytes);
     }
@@ -120,7 +120,7 @@ export async function evictResults(
     q: (likeness) => likenesses.has(likeness),
   };
   for (const [kind, isKept] of Object.entries(isNeeded)) {
-    for await (const { key } of cache.read(`${kind} `)) if (!isKept(key.slice(2))) records.push({ key });
+    for await (const { key } of cache.sizes(`${kind} `)) if (!isKept(key.slice(2))) records.push({ key });
   }
   await cache.write(records);
   return resultCount - kept.size;

@@ -76,7 +76,7 @@ interface PathSet {
   observations: readonly Observation[];
 }
 
-/** How many path sets are kept per command: which files a command looks at hardly changes, so there are few. */
+/** How many path sets are kept per command. Hardly ever is there a new one: docs/measurements.md, "Growth". */
 const maxPathSets = 16;
 /** Of so many commands the path sets are kept in memory. */
 const maxKnownCommands = 2_000;
@@ -198,7 +198,7 @@ export class ResultCache implements AsyncDisposable {
     await this.idle();
     await this.#saveNotes();
     let [resultCount, sizeBytes] = [0, 0];
-    for await (const { key, sizeBytes: bytes } of this.#options.cache.read('')) {
+    for await (const { key, sizeBytes: bytes } of this.#options.cache.sizes('')) {
       if (key.startsWith('r ')) resultCount += 1;
       sizeBytes += bytes;
     }
