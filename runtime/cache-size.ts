@@ -11,24 +11,28 @@ export const cacheSizeSchema = z
   .min(1)
   .max(maxMib)
   .optional()
-  .describe(`MiB that all content may take up (default: $TERMITE_CACHE_SIZE_MIB, else ${defaultMib})`);
+  .describe(`MiB that all content may take up (default: $TERMITE_CACHE_MIB, else ${defaultMib})`);
 
-const variableSchema = z.strictObject({ TERMITE_CACHE_SIZE_MIB: z.coerce.number().int().min(1).max(maxMib) });
+const environmentSchema = z.object({
+  TERMITE_CACHE_MIB: z.coerce.number().int().min(1).max(maxMib).default(defaultMib),
+});
 
 /**
  * How large a store may be, in bytes.
  *
+ * @param flagMib what the command line says
  * @throws AppError `bad-configuration` for a variable that is no such number
  */
 export function cacheSizeBytes(
   flagMib: number | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): number {
-  const variable = env['TERMITE_CACHE_SIZE_MIB'];
-  const given =
-    flagMib === undefined && variable
-      ? parseConfig(variableSchema, { TERMITE_CACHE_SIZE_MIB: variable }, 'the environment')
-          .TERMITE_CACHE_SIZE_MIB
-      : flagMib;
-  return (given ?? defaultMib) * 2 ** 20;
+  // As everywhere, an empty variable is none.
+  const given = env['TERMITE_CACHE_MIB'] || undefined;
+  const { TERMITE_CACHE_MIB } = parseConfig(
+    environmentSchema,
+    { TERMITE_CACHE_MIB: given },
+    'the environment',
+  );
+  return (flagMib ?? TERMITE_CACHE_MIB) * 2 ** 20;
 }

@@ -90,7 +90,7 @@ suite('One store for several projects', (test) => {
     assert.is(rig.outputs().length, 2);
     rig.age();
     writeFileSync(join(project, 'in'), 'other\n');
-    assert.equal(await rig.build(project, { TERMITE_CACHE_SIZE_MIB: '1' }), [0, 2]);
+    assert.equal(await rig.build(project, { TERMITE_CACHE_MIB: '1' }), [0, 2]);
     await rig.processesLeft();
     assert.is(rig.outputs().length, 2, 'those of the latest build');
     assert.equal(await rig.build(project), [2, 0]);

@@ -81,10 +81,10 @@ suite('termite', (test) => {
   test('refuses a size of the cache that is none, also from the environment', async () => {
     await using rig = rigWith('all: ; touch x\n', { needsSandbox: false });
     const { status, stderr } = await rig.termite(['make'], {
-      env: { ...rig.env, TERMITE_CACHE_SIZE_MIB: '1G' },
+      env: { ...rig.env, TERMITE_CACHE_MIB: '1G' },
     });
     assert.is(status, 125);
-    assert.match(stderr, /^termite: [^\n]*the environment: TERMITE_CACHE_SIZE_MIB: [^\n]*"1G"[^\n]*\n$/);
+    assert.match(stderr, /^termite: [^\n]*the environment: TERMITE_CACHE_MIB: [^\n]*"1G"[^\n]*\n$/);
   });
 
   test('prints help and version', async () => {
