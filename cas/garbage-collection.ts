@@ -33,13 +33,13 @@ const recentMs = 2 * useGrainMs;
  */
 export async function collectGarbage(
   { dir }: Store,
-  { maxBytes, nowMs }: { maxBytes: number; nowMs: number },
+  { maxBytes, nowMs, signal }: { maxBytes: number; nowMs: number; signal?: AbortSignal },
 ): Promise<StoreSize> {
-  const blobs = await listBlobs(dir);
+  const blobs = await listBlobs(dir, signal);
   const size = sizeOf(blobs);
   for (const blob of blobs.sort((a, b) => a.usedMs - b.usedMs)) {
     if (size.sizeBytes <= maxBytes || blob.usedMs > nowMs - recentMs) break;
-    if (size.droppedCount % 100 === 99) await breathe();
+    if (size.droppedCount % 100 === 99) await breathe(undefined, { signal });
     drop(dir, blob, size);
   }
   return size;
@@ -76,10 +76,10 @@ export async function verifyStore(store: FileBlobStore): Promise<StoreSize> {
   return size;
 }
 
-async function listBlobs(dir: string): Promise<Blob[]> {
+async function listBlobs(dir: string, signal?: AbortSignal): Promise<Blob[]> {
   const blobs: Blob[] = [];
   for (const prefix of readdirSync(fsPath(dir), 'utf8').filter((name) => /^[0-9a-f]{2}$/.test(name))) {
-    await breathe();
+    await breathe(undefined, { signal });
     for (const hash of readdirSync(fsPath(`${dir}/${prefix}`), 'utf8')) {
       const stats = statSync(fsPath(`${dir}/${prefix}/${hash}`), { throwIfNoEntry: false });
       if (stats?.isFile()) blobs.push({ hash, sizeBytes: stats.size, usedMs: stats.mtimeMs });

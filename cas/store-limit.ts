@@ -24,6 +24,7 @@ export class StoreLimit implements AsyncDisposable {
   readonly #store: Pick<FileBlobStore, 'dir'>;
   readonly #options: StoreLimitOptions;
   readonly #timer: NodeJS.Timeout;
+  readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
 
   constructor(store: Pick<FileBlobStore, 'dir'>, options: StoreLimitOptions) {
@@ -36,15 +37,20 @@ export class StoreLimit implements AsyncDisposable {
   /** Collects garbage if that was not done lately. Never rejects: what cannot be dropped stays. */
   enforce(): Promise<void> {
     this.#running ??= this.#enforce()
-      .catch((error) => this.#options.onNotice(`The size of the store is not kept: ${describeError(error)}`))
+      .catch((error) => {
+        if (!this.#ending.signal.aborted)
+          this.#options.onNotice(`The size of the store is not kept: ${describeError(error)}`);
+      })
       .finally(() => {
         this.#running = undefined;
       });
     return this.#running;
   }
 
+  /** What is not done yet is left to the next look. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#ending.abort();
     await this.#running;
   }
 
@@ -53,7 +59,7 @@ export class StoreLimit implements AsyncDisposable {
     if (!this.#isDue(nowMs)) return;
     // Before the work, so that nobody else begins it as well.
     writeFileSync(this.#stamp, `${this.maxBytes}\n`);
-    await collectGarbage(this.#store, { maxBytes: this.maxBytes, nowMs });
+    await collectGarbage(this.#store, { maxBytes: this.maxBytes, nowMs, signal: this.#ending.signal });
   }
 
   /** Also when it was done for a larger limit. */

@@ -28,17 +28,18 @@ interface Outcome extends Pick<CacheReply, 'droppedResultCount' | 'isContentKept
 const recordShare = 1 / 100;
 
 /** Looks after what is kept: by itself when there is time, and as `termite cache` asks. */
-export class CacheService {
+export class CacheService implements AsyncDisposable {
   readonly #options: CacheServiceOptions;
+  #tidying: Promise<void> = Promise.resolve();
 
   constructor(options: CacheServiceOptions) {
     this.#options = options;
   }
 
   /** To be called when no build is under way. Never rejects. */
-  async tidy(): Promise<void> {
-    await this.tidyResults();
-    await this.#options.limit.enforce();
+  tidy(): Promise<void> {
+    this.#tidying = this.#tidying.then(() => this.tidyResults());
+    return this.#tidying.then(() => this.#options.limit.enforce());
   }
 
   /** Never rejects: what cannot be dropped stays. */
@@ -47,6 +48,11 @@ export class CacheService {
     await results?.tidy(this.#maxRecordBytes).catch((error) => {
       onNotice(`Old results are not dropped: ${describeError(error)}`);
     });
+  }
+
+  /** Waits for the results, which are to be closed next. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tidying;
   }
 
   async answer(request: CacheRequest): Promise<CacheReply> {

@@ -153,7 +153,7 @@ async function build(
     ...{ dir: join(stateDir, resultsName), workspace, store, scope, onNotice: say },
     distortion: env['TERMITE_TEST_DISTORT'],
   });
-  const cacheService = new CacheService({ store, results, limit, stateDir, onNotice: say });
+  const cacheService = scope.use(new CacheService({ store, results, limit, stateDir, onNotice: say }));
   scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
   const rules = new LocalRules(root);
   const sessions = new Sessions({
