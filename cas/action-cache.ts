@@ -8,6 +8,16 @@ export interface ActionRecord {
   value?: unknown;
 }
 
+const entriesAtOnce = 256;
+
+/** One that was read. */
+export interface ActionEntry {
+  key: string;
+  value: unknown;
+  /** What it takes up in the database, before compression. */
+  sizeBytes: number;
+}
+
 /**
  * Past results by fingerprint, and what belongs to them, in LevelDB: records of JSON under keys of text. LevelDB does not
  * check what it reads, so each record carries a CRC-32 of its key and itself: one that does not hold it is absent.
@@ -47,17 +57,23 @@ export class ActionCache implements AsyncDisposable {
   }
 
   /** All good records whose keys begin so, in the order of the keys. */
-  async list(prefix: string): Promise<{ key: string; value: unknown; sizeBytes: number }[]> {
-    const records: { key: string; value: unknown; sizeBytes: number }[] = [];
-    await this.#healing(async () => {
-      const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
-      for await (const [rawKey, raw] of this.#database.iterator(range)) {
-        const key = decodeBytes(rawKey);
-        const value = decodeRecord(key, raw);
-        if (value !== undefined) records.push({ key, value, sizeBytes: rawKey.length + raw.length });
-      }
-    });
+  async list(prefix: string): Promise<ActionEntry[]> {
+    const records: ActionEntry[] = [];
+    for await (const record of this.read(prefix)) records.push(record);
     return records;
+  }
+
+  /** The same one by one, for when they are many. */
+  async *read(prefix: string): AsyncGenerator<ActionEntry> {
+    for await (const [key, raw] of this.#entries(prefix)) {
+      const value = decodeRecord(key, raw);
+      if (value !== undefined) yield { key, value, sizeBytes: sizeOf(key, raw) };
+    }
+  }
+
+  /** What all records whose keys begin so take up, good or bad: many times faster than reading them. */
+  async *sizes(prefix: string): AsyncGenerator<Omit<ActionEntry, 'value'>> {
+    for await (const [key, raw] of this.#entries(prefix)) yield { key, sizeBytes: sizeOf(key, raw) };
   }
 
   /** Writes all of the records or none. @throws LevelDB's errors, as when the disk is full */
@@ -78,6 +94,21 @@ export class ActionCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#writing;
     await this.#database.close();
+  }
+
+  /** When the database turns out to be corrupt, that was all. */
+  async *#entries(prefix: string): AsyncGenerator<[key: string, raw: Buffer]> {
+    const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
+    const iterator = this.#database.iterator(range);
+    try {
+      for (;;) {
+        const entries = await this.#healing(() => iterator.nextv(entriesAtOnce));
+        if (!entries || entries.length === 0) return;
+        for (const [rawKey, raw] of entries) yield [decodeBytes(rawKey), raw];
+      }
+    } finally {
+      await iterator.close();
+    }
   }
 
   async #write(records: readonly ActionRecord[]): Promise<void> {
@@ -101,6 +132,10 @@ export class ActionCache implements AsyncDisposable {
       return undefined;
     }
   }
+}
+
+function sizeOf(key: string, raw: Buffer): number {
+  return key.length + raw.length;
 }
 
 /* A record: 0 CRC-32 of key and all that follows, u32 little endian · 4 JSON, bigints as decimal strings. */

@@ -14,6 +14,7 @@ import {
 import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { CacheCounters, type CacheStatistics, countersSchema, noCounts } from './cache-counters.ts';
+import { contentOfResult, contentOfResults, evictResults } from './evict-results.ts';
 import { compareStates, compareTraits, maxDifferences, traitsOf } from './explain-miss.ts';
 import {
   pathSetFingerprint,
@@ -85,16 +86,18 @@ interface PathSet {
   observations: readonly Observation[];
 }
 
-/** How many path sets are kept per command: which files a command looks at hardly changes, so there are few. */
+/** How many path sets are kept per command. Hardly ever is there a new one: docs/measurements.md, "Growth". */
 const maxPathSets = 16;
 /** Of so many commands the path sets are kept in memory. */
 const maxKnownCommands = 2_000;
 const maxAttempts = 3;
+const dayMs = 24 * 60 * 60 * 1000;
 const digits = /^[0-9a-f]{64}$/;
 
 const weakSchema = z.object({ sets: z.array(z.string().regex(digits)) });
 const pathSetSchema = z.array(z.tuple([z.string(), z.number().int()]));
 const statesSchema = z.object({ states: z.array(z.string()), generation: z.string() });
+const evictedSchema = z.object({ atMs: z.number() });
 const traitsSchema = z.object({ argv: z.array(z.string()), env: z.array(z.string()), umask: z.number() });
 const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
 
@@ -115,6 +118,8 @@ export class ResultCache implements AsyncDisposable {
   /** The path sets of commands seen by this process, the latest used first. */
   readonly #sets = new Map<string, PathSet[]>();
   #counters = new CacheCounters();
+  /** When results were last used, by key, since that was last written down. */
+  #used = new Map<string, number>();
   readonly #storing = new Set<Promise<unknown>>();
 
   constructor(options: ResultCacheOptions) {
@@ -159,8 +164,9 @@ export class ResultCache implements AsyncDisposable {
   }
 
   /** Counts a hit: one that took the place of running the command. */
-  used({ tookMs }: Hit): void {
+  used({ key, tookMs }: Hit): void {
     this.#counters.hit(tookMs);
+    this.#used.set(key, this.#options.clock.nowMs());
   }
 
   /** Takes out a result that was not reproduced; none is kept under that key any more (`x` in the cache). */
@@ -168,20 +174,49 @@ export class ResultCache implements AsyncDisposable {
     return this.#options.cache.write([{ key: `r ${key}` }, { key: `x ${key}`, value: true }]);
   }
 
-  /** Forgets all results; the content that they name stays in the store. */
-  async clear(): Promise<void> {
+  /** Forgets all results; their content stays in the store. @returns the hashes of that content */
+  async clear(): Promise<Set<string>> {
+    const content = await contentOfResults(this.#options.cache);
     this.#sets.clear();
     this.#options.generations.forgetAll();
     this.#counters = new CacheCounters();
+    this.#used.clear();
     await this.#options.cache.clear();
+    return content;
+  }
+
+  /**
+   * Drops results that can be of no use any more, and those that were not used for longest until the records of the
+   * others fit into `maxBytes`. To be called when no build is under way: results stored meanwhile may be lost.
+   *
+   * @returns how many results went
+   */
+  async evict(maxBytes: number): Promise<number> {
+    const { cache, store } = this.#options;
+    await this.idle();
+    await this.#saveNotes();
+    const isStored = (digest: Digest) => store.holds(digest);
+    const droppedCount = await evictResults(cache, { isStored, maxBytes });
+    this.#sets.clear();
+    await this.#noteEviction();
+    return droppedCount;
+  }
+
+  /** To be called when no build is under way: writes down what was noted, and once a day does as `evict`. */
+  async tidy(maxBytes: number): Promise<void> {
+    const { cache, clock } = this.#options;
+    const latest = evictedSchema.safeParse(await cache.get('evicted'));
+    if (latest.success && latest.data.atMs <= clock.nowMs() - dayMs) return void (await this.evict(maxBytes));
+    await this.#saveNotes();
+    if (!latest.success) await this.#noteEviction();
   }
 
   /** What is kept, and how useful it was so far. */
   async statistics(): Promise<CacheStatistics> {
-    await Promise.all(this.#storing);
-    await this.#saveCounters();
+    await this.idle();
+    await this.#saveNotes();
     let [resultCount, quarantinedCount, sizeBytes] = [0, 0, 0];
-    for (const { key, sizeBytes: bytes } of await this.#options.cache.list('')) {
+    for await (const { key, sizeBytes: bytes } of this.#options.cache.sizes('')) {
       if (key.startsWith('r ')) resultCount += 1;
       if (key.startsWith('x ')) quarantinedCount += 1;
       sizeBytes += bytes;
@@ -219,7 +254,7 @@ export class ResultCache implements AsyncDisposable {
   /** Waits for what is being stored. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.idle();
-    await this.#saveCounters().catch(() => {});
+    await this.#saveNotes().catch(() => {});
   }
 
   /** Whether any of them is. */
@@ -261,13 +296,22 @@ export class ResultCache implements AsyncDisposable {
     return changed.map(([name, was, is]) => ({ kind: 'system', name, was, is }));
   }
 
-  /** Adds what was counted here to what is written. */
-  async #saveCounters(): Promise<void> {
+  /** Adds what was counted here to what is written; last uses are written for a whole build at once. */
+  async #saveNotes(): Promise<void> {
     const { cache } = this.#options;
-    const counters = this.#counters;
+    const [counters, used] = [this.#counters, this.#used];
     this.#counters = new CacheCounters();
+    this.#used = new Map();
     const former = countersSchema.safeParse(await cache.get('c'));
-    await cache.write([{ key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) }]);
+    await cache.write([
+      { key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) },
+      ...[...used].map(([key, usedMs]) => ({ key: `u ${key}`, value: { usedMs } })),
+    ]);
+  }
+
+  #noteEviction(): Promise<void> {
+    const { cache, clock } = this.#options;
+    return cache.write([{ key: 'evicted', value: { atMs: clock.nowMs() } }]);
   }
 
   async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
@@ -303,13 +347,17 @@ export class ResultCache implements AsyncDisposable {
     const dropped = sets.splice(maxPathSets);
     const { trace: _trace, systemTrace: _systemTrace, changes, ...rest } = manifest;
     const kept = { ...rest, trace: [], changes: changes.map((change) => ({ ...change, base: null })) };
+    const likeness = likenessOf(question);
     const tookMs = Number((manifest.finishedNs - manifest.startedNs) / 1_000_000n);
     await cache.write([
-      { key: `r ${key}`, value: { manifest: kept, tookMs, storedMs: clock.nowMs() } },
+      {
+        key: `r ${key}`,
+        value: { manifest: kept, tookMs, storedMs: clock.nowMs(), set: `${weak} ${pathSet}`, generation },
+      },
       { key: `s ${weak} ${pathSet}`, value: observations.map(({ path, flags }) => [path, flags]) },
       { key: `t ${weak} ${pathSet}`, value: { states, generation } },
-      { key: `q ${likenessOf(question)}`, value: traitsOf(question) },
-      { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id) } },
+      { key: `q ${likeness}`, value: traitsOf(question) },
+      { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id), likeness } },
       ...dropped.flatMap(({ id }) => [{ key: `s ${weak} ${id}` }, { key: `t ${weak} ${id}` }]),
     ]);
     return { key };
@@ -355,10 +403,8 @@ export class ResultCache implements AsyncDisposable {
     return latest;
   }
 
-  async #isStored({ stdout, stderr, changes }: Manifest): Promise<boolean> {
-    const digests: Digest[] = [stdout, stderr];
-    for (const { node } of changes) if (node?.type === 'file') digests.push(node.digest);
-    return (await this.#options.store.findMissing(digests)).length === 0;
+  async #isStored(manifest: Manifest): Promise<boolean> {
+    return (await this.#options.store.findMissing(contentOfResult({ manifest }))).length === 0;
   }
 
   /** The same changes, from what stands there now. */

@@ -57,10 +57,11 @@ export const controlRequestSchema = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),
   z.strictObject({ op: z.literal('cache-statistics') }),
-  /** Drops the content that was not used for longest, until no more than that is left. */
-  z.strictObject({ op: z.literal('cache-collect'), maxBytes: z.number().int().nonnegative() }),
+  /** Drops the content that was not used for longest, until no more than that, or what may be kept at all, is left. */
+  z.strictObject({ op: z.literal('cache-collect'), maxBytes: z.number().int().nonnegative().optional() }),
   /** Hashes all content and drops what is bad. */
   z.strictObject({ op: z.literal('cache-verify') }),
+  /** Forgets the project's results, and drops the content that only they need. */
   z.strictObject({ op: z.literal('cache-clear') }),
   z.strictObject({ op: z.literal('stop') }),
 ]);
@@ -95,10 +96,15 @@ export const controlReplySchema = z.discriminatedUnion('op', [
     op: z.literal('cache'),
     /** Absent when the cache could not be opened. */
     statistics: cacheStatisticsSchema.optional(),
+    droppedResultCount: z.number().int().optional(),
+    /** All content was left, since masters of other projects may need it. */
+    isContentKept: z.boolean().optional(),
     store: z.strictObject({
       blobCount: z.number().int(),
       sizeBytes: z.number(),
       droppedCount: z.number().int(),
+      /** How large it may become. */
+      maxBytes: z.number(),
     }),
   }),
   z.strictObject({ op: z.literal('stopping') }),
