@@ -91,7 +91,8 @@ suite('ActionCache', (test) => {
         a.map(({ value }) => value),
         b.map(({ value }) => value),
       );
-      assert.ok(a.length === written || a.length === written + 1, `${a.length} of ${written}`);
+      // It may be ahead of what it has told, or of what we have read of that.
+      assert.ok(a.length >= written, `${a.length} of ${written}`);
       written = a.length;
     }
     assert.ok(written > 100);
