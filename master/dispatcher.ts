@@ -159,11 +159,11 @@ export class Dispatcher {
         running.note({ reason: answer.reason, differences: answer.differences });
         return false;
       }
-      running.note({ key: answer.key, savedMs: answer.tookMs });
       if (this.#options.verifier.wants(session)) {
         command.rival = { kind: 'hit', hit: answer };
         return false;
       }
+      running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,
         isCached: true,

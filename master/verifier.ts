@@ -48,7 +48,7 @@ export class Verifier {
     return check?.kind === 'hits' && this.#options.random() * 100 < check.percent;
   }
 
-  /** Counts, tells and keeps what it finds; a past result that was wrong is never used again. @throws as the archive */
+  /** Counts, tells and keeps what it finds; a past result that was not reproduced is never used again. @throws as ResultCache */
   async verify(verified: Verified): Promise<void> {
     const { rival, basis, manifest } = verified;
     // Something that it looks at was changed in between: then it may well do something else.
