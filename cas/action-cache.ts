@@ -29,6 +29,7 @@ export class ActionCache implements AsyncDisposable {
   readonly #dir: string;
   readonly #onNotice: (message: string) => void;
   #database: Database;
+  #beginning: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   /** One process may have it open. @throws as openDatabase (cas/database.ts) */
@@ -134,15 +135,29 @@ export class ActionCache implements AsyncDisposable {
 
   /** @returns undefined when the database had to be begun anew */
   async #healing<T>(action: () => Promise<T>): Promise<T | undefined> {
+    const database = this.#database;
     try {
       return await action();
     } catch (error) {
-      if (!isCorruption(error)) throw error;
-      await this.#database.close();
-      await moveAside(this.#dir, this.#onNotice);
-      this.#database = await openDatabase(this.#dir, this.#onNotice);
+      if (isCorruption(error)) {
+        this.#beginning ??= this.#beginAnew(database).finally(() => {
+          this.#beginning = undefined;
+        });
+      } else if (database === this.#database && !this.#beginning) {
+        throw error;
+      }
+      // Of many that are under way one stumbles over it first; then the others find it closed.
+      await this.#beginning;
       return undefined;
     }
+  }
+
+  /** Unless that has been done already. */
+  async #beginAnew(corrupt: Database): Promise<void> {
+    if (corrupt !== this.#database) return;
+    await corrupt.close();
+    await moveAside(this.#dir, this.#onNotice);
+    this.#database = await openDatabase(this.#dir, this.#onNotice);
   }
 }
 
