@@ -31,7 +31,7 @@ import type { Basis, Workspace } from './workspace.ts';
 export interface ResultCacheOptions {
   cache: ActionCache;
   generations: SystemGenerations;
-  workspace: Pick<Workspace, 'snapshot' | 'inputs'>;
+  workspace: Pick<Workspace, 'refresh' | 'inputs'>;
   store: FileBlobStore;
   clock: Clock;
   onNotice: (message: string) => void;
@@ -135,9 +135,8 @@ export class ResultCache implements AsyncDisposable {
     if (sets.length === 0) return this.#miss('new-command', await this.#compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const { epoch, ids } = await this.#options.generations.valid();
-      const basis = await this.#options.workspace.snapshot();
-      if (basis.epoch !== epoch) continue;
-      // Nothing may be awaited from the snapshot to here.
+      if ((await this.#options.workspace.refresh()) !== epoch) continue;
+      // Nothing may be awaited from the refresh to here.
       const candidates = sets.flatMap((set) => {
         const states = this.#statesNow(set, overwritten);
         if (!states) return [];

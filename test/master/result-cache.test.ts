@@ -30,7 +30,7 @@ async function cacheRig() {
   const generations = new SystemGenerations({
     ...{ cache, describe: async () => 'as ever', epoch: () => machine.epoch },
   });
-  const seen = { snapshot: () => workspace.snapshot(), inputs: workspace.inputs };
+  const seen = { refresh: () => workspace.refresh(), inputs: workspace.inputs };
   const results = scope.use(
     new ResultCache({
       ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 1 } },
