@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type CommandRecord, commandRecordSchema } from '../protocol/build-log.ts';
 import { type Report, reportSchema } from '../protocol/control.ts';
 import { Daemons } from './daemons.ts';
 import { type Run, runCommand } from './run-command.ts';
@@ -65,6 +66,16 @@ export class Builder implements AsyncDisposable {
     const report = reportSchema.parse(JSON.parse(await readFile(reportFile, 'utf8')));
     await rm(reportFile);
     return { ...run, report };
+  }
+
+  /** What became of the commands of the last build. */
+  async log(): Promise<CommandRecord[]> {
+    const { output } = await runCommand([process.execPath, termiteProgram, 'log', '--json'], {
+      cwd: this.#dir,
+      env: this.#environment({ XDG_CACHE_HOME: join(this.#stateDir, 'cache') }),
+    });
+    const lines = output.trimEnd().split('\n');
+    return lines.map((line) => commandRecordSchema.parse(JSON.parse(line)));
   }
 
   /** `termite run ARGV…`. @throws Error when the command fails */

@@ -155,6 +155,8 @@ async function build(
     ...{ dir: join(stateDir, resultsName), workspace, store, scope, onNotice: say },
     distortion: env['TERMITE_TEST_DISTORT'],
   });
+  // make reads its makefiles meanwhile.
+  results?.prepare();
   const cacheService = scope.use(new CacheService({ store, results, limit, stateDir, onNotice: say }));
   scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
   const rules = new LocalRules(root);

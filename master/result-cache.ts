@@ -126,6 +126,12 @@ export class ResultCache implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** Finds out whether what commands looked at outside the project is as it was: the first look-up has to wait for that. */
+  prepare(): void {
+    // What goes wrong goes wrong again when somebody asks.
+    void this.#options.generations.valid().catch(() => {});
+  }
+
   /** @throws what the workspace and the database throw */
   async lookUp(question: Question, { isStdinEmpty }: { isStdinEmpty: boolean }): Promise<Answer> {
     const weak = weakFingerprint(question);

@@ -11,13 +11,15 @@ const localWithoutRecursion = 1;
 export class ShellConnection implements Caller {
   readonly #socket: FrameSocket;
   readonly #gone = new AbortController();
+  #isAnswered = false;
   #lastStdinId = 0;
   #stdin: { id: number; resolve(chunk: Uint8Array): void; reject(error: Error): void } | undefined;
 
   constructor(socket: FrameSocket) {
     this.#socket = socket;
     void socket.closed.then(() => {
-      this.#gone.abort();
+      // Nobody listens any more once it has its answer, and an abort makes an error with a stack.
+      if (!this.#isAnswered) this.#gone.abort();
       this.#stdin?.reject(new Error('The shell is gone'));
     });
   }
@@ -82,6 +84,7 @@ export class ShellConnection implements Caller {
   }
 
   #answer(frame: Buffer): void {
+    this.#isAnswered = true;
     this.#socket.send(frame);
     this.#socket.end();
   }
