@@ -105,6 +105,13 @@ export class TermiteRig implements AsyncDisposable {
     throw new Error(`No process matches ${pattern}: ${JSON.stringify(this.#processes())}`);
   }
 
+  /** Waits until there is none. */
+  async waitForEnd(pattern: RegExp, patienceMs = 10_000): Promise<void> {
+    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(10))
+      if (this.processes(pattern).length === 0) return;
+    throw new Error(`A process still matches ${pattern}: ${JSON.stringify(this.#processes())}`);
+  }
+
   /** Command lines of the processes below `ancestor`. */
   descendants(ancestor: number): string[] {
     const all = this.#processes();
