@@ -16,6 +16,8 @@ export interface Build {
   /** Bytes for make's stdin. */
   input?: string;
   env?: NodeJS.ProcessEnv;
+  /** Commands may end in any order: only the set of lines is compared. */
+  anyOrder?: boolean;
   /** The makefile says itself which shell it wants; else plain make is given one, as Termite gives it one. */
   choosesShell?: boolean;
 }
@@ -55,18 +57,18 @@ export class SideBySide implements AsyncDisposable {
   }
 
   /** @returns what both did; asserts that they did the same, and that nothing of ours failed */
-  async build(name: string, { files, args = ['-j1'], choosesShell, ...build }: Build): Promise<BuildOutcome> {
+  async build(name: string, { files, args = ['-j1'], ...build }: Build): Promise<BuildOutcome> {
     const dir = join(this.rig.project, name.replace(/[^\w.-]+/g, '-'));
     const options = { cwd: dir, input: build.input ?? '', env: { ...this.rig.env, ...build.env } };
     fill(dir, files);
     const plain = await this.rig.run(
-      ['make', ...(choosesShell ? [] : [`SHELL=${otherShell}`]), ...args],
+      ['make', ...(build.choosesShell ? [] : [`SHELL=${otherShell}`]), ...args],
       options,
     );
     const plainTree = readTree(dir);
     fill(dir, files);
     const { report, ...termite } = await this.rig.report(['make', ...args], options);
-    assert.equal(comparable(termite), comparable(plain));
+    assert.equal(comparable(termite, build.anyOrder), comparable(plain, build.anyOrder));
     assert.equal(differences(plainTree, readTree(dir)), []);
     assert.equal([report.fallbacks, report.conflicts], [0, 0], termite.stderr);
     return { ...plain, report, dir };
@@ -82,7 +84,13 @@ function fill(dir: string, files: Build['files']): void {
   }
 }
 
-function comparable({ status, stdout, stderr }: CommandOutcome): CommandOutcome {
-  const text = (said: string) => said.replace(/^termite: .*\n/gm, '').replaceAll(otherShell, '/bin/sh');
+function comparable({ status, stdout, stderr }: CommandOutcome, anyOrder = false): CommandOutcome {
+  const text = (said: string) => {
+    const lines = said
+      .replace(/^termite: .*\n/gm, '')
+      .replaceAll(otherShell, '/bin/sh')
+      .split('\n');
+    return (anyOrder ? lines.sort() : lines).join('\n');
+  };
   return { status, stdout: text(stdout), stderr: text(stderr) };
 }

@@ -9,6 +9,9 @@ import { asUser, ordinaryId, type User } from './user.ts';
 const packageRoot = resolve(import.meta.dirname, '../../..');
 const cli = join(packageRoot, 'dist/wrapper/main.js');
 
+/** The words that run the program. */
+export const termiteCommand: readonly string[] = [process.execPath, cli];
+
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
 
