@@ -9,6 +9,9 @@ import { asUser, ordinaryId, type User } from './user.ts';
 const packageRoot = resolve(import.meta.dirname, '../../..');
 const cli = join(packageRoot, 'dist/wrapper/main.js');
 
+/** The words that run the program. */
+export const termiteCommand: readonly string[] = [process.execPath, cli];
+
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
 
@@ -103,6 +106,13 @@ export class TermiteRig implements AsyncDisposable {
       if (pids.length > 0) return pids;
     }
     throw new Error(`No process matches ${pattern}: ${JSON.stringify(this.#processes())}`);
+  }
+
+  /** Waits until there is none. */
+  async waitForEnd(pattern: RegExp, patienceMs = 10_000): Promise<void> {
+    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(10))
+      if (this.processes(pattern).length === 0) return;
+    throw new Error(`A process still matches ${pattern}: ${JSON.stringify(this.#processes())}`);
   }
 
   /** Command lines of the processes below `ancestor`. */
