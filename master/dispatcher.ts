@@ -9,6 +9,7 @@ import type { Question, StdinUse } from './fingerprint.ts';
 import { jobArguments, jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
+import type { LocalSlots } from './local-slots.ts';
 import { type Attempts, nextStep } from './next-step.ts';
 import { commandLine, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
@@ -26,6 +27,7 @@ export interface DispatcherOptions {
   /** Absent: every command is run. */
   results?: ResultCache | undefined;
   stdinRoutes: StdinRoutes;
+  localSlots: LocalSlots;
   /** How executors know and reach this master. */
   origin: { id: string; url: string };
   /** Absolute path of the shell that make is given. */
@@ -122,8 +124,25 @@ export class Dispatcher {
     const { projectRoot } = this.#options.workspace;
     const placement = place(request, { rules: ruleSet.rules, projectRoot });
     if (placement.where === 'remote') return this.#remote(command, placement);
-    running.end({ where: 'local', reason: placement.reason, isFallback: false });
-    caller.runLocally({ isRecursive: placement.isRecursive });
+    await this.#local(command, { ...placement, isFallback: false });
+  }
+
+  async #local(
+    command: Command,
+    how: { reason: string; isFallback: boolean; isRecursive: boolean; needsSlot: boolean },
+  ): Promise<void> {
+    const { request, caller, running } = command;
+    const { reason, isFallback, isRecursive, needsSlot } = how;
+    const { signal } = running;
+    let holdsSlot = false;
+    try {
+      holdsSlot = needsSlot && (await this.#options.localSlots.grant(request, signal));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return this.#cancelled(command);
+    }
+    running.end({ where: 'local', reason, isFallback });
+    caller.runLocally({ isRecursive, holdsSlot });
   }
 
   async #remote(command: Command, { isCached }: { isCached: boolean }): Promise<void> {
@@ -285,13 +304,12 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    const { session, running, caller, line } = command;
+    const { session, line } = command;
     // The caller's own stdin cannot be put back to its beginning.
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
     const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
-    running.end({ where: 'local', reason, isFallback });
-    caller.runLocally({ isRecursive: true });
+    await this.#local(command, { reason, isFallback, isRecursive: true, needsSlot: true });
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */

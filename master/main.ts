@@ -18,6 +18,7 @@ import { ExecutorPool } from './executor-pool.ts';
 import { hashingProgress } from './hashing-progress.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { LocalRules } from './local-rules.ts';
+import { LocalSlots } from './local-slots.ts';
 import { MasterServer } from './master-server.ts';
 import { MasterService } from './master-service.ts';
 import { openCache } from './open-cache.ts';
@@ -28,6 +29,7 @@ import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
 import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
+import { Watcher } from './watcher.ts';
 import { writeBuildLog } from './write-build-log.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -98,10 +100,11 @@ async function build(
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
   const cache = scope.use(await openCache(join(stateDir, 'db'), say));
   const stdinRoutes = new StdinRoutes();
+  const watchProgram = join(packageRoot, 'native/build/termite-watch');
   const workspace = scope.use(
     await openWorkspace({
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
-      watchProgram: join(packageRoot, 'native/build/termite-watch'),
+      watchProgram,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
       onProgress: hashingProgress(systemClock, (message) => process.stdout.write(`${message}\n`)),
     }),
@@ -149,8 +152,11 @@ async function build(
       if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()));
     },
   });
+  const localSlots = scope.use(
+    new LocalSlots({ slotCount: availableParallelism(), openWatch: () => Watcher.start(watchProgram) }),
+  );
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, results, stdinRoutes },
+    ...{ workspace, pool, rules, store, results, stdinRoutes, localSlots },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });
