@@ -244,9 +244,11 @@ export class Dispatcher {
       forwardStdin: !request.isStdinEmpty || results !== undefined,
       ...(results && { systemTraceKnown: results.knownOf(lease.member.name) }),
     };
-    const readStdin = request.isStdinEmpty ? emptyStdin(command) : command.stdin.attempt();
-    using _route = job.forwardStdin ? stdinRoutes.open(job.id, readStdin) : undefined;
-    const result = await lease.member.executor.execute(job, { signal });
+    const toTerminal = new AbortController();
+    using _route = job.forwardStdin ? stdinRoutes.open(job.id, stdinOf(command, toTerminal)) : undefined;
+    const execution = { signal: AbortSignal.any([signal, toTerminal.signal]) };
+    const result = await lease.member.executor.execute(job, execution);
+    if (toTerminal.signal.aborted) return { result: fail({ reason: 'terminal' }), basis };
     lease.note(result);
     return { result, basis };
   }
@@ -309,7 +311,9 @@ export class Dispatcher {
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
     const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
-    await this.#local(command, { reason, isFallback, isRecursive: true, needsSlot: true });
+    // Others do not wait for what waits for a person.
+    const needsSlot = reason !== 'terminal';
+    await this.#local(command, { reason, isFallback, isRecursive: true, needsSlot });
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
@@ -342,10 +346,16 @@ export class Dispatcher {
   }
 }
 
-/** A reader for a stdin of which nothing can be read; notes that it was tried. */
-function emptyStdin(command: Command): () => Promise<Uint8Array> {
+/**
+ * A reader of its stdin for one attempt. Where nothing can be read it notes that this was tried; a terminal it leaves alone,
+ * and aborts the attempt.
+ */
+function stdinOf(command: Command, toTerminal: AbortController): (maxBytes: number) => Promise<Uint8Array> {
+  const { isStdinEmpty, isStdinTerminal } = command.request;
+  if (!isStdinEmpty && !isStdinTerminal) return command.stdin.attempt();
   return async () => {
-    command.hasReadEmptyStdin = true;
+    if (isStdinEmpty) command.hasReadEmptyStdin = true;
+    else toTerminal.abort();
     return new Uint8Array();
   };
 }

@@ -21,7 +21,7 @@ export function inheritedJobserver(makeflags: string | undefined, parentId: numb
 
 function isSharedPipe(fd: number, parentId: number): boolean {
   const own = readLink(`/proc/self/fd/${fd}`);
-  return own !== undefined && own.startsWith('pipe:') && own === readLink(`/proc/${parentId}/fd/${fd}`);
+  return own?.startsWith('pipe:') === true && own === readLink(`/proc/${parentId}/fd/${fd}`);
 }
 
 function readLink(path: string): string | undefined {
