@@ -7,8 +7,11 @@ import type { ExitStatus } from '../runtime/child-process.ts';
 export interface Caller {
   /** Aborted when the caller goes away, or asks for the command to be cancelled. */
   readonly signal: AbortSignal;
-  /** @param isRecursive whether commands that it starts may ask us again */
-  runLocally(options: { isRecursive: boolean }): void;
+  /**
+   * @param isRecursive whether commands that it starts may ask us again
+   * @param holdsSlot whether it has been granted a slot of this machine (local-slots.ts)
+   */
+  runLocally(options: { isRecursive: boolean; holdsSlot: boolean }): void;
   /** From now on the command must never be run again. */
   committing(): void;
   /** Resolves when the caller keeps up. */

@@ -9,6 +9,7 @@ import type { Question, StdinUse } from './fingerprint.ts';
 import { jobArguments, jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
+import type { LocalSlots } from './local-slots.ts';
 import { type Attempts, nextStep } from './next-step.ts';
 import { commandLine, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
@@ -28,6 +29,7 @@ export interface DispatcherOptions {
   results?: ResultCache | undefined;
   verifier: Verifier;
   stdinRoutes: StdinRoutes;
+  localSlots: LocalSlots;
   /** How executors know and reach this master. */
   origin: { id: string; url: string };
   /** Absolute path of the shell that make is given. */
@@ -127,8 +129,25 @@ export class Dispatcher {
     const { projectRoot } = this.#options.workspace;
     const placement = place(request, { rules: ruleSet.rules, projectRoot });
     if (placement.where === 'remote') return this.#remote(command, placement);
-    running.end({ where: 'local', reason: placement.reason, isFallback: false });
-    caller.runLocally({ isRecursive: placement.isRecursive });
+    await this.#local(command, { ...placement, isFallback: false });
+  }
+
+  async #local(
+    command: Command,
+    how: { reason: string; isFallback: boolean; isRecursive: boolean; needsSlot: boolean },
+  ): Promise<void> {
+    const { request, caller, running } = command;
+    const { reason, isFallback, isRecursive, needsSlot } = how;
+    const { signal } = running;
+    let holdsSlot = false;
+    try {
+      holdsSlot = needsSlot && (await this.#options.localSlots.grant(request, signal));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return this.#cancelled(command);
+    }
+    running.end({ where: 'local', reason, isFallback });
+    caller.runLocally({ isRecursive, holdsSlot });
   }
 
   async #remote(command: Command, { isCached }: { isCached: boolean }): Promise<void> {
@@ -255,9 +274,11 @@ export class Dispatcher {
       forwardStdin: !request.isStdinEmpty || results !== undefined,
       ...(results && { systemTraceKnown: results.knownOf(lease.member.name) }),
     };
-    const readStdin = request.isStdinEmpty ? emptyStdin(command) : command.stdin.attempt();
-    using _route = job.forwardStdin ? stdinRoutes.open(job.id, readStdin) : undefined;
-    const result = await lease.member.executor.execute(job, { signal });
+    const toTerminal = new AbortController();
+    using _route = job.forwardStdin ? stdinRoutes.open(job.id, stdinOf(command, toTerminal)) : undefined;
+    const ends = request.isStdinTerminal ? AbortSignal.any([signal, toTerminal.signal]) : signal;
+    const result = await lease.member.executor.execute(job, { signal: ends });
+    if (toTerminal.signal.aborted) return fail({ reason: 'terminal' });
     lease.note(result);
     return result;
   }
@@ -315,13 +336,14 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    const { session, running, caller, line } = command;
+    const { session, line } = command;
     // The caller's own stdin cannot be put back to its beginning.
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
     const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
-    running.end({ where: 'local', reason, isFallback });
-    caller.runLocally({ isRecursive: true });
+    // Others do not wait for what waits for a person.
+    const needsSlot = reason !== 'terminal';
+    await this.#local(command, { reason, isFallback, isRecursive: true, needsSlot });
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
@@ -354,10 +376,16 @@ export class Dispatcher {
   }
 }
 
-/** A reader for a stdin of which nothing can be read; notes that it was tried. */
-function emptyStdin(command: Command): () => Promise<Uint8Array> {
+/**
+ * A reader of its stdin for one attempt. Where nothing can be read it notes that this was tried; a terminal it leaves alone,
+ * and aborts the attempt.
+ */
+function stdinOf(command: Command, toTerminal: AbortController): (maxBytes: number) => Promise<Uint8Array> {
+  const { isStdinEmpty, isStdinTerminal } = command.request;
+  if (!isStdinEmpty && !isStdinTerminal) return command.stdin.attempt();
   return async () => {
-    command.hasReadEmptyStdin = true;
+    if (isStdinEmpty) command.hasReadEmptyStdin = true;
+    else toTerminal.abort();
     return new Uint8Array();
   };
 }

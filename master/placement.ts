@@ -2,10 +2,13 @@ import type { RunRequest } from '../protocol/run-request.ts';
 import { type BuiltInReason, builtInReason } from './built-in-rules.ts';
 import type { LocalRule } from './local-rules.ts';
 
-/** Where a command is to run, and why. */
+/**
+ * Where a command is to run, and why. A local one needs one of this machine's slots, unless it only starts others that ask by
+ * themselves, or takes no time.
+ */
 export type Placement =
   | { where: 'remote'; reason: 'default' | 'rule'; isCached: boolean }
-  | { where: 'local'; reason: LocalReason; isRecursive: boolean };
+  | { where: 'local'; reason: LocalReason; isRecursive: boolean; needsSlot: boolean };
 
 /** `outside-root`: its directory is not in the project, so nothing that it writes could be brought back. */
 export type LocalReason = 'rule' | BuiltInReason | 'outside-root';
@@ -16,18 +19,24 @@ export function place(
   { rules, projectRoot }: { rules: readonly LocalRule[]; projectRoot: string },
 ): Placement {
   const line = commandLine(request);
+  const known = knownReason(request, line);
   if (!isWithin(request.cwd, projectRoot))
-    return { where: 'local', reason: 'outside-root', isRecursive: true };
+    return { where: 'local', reason: 'outside-root', isRecursive: true, needsSlot: known === undefined };
   const rule = rules.find(({ regexp }) => regexp.test(line));
   if (rule) {
+    const { isRecursive, isCached } = rule;
     return rule.isLocal
-      ? { where: 'local', reason: 'rule', isRecursive: rule.isRecursive }
-      : { where: 'remote', reason: 'rule', isCached: rule.isCached };
+      ? { where: 'local', reason: 'rule', isRecursive, needsSlot: !isRecursive }
+      : { where: 'remote', reason: 'rule', isCached };
   }
-  if (request.hasJobserver) return { where: 'local', reason: 'recursive', isRecursive: true };
-  const builtIn = request.isExec ? undefined : builtInReason(line);
-  if (builtIn) return { where: 'local', reason: builtIn, isRecursive: true };
+  if (known) return { where: 'local', reason: known, isRecursive: true, needsSlot: false };
   return { where: 'remote', reason: 'default', isCached: true };
+}
+
+/** What make or its line say without any rule of the user's. */
+function knownReason({ hasJobserver, isExec }: RunRequest, line: string): BuiltInReason | undefined {
+  if (hasJobserver) return 'recursive';
+  return isExec ? undefined : builtInReason(line);
 }
 
 /** What rules look at: the argument of `-c`, or program and arguments with spaces between. */

@@ -4,8 +4,8 @@ import type { ExitStatus } from '../runtime/child-process.ts';
 import type { Caller } from './caller.ts';
 import type { FrameSocket } from './frame-socket.ts';
 
-/** For a local command: what it starts is not to ask us any more. */
-const localWithoutRecursion = 1;
+/** For a local command: what it starts is not to ask us any more; it holds a slot. */
+const LocalFlag = { alone: 1, slot: 2 } as const;
 
 /** A shell on the other end of a connection, which waits for its command. */
 export class ShellConnection implements Caller {
@@ -42,8 +42,8 @@ export class ShellConnection implements Caller {
     }
   }
 
-  runLocally({ isRecursive }: { isRecursive: boolean }): void {
-    const flags = isRecursive ? 0 : localWithoutRecursion;
+  runLocally({ isRecursive, holdsSlot }: { isRecursive: boolean; holdsSlot: boolean }): void {
+    const flags = (isRecursive ? 0 : LocalFlag.alone) | (holdsSlot ? LocalFlag.slot : 0);
     this.#answer(new FrameWriter(ShellFrame.local).u32(flags).finish());
   }
 

@@ -40,6 +40,8 @@ export const WatchFrame = {
   watchDirectory: 0x602,
   drain: 0x603,
   unwatchDirectory: 0x604,
+  watchProcess: 0x605,
   ready: 0x701,
   changed: 0x702,
+  processEnded: 0x703,
 } as const;

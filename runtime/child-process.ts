@@ -17,8 +17,8 @@ export interface ChildOptions {
   /** A number is an open descriptor of ours. */
   stdout?: 'pipe' | 'ignore' | 'inherit' | number;
   stderr?: 'pipe' | 'ignore' | 'inherit' | number;
-  /** Further descriptors of ours, all above 2, that the child gets under the same numbers. */
-  kept?: readonly number[];
+  /** Further descriptors of ours, above 2, that it has under the same numbers. */
+  inherited?: readonly number[];
   /**
    * A process group of its own, so that `kill` reaches what the child has started and a terminal's Ctrl-C does not:
    * true unless told.
@@ -111,7 +111,9 @@ export async function spawnChild(
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<Child> {
-  const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', kept = [], ownGroup = true } = options;
+  const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', ownGroup = true } = options;
+  const stdio: (NonNullable<ChildOptions['stdout']> | undefined)[] = [stdin, stdout, stderr];
+  for (const fd of options.inherited ?? []) stdio[fd] = fd;
   const strings = [program, ...args, cwd ?? '', ...Object.values(env ?? {})];
   const malformed = strings.find((text) => text !== undefined && !text.isWellFormed());
   if (malformed !== undefined) {
@@ -120,7 +122,8 @@ export async function spawnChild(
   }
   try {
     const child = spawn(program, args, {
-      stdio: [stdin, stdout, stderr, ...keptDescriptors(kept)],
+      // Those in between stay closed.
+      stdio: Array.from(stdio, (option) => option ?? 'ignore'),
       detached: ownGroup,
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { env }),
@@ -131,12 +134,6 @@ export async function spawnChild(
   } catch (cause) {
     throw cannotStart(program, cause);
   }
-}
-
-/** As Node wants them: an entry for each number from 3 on. */
-function keptDescriptors(kept: readonly number[]): (number | 'ignore')[] {
-  const numbers = Array.from({ length: Math.max(2, ...kept) - 2 }, (_, index) => index + 3);
-  return numbers.map((fd) => (kept.includes(fd) ? fd : 'ignore'));
 }
 
 /** Runs a program to its end and collects what it writes. Aborting `signal` kills it and rejects. */

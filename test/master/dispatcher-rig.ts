@@ -4,6 +4,7 @@ import type { Caller } from '../../master/caller.ts';
 import { Dispatcher } from '../../master/dispatcher.ts';
 import { ExecutorPool } from '../../master/executor-pool.ts';
 import type { LocalRuleSet } from '../../master/local-rules.ts';
+import { LocalSlots } from '../../master/local-slots.ts';
 import { Session } from '../../master/session.ts';
 import { StdinRoutes } from '../../master/stdin-routes.ts';
 import type { Check, ControlReply } from '../../protocol/control.ts';
@@ -27,8 +28,8 @@ export class FakeCaller implements Caller {
   get signal() {
     return this.gone.signal;
   }
-  runLocally({ isRecursive }: { isRecursive: boolean }) {
-    this.told.push(isRecursive ? 'local' : 'local without recursion');
+  runLocally({ isRecursive, holdsSlot }: { isRecursive: boolean; holdsSlot: boolean }) {
+    this.told.push(`local${isRecursive ? '' : ' without recursion'}${holdsSlot ? ' with a slot' : ''}`);
   }
   committing() {
     this.told.push('committing');
@@ -61,6 +62,15 @@ export class DispatcherRig {
   readonly pool = new ExecutorPool({ nowMs: () => this.nowMs });
   readonly store = new MemoryBlobStore();
   readonly stdinRoutes = new StdinRoutes();
+  /** Of processes that hold a local slot: gives it back. */
+  readonly endProcess = new Map<number, () => void>();
+  readonly localSlots = new LocalSlots({
+    slotCount: 1,
+    openWatch: async () => ({
+      processEnded: (pid) => new Promise((resolve) => this.endProcess.set(pid, resolve)),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+  });
   readonly jobs: { executor: string; job: Job }[] = [];
   readonly replies: ControlReply[] = [];
   rules: () => LocalRuleSet = () => ({ rules: [], notices: [] });
@@ -72,6 +82,7 @@ export class DispatcherRig {
     store: this.store,
     verifier: fakeVerifier(),
     stdinRoutes: this.stdinRoutes,
+    localSlots: this.localSlots,
     origin: { id: 'origin', url: 'http://origin' },
     ownShell: '/opt/termite/sh',
   });

@@ -18,12 +18,27 @@ suite('place()', (test) => {
       where: 'local',
       reason: 'recursive',
       isRecursive: true,
+      needsSlot: false,
     });
   });
 
   test('keeps what make itself takes for recursive', () => {
     const request = runRequest('./build-all', { hasJobserver: true });
-    assert.equal(placed(request), { where: 'local', reason: 'recursive', isRecursive: true });
+    assert.equal(placed(request), {
+      where: 'local',
+      reason: 'recursive',
+      isRecursive: true,
+      needsSlot: false,
+    });
+  });
+
+  test('keeps what takes no time, without a slot', () => {
+    assert.equal(placed(runRequest('mkdir -p x')), {
+      where: 'local',
+      reason: 'trivial',
+      isRecursive: true,
+      needsSlot: false,
+    });
   });
 
   test('lets the first rule that matches win, also over what is built in', () => {
@@ -37,8 +52,14 @@ suite('place()', (test) => {
       where: 'local',
       reason: 'rule',
       isRecursive: false,
+      needsSlot: true,
     });
-    assert.equal(placed(runRequest('x gcc'), rules), { where: 'local', reason: 'rule', isRecursive: true });
+    assert.equal(placed(runRequest('x gcc'), rules), {
+      where: 'local',
+      reason: 'rule',
+      isRecursive: true,
+      needsSlot: false,
+    });
     assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default', isCached: true });
   });
 
@@ -48,8 +69,11 @@ suite('place()', (test) => {
         where: 'local',
         reason: 'outside-root',
         isRecursive: true,
+        needsSlot: true,
       });
     }
+    const make = placed(runRequest('make', { cwd: '/' }));
+    assert.equal([make.where, make.where === 'local' && make.needsSlot], ['local', false]);
     assert.is(placed(runRequest('gcc', { cwd: '/project/sub' })).where, 'remote');
   });
 
