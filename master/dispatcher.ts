@@ -126,8 +126,9 @@ export class Dispatcher {
       return;
     }
     for (const notice of ruleSet.notices) session.notice(notice, notice);
-    const { projectRoot } = this.#options.workspace;
-    const placement = place(request, { rules: ruleSet.rules, projectRoot });
+    const { workspace, ownShell } = this.#options;
+    const { projectRoot } = workspace;
+    const placement = place(request, { rules: ruleSet.rules, projectRoot, ownShell });
     if (placement.where === 'remote') return this.#remote(command, placement);
     await this.#local(command, { ...placement, isFallback: false });
   }

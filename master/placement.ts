@@ -16,10 +16,12 @@ export type LocalReason = 'rule' | BuiltInReason | 'outside-root';
 /** The user's rules come first, the first that matches wins; then what make and we know; everything else goes away. */
 export function place(
   request: RunRequest,
-  { rules, projectRoot }: { rules: readonly LocalRule[]; projectRoot: string },
+  { rules, projectRoot, ownShell }: { rules: readonly LocalRule[]; projectRoot: string; ownShell: string },
 ): Placement {
   const line = commandLine(request);
-  const known = knownReason(request, line);
+  const reason = knownReason(request, line);
+  // Only elsewhere does the real shell's name stand in place of ours.
+  const known = reason === 'trivial' && line.includes(ownShell) ? undefined : reason;
   if (!isWithin(request.cwd, projectRoot))
     return { where: 'local', reason: 'outside-root', isRecursive: true, needsSlot: known === undefined };
   const rule = rules.find(({ regexp }) => regexp.test(line));

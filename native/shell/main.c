@@ -51,7 +51,8 @@ static void run_simple_line(int argc, char **argv)
 	size_t length;
 	if (argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
 		return;
-	if (strlen(argv[2]) >= sizeof output)
+	/* One that names us, by $(SHELL), means the real shell. */
+	if (strlen(argv[2]) >= sizeof output || strstr(argv[2], argv[0]) != NULL)
 		return;
 	int status = parse_simple_line(argv[2], output, &length);
 	if (status < 0)

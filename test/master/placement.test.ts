@@ -6,7 +6,11 @@ import { suite } from '../harness/suite.ts';
 import { runRequest } from './run-request.ts';
 
 const placed = (request: RunRequest, rules: object[] = []) =>
-  place(request, { rules: parseLocalRules(JSON.stringify(rules), 'x').rules, projectRoot: '/project' });
+  place(request, {
+    rules: parseLocalRules(JSON.stringify(rules), 'x').rules,
+    projectRoot: '/project',
+    ownShell: '/opt/termite/sh',
+  });
 
 suite('place()', (test) => {
   test('sends everything away by default', () => {
@@ -39,6 +43,11 @@ suite('place()', (test) => {
       isRecursive: true,
       needsSlot: false,
     });
+  });
+
+  test('sends away what names our shell, and would print it', () => {
+    assert.is(placed(runRequest('echo "#!/opt/termite/sh"')).where, 'remote');
+    assert.is(placed(runRequest('cd x && make SHELL=/opt/termite/sh')).where, 'local');
   });
 
   test('lets the first rule that matches win, also over what is built in', () => {
