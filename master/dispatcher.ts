@@ -3,14 +3,17 @@ import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, LocalRun } from './caller.ts';
+import { countedEnvironment } from './counted-environment.ts';
+import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
-import { jobArguments, jobEnvironment } from './job-environment.ts';
+import { jobArguments, jobEnvironment, type Shells } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
+import type { Treatment } from './local-rule.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import { type Attempts, nextStep } from './next-step.ts';
-import { commandLine, place } from './placement.ts';
+import { commandLine, type Placement, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { RunningCommand, Session } from './session.ts';
 import { StdinReplay } from './stdin-replay.ts';
@@ -36,9 +39,13 @@ const maxNotedOutputs = 100;
 
 /** What stays the same over all attempts to run one command. */
 interface Command {
+  /** As its rule wants it to be. */
   request: RunRequest;
+  treatment: Treatment;
   question: Question;
   line: string;
+  /** How the caller is to run it, if it comes to that. */
+  local: LocalRun;
   caller: Caller;
   session: Session;
   running: RunningCommand;
@@ -78,36 +85,24 @@ export class Dispatcher {
 
   /** Never rejects; resolves when the caller has its answer. */
   async dispatch(request: RunRequest, caller: Caller, session: Session): Promise<void> {
-    const line = commandLine(request);
-    const running = session.begin(line, request.cwd);
+    const running = session.begin(commandLine(request), request.cwd);
     const onGone = () => running.abort();
     caller.signal.addEventListener('abort', onGone, { once: true });
     if (caller.signal.aborted) running.abort();
-    const command: Command = {
-      request,
-      question: this.#question(request),
-      line,
-      caller,
-      session,
-      running,
-      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
-      hasReadEmptyStdin: false,
-      attempts: { retries: 0, conflicts: 0 },
-      avoid: new Set(),
-      isCommitting: false,
-    };
     try {
-      await this.#place(command);
-    } catch (error) {
-      await this.#broke(command, error);
+      const placement = await this.#place(request, { caller, session, running });
+      if (placement) await this.#follow(placement, request, { caller, session, running });
     } finally {
       caller.signal.removeEventListener('abort', onGone);
       running.end();
     }
   }
 
-  async #place(command: Command): Promise<void> {
-    const { request, caller, session, running } = command;
+  /** undefined when the rules are wrong: then the caller has its answer. */
+  async #place(
+    request: RunRequest,
+    { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
+  ): Promise<Placement | undefined> {
     let ruleSet: LocalRuleSet;
     try {
       ruleSet = this.#options.rules.current();
@@ -116,18 +111,51 @@ export class Dispatcher {
       await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
       running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
       caller.exited({ kind: 'exit', code: 125 });
-      return;
+      return undefined;
     }
     for (const notice of ruleSet.notices) session.notice(notice, notice);
-    const { projectRoot } = this.#options.workspace;
-    const placement = place(request, { rules: ruleSet.rules, projectRoot });
-    if (placement.where === 'remote') return this.#remote(command, placement);
-    running.end({ where: 'local', reason: placement.reason, isFallback: false });
-    caller.runLocally({ isRecursive: placement.isRecursive });
+    return place(request, { rules: ruleSet.rules, projectRoot: this.#options.workspace.projectRoot });
   }
 
-  async #remote(command: Command, { isCached }: { isCached: boolean }): Promise<void> {
-    const results = isCached ? this.#options.results : undefined;
+  async #follow(
+    placement: Placement,
+    original: RunRequest,
+    { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
+  ): Promise<void> {
+    const { treatment, rule } = placement;
+    const envEdits = environmentEdits(original.env, treatment.env);
+    const request = {
+      ...original,
+      env: editEnvironment(original.env, envEdits),
+      isStdinEmpty: original.isStdinEmpty || treatment.hasEmptyStdin,
+    };
+    const isRecursive = placement.where === 'remote' || placement.isRecursive;
+    const command: Command = {
+      ...{ request, treatment, caller, session, running },
+      question: this.#question(request, treatment),
+      line: commandLine(request),
+      local: { isRecursive, hasEmptyStdin: treatment.hasEmptyStdin, envEdits },
+      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
+      hasReadEmptyStdin: false,
+      attempts: { retries: 0, conflicts: 0 },
+      avoid: new Set(),
+      isCommitting: false,
+    };
+    if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
+    try {
+      if (placement.where === 'remote') return await this.#remote(command);
+      const { reason } = placement;
+      running.end({ where: 'local', reason, isFallback: false, ruleReason: rule?.reason });
+      caller.runLocally(command.local);
+    } catch (error) {
+      await this.#broke(command, error);
+    }
+  }
+
+  async #remote(command: Command): Promise<void> {
+    const { cache, hasNetwork } = command.treatment;
+    const results = cache === 'none' ? undefined : this.#options.results;
+    if (cache === 'none') command.running.note({ notStored: hasNetwork ? 'network' : 'rule' });
     if (results && (await this.#replay(command, results))) return;
     let because = '';
     for (;;) {
@@ -148,7 +176,10 @@ export class Dispatcher {
   async #replay(command: Command, results: ResultCache): Promise<boolean> {
     const { request, question, session, running } = command;
     try {
-      const answer = await results.lookUp(question, { isStdinEmpty: request.isStdinEmpty });
+      const answer = await results.lookUp(question, {
+        isStdinEmpty: request.isStdinEmpty,
+        acceptsFailure: acceptsFailure(command),
+      });
       if (answer.kind === 'miss') {
         running.note({ reason: answer.reason, differences: answer.differences });
         return false;
@@ -172,7 +203,9 @@ export class Dispatcher {
   async #attempt(command: Command, results: ResultCache | undefined): Promise<Result<void>> {
     const { running } = command;
     const { signal } = running;
-    const acquired = await this.#options.pool.acquire({ signal, avoid: command.avoid });
+    const acquired = await this.#options.pool.acquire({
+      ...{ signal, avoid: command.avoid, slotCount: command.treatment.slotCount },
+    });
     if (!acquired.ok) return acquired;
     const lease = acquired.value;
     const { member } = lease;
@@ -189,7 +222,10 @@ export class Dispatcher {
         const { question } = command;
         const [manifest, executor, printed] = [result.value, member.name, finished.value.small];
         void results
-          .store({ question, basis, manifest, executor, printed, stdin: stdinUse(command) })
+          .store({
+            ...{ question, basis, manifest, executor, printed },
+            ...{ stdin: stdinUse(command), acceptsFailure: acceptsFailure(command) },
+          })
           .then((stored) => running.note(stored));
       }
       if (!finished.ok && finished.failure.reason !== 'conflict') command.avoid.add(member.name);
@@ -211,13 +247,15 @@ export class Dispatcher {
     results: ResultCache | undefined,
   ): Promise<{ result: JobResult; basis: Basis }> {
     const { workspace, stdinRoutes, origin } = this.#options;
-    const { request, question, running } = command;
+    const { request, treatment, question, running } = command;
     const { signal } = running;
     const basis = await workspace.snapshot();
     if (signal.aborted) return { result: fail({ reason: 'cancelled' }), basis };
     this.#lastJob += 1;
     const job: Job = {
       ...question,
+      env: jobEnvironment(request.env, this.#shells(request)),
+      slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },
       root: basis.root,
@@ -232,22 +270,25 @@ export class Dispatcher {
     return { result, basis };
   }
 
-  #question(request: RunRequest): Question {
-    const { workspace, ownShell } = this.#options;
-    const shells = { own: ownShell, real: request.shell };
+  #shells(request: RunRequest): Shells {
+    return { own: this.#options.ownShell, real: request.shell };
+  }
+
+  #question(request: RunRequest, treatment: Treatment): Question {
+    const shells = this.#shells(request);
     const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
     return {
-      projectRoot: workspace.projectRoot,
+      projectRoot: this.#options.workspace.projectRoot,
       argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
-      env: jobEnvironment(request.env, shells),
+      env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
       cwd: request.cwd,
       umask: request.umask,
       uid: this.#user.uid,
       gid: this.#user.gid,
       home: home.startsWith('/') ? home : '',
       mergeOutput: request.mergeOutput,
-      network: false,
-      timeoutMs: 0,
+      network: treatment.hasNetwork,
+      timeoutMs: treatment.timeoutMs,
     };
   }
 
@@ -291,7 +332,7 @@ export class Dispatcher {
     const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
     running.end({ where: 'local', reason, isFallback });
-    caller.runLocally({ isRecursive: true });
+    caller.runLocally(command.local);
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
@@ -336,4 +377,8 @@ function emptyStdin(command: Command): () => Promise<Uint8Array> {
 function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
   if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
   return stdin.isUntouched ? 'unread' : undefined;
+}
+
+function acceptsFailure({ treatment }: Command): boolean {
+  return treatment.cache === 'failures';
 }

@@ -1,11 +1,12 @@
 import type { RunRequest } from '../protocol/run-request.ts';
 import { builtInReason } from './built-in-rules.ts';
-import type { LocalRule } from './local-rules.ts';
+import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts';
 
-/** Where a command is to run, and why. */
-export type Placement =
-  | { where: 'remote'; reason: 'default' | 'rule'; isCached: boolean }
-  | { where: 'local'; reason: LocalReason; isRecursive: boolean };
+/** Where a command is to run, why, and how. `rule`: the one of the user's that has decided. */
+export type Placement = { treatment: Treatment; rule?: LocalRule } & (
+  | { where: 'remote'; reason: 'default' | 'rule' }
+  | { where: 'local'; reason: LocalReason; isRecursive: boolean }
+);
 
 /** `outside-root`: its directory is not in the project, so nothing that it writes could be brought back. */
 export type LocalReason = 'rule' | 'recursive' | 'build-tool' | 'outside-root';
@@ -16,18 +17,21 @@ export function place(
   { rules, projectRoot }: { rules: readonly LocalRule[]; projectRoot: string },
 ): Placement {
   const line = commandLine(request);
-  if (!isWithin(request.cwd, projectRoot))
-    return { where: 'local', reason: 'outside-root', isRecursive: true };
+  if (!isWithin(request.cwd, projectRoot)) return locally('outside-root');
   const rule = rules.find(({ regexp }) => regexp.test(line));
   if (rule) {
-    return rule.isLocal
-      ? { where: 'local', reason: 'rule', isRecursive: rule.isRecursive }
-      : { where: 'remote', reason: 'rule', isCached: rule.isCached };
+    const { isLocal, isRecursive, treatment } = rule;
+    const why = { reason: 'rule', rule, treatment } as const;
+    return isLocal ? { where: 'local', isRecursive, ...why } : { where: 'remote', ...why };
   }
-  if (request.hasJobserver) return { where: 'local', reason: 'recursive', isRecursive: true };
+  if (request.hasJobserver) return locally('recursive');
   const builtIn = request.isExec ? undefined : builtInReason(line);
-  if (builtIn) return { where: 'local', reason: builtIn, isRecursive: true };
-  return { where: 'remote', reason: 'default', isCached: true };
+  if (builtIn) return locally(builtIn);
+  return { where: 'remote', reason: 'default', treatment: usualTreatment };
+}
+
+function locally(reason: LocalReason): Placement {
+  return { where: 'local', reason, isRecursive: true, treatment: usualTreatment };
 }
 
 /** What rules look at: the argument of `-c`, or program and arguments with spaces between. */

@@ -39,7 +39,7 @@ export interface ResultCacheOptions {
 }
 
 /** Why there was no hit. */
-export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing';
+export type MissReason = 'new-command' | 'inputs-changed' | 'failed-before' | 'content-missing';
 
 export type Answer =
   /** `manifest` is based on what stands there now. `tookMs`: what it cost when it was run. */
@@ -68,6 +68,8 @@ export interface Finished {
   printed: ReadonlyMap<string, Uint8Array>;
   /** undefined: it read some. */
   stdin: StdinUse | undefined;
+  /** Keep the result also when its exit status is not 0. */
+  acceptsFailure: boolean;
 }
 
 interface PathSet {
@@ -111,8 +113,14 @@ export class ResultCache implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** @throws what the workspace and the database throw */
-  async lookUp(question: Question, { isStdinEmpty }: { isStdinEmpty: boolean }): Promise<Answer> {
+  /**
+   * @param acceptsFailure whether a result with an exit status other than 0 is an answer
+   * @throws what the workspace and the database throw
+   */
+  async lookUp(
+    question: Question,
+    { isStdinEmpty, acceptsFailure }: { isStdinEmpty: boolean; acceptsFailure: boolean },
+  ): Promise<Answer> {
     const weak = weakFingerprint(question);
     const overwritten = overwrittenOutputs(question);
     const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
@@ -135,6 +143,7 @@ export class ResultCache implements AsyncDisposable {
       if (index < 0) return this.#miss('inputs-changed', await this.#compareStates(weak, sets, overwritten));
       const { set, states, key } = candidates[index]!;
       const { manifest, tookMs } = resultSchema.parse(found[index]);
+      if (hasFailed(manifest) && !acceptsFailure) return this.#miss('failed-before', []);
       if (!(await this.#isStored(manifest))) return this.#miss('content-missing', []);
       // While the database was read things may have changed; the bases have to be of the same moment as the states.
       if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
@@ -245,10 +254,12 @@ export class ResultCache implements AsyncDisposable {
     await cache.write([{ key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) }]);
   }
 
-  async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
+  async #store({ question, basis, manifest, executor, printed, stdin, acceptsFailure }: Finished) {
     const { workspace, generations, cache, store, clock, distortState = (state) => state } = this.#options;
     const { status, discarded, systemTrace } = manifest;
-    if (status.kind !== 'exit' || status.code !== 0) return { notStored: 'failed' } as const;
+    // A signal may have come from outside, as for want of memory.
+    if (status.kind === 'signal' || (hasFailed(manifest) && !acceptsFailure))
+      return { notStored: 'failed' } as const;
     if (stdin === undefined) return { notStored: 'stdin-read' } as const;
     if (question.network) return { notStored: 'network' } as const;
     if (discarded.length > 0) return { notStored: 'outside-written' } as const;
@@ -334,6 +345,10 @@ export class ResultCache implements AsyncDisposable {
       .filter(({ base, node }) => base !== null || node !== null);
     return { ...manifest, changes };
   }
+}
+
+function hasFailed({ status }: Manifest): boolean {
+  return status.kind === 'signal' || status.code !== 0;
 }
 
 /** Whether something stands at a path that is overwritten unseen is no observation. */

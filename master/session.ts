@@ -5,7 +5,8 @@ import type { Clock } from '../runtime/clock.ts';
 /** How a command was done with. */
 export type Outcome =
   | { where: 'remote'; isCached: boolean; hasFailed: boolean; discarded: readonly string[] }
-  | { where: 'local'; reason: string; isFallback: boolean };
+  /** `ruleReason`: in the words of the user whose rule keeps it here. */
+  | { where: 'local'; reason: string; isFallback: boolean; ruleReason?: string | undefined };
 
 /** One command of a session while it is under way. */
 export interface RunningCommand {
@@ -42,6 +43,7 @@ export class Session {
   readonly #running = new Map<AbortController, string>();
   readonly #counts = { commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 };
   readonly #localByReason = new Map<string, number>();
+  readonly #localByRule = new Map<string, number>();
   readonly #discarded = new Set<string>();
   readonly #noticed = new Set<string>();
   readonly #records: CommandRecord[] = [];
@@ -114,6 +116,7 @@ export class Session {
     return {
       ...this.#counts,
       localByReason: Object.fromEntries(this.#localByReason),
+      localByRule: Object.fromEntries(this.#localByRule),
       wallMs: Math.max(0, this.#clock.nowMs() - this.#startedMs),
       discarded: [...this.#discarded],
     };
@@ -143,7 +146,8 @@ export class Session {
     counts.commands += 1;
     if (outcome.where === 'local') {
       counts.local += 1;
-      this.#localByReason.set(outcome.reason, (this.#localByReason.get(outcome.reason) ?? 0) + 1);
+      countOne(this.#localByReason, outcome.reason);
+      if (outcome.ruleReason !== undefined) countOne(this.#localByRule, outcome.ruleReason);
       if (outcome.isFallback) counts.fallbacks += 1;
       return;
     }
@@ -163,6 +167,10 @@ export class Session {
       this.#send({ op: 'progress', running: size, done: this.#counts.commands, latest: this.#latest });
     }, progressIntervalMs);
   }
+}
+
+function countOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 function describeOutcome(outcome: Outcome | undefined): Partial<CommandRecord> {

@@ -1,11 +1,8 @@
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
-import { ShellFrame } from '../protocol/frame-types.ts';
+import { LocalFlag, ShellFrame } from '../protocol/frame-types.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, LocalRun } from './caller.ts';
 import type { FrameSocket } from './frame-socket.ts';
-
-/** For a local command: what it starts is not to ask us any more. */
-const localWithoutRecursion = 1;
 
 /** A shell on the other end of a connection, which waits for its command. */
 export class ShellConnection implements Caller {
@@ -40,9 +37,10 @@ export class ShellConnection implements Caller {
     }
   }
 
-  runLocally({ isRecursive }: { isRecursive: boolean }): void {
-    const flags = isRecursive ? 0 : localWithoutRecursion;
-    this.#answer(new FrameWriter(ShellFrame.local).u32(flags).finish());
+  runLocally({ isRecursive, hasEmptyStdin, envEdits }: LocalRun): void {
+    const flags = (isRecursive ? 0 : LocalFlag.alone) | (hasEmptyStdin ? LocalFlag.emptyStdin : 0);
+    const frame = new FrameWriter(ShellFrame.local).u32(flags);
+    this.#answer(frame.list(envEdits, (edit) => frame.text(edit)).finish());
   }
 
   committing(): void {

@@ -8,6 +8,8 @@ export const reportSchema = z.strictObject({
   local: z.number().int(),
   /** Why commands ran locally: reason → count. */
   localByReason: z.record(z.string(), z.number().int()),
+  /** Of those that the user's rules keep here: `Reason` of the rule → count. */
+  localByRule: z.record(z.string(), z.number().int()),
   /** Commands that ran locally only because remote execution failed. */
   fallbacks: z.number().int(),
   /** Results that had to be made again because their paths were changed meanwhile. */
