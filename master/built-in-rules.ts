@@ -3,6 +3,15 @@ import { type SimpleCommand, simpleCommands } from './shell-words.ts';
 /** Why a line is better run where make is, by what it is. */
 export type BuiltInReason = 'recursive' | 'build-tool';
 
+/** For people: which programs are meant, by name or as a name with options; in the order in which they are asked for. */
+export const builtInRules: readonly { reason: BuiltInReason; programs: readonly string[] }[] = [
+  { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
+  {
+    reason: 'build-tool',
+    programs: ['cmake -E', 'cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
+  },
+];
+
 const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
 const cmake = /^(?:.*\/)?cmake3?$/;
 const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;

@@ -9,7 +9,11 @@ import { connectSocket } from './connect-socket.ts';
 import { FrameSocket } from './frame-socket.ts';
 
 export { resolveRoot } from './resolve-root.ts';
+export type * from './rule-book.ts';
 export { socketName } from './socket-path.ts';
+
+/** Loaded only when it is asked for: most commands explain nothing. */
+export const loadRuleBook = () => import('./rule-book.ts');
 
 type Reply<Op extends ControlReply['op']> = Extract<ControlReply, { op: Op }>;
 export type MasterEvent = Reply<'progress' | 'notice' | 'failed'>;
