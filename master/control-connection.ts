@@ -49,7 +49,7 @@ export class ControlConnection {
     switch (request.op) {
       case 'open-session': {
         if (!this.#socket.isOpen) return;
-        this.#session ??= service.openSession((reply) => this.#reply(reply));
+        this.#session ??= service.openSession((reply) => this.#reply(reply), request);
         return this.#reply({ op: 'session', id: this.#session.id, jobs: service.jobCount });
       }
       case 'report': {

@@ -144,9 +144,15 @@ async function build(
   const sessions = new Sessions({
     clock: systemClock,
     onIdle: () => idleWatch?.check(),
-    onClose: async ({ records }) => {
+    onClose: async (session) => {
+      const { records, compileCommands } = session;
       await results?.idle();
-      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()));
+      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
+      if (compileCommands)
+        tryTo(
+          () => compileCommands.write(),
+          (message) => session.notice('compile-commands', message),
+        );
     },
   });
   const dispatcher = new Dispatcher({
@@ -169,11 +175,11 @@ async function build(
 }
 
 /** For what no build may fail of. */
-function tryTo(action: () => void): void {
+function tryTo(action: () => void, tell: (message: string) => void): void {
   try {
     action();
   } catch (error) {
-    say(describeError(error));
+    tell(describeError(error));
   }
 }
 

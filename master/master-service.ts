@@ -3,6 +3,7 @@ import type { ControlReply } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { CacheService } from './cache-service.ts';
 import type { Caller } from './caller.ts';
+import { CompilationDatabase } from './compilation-database.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ExecutorPool } from './executor-pool.ts';
 import type { LocalRules } from './local-rules.ts';
@@ -45,9 +46,13 @@ export class MasterService {
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
-  openSession(send: Parameters<Sessions['open']>[0]): Session {
+  openSession(
+    send: Parameters<Sessions['open']>[0],
+    { compileCommands }: { compileCommands?: string | undefined } = {},
+  ): Session {
     this.#options.rules.current();
-    const session = this.sessions.open(send);
+    const database = compileCommands === undefined ? undefined : new CompilationDatabase(compileCommands);
+    const session = this.sessions.open(send, database);
     if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);
     return session;
   }

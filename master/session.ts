@@ -1,6 +1,7 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
 import type { ControlReply, Report } from '../protocol/control.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CompilationDatabase } from './compilation-database.ts';
 
 /** How a command was done with. */
 export type Outcome =
@@ -37,6 +38,8 @@ export class Session {
   readonly id: string;
   /** Set once the build itself is over: nobody waits for what still runs. */
   hasFinished = false;
+  /** Is told of each command. */
+  readonly compileCommands: CompilationDatabase | undefined;
   readonly #clock: Clock;
   readonly #send: Send;
   readonly #startedMs: number;
@@ -51,8 +54,16 @@ export class Session {
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
 
-  constructor(id: string, { clock, send }: { clock: Clock; send: Send }) {
+  constructor(
+    id: string,
+    {
+      clock,
+      send,
+      compileCommands,
+    }: { clock: Clock; send: Send; compileCommands?: CompilationDatabase | undefined },
+  ) {
     this.id = id;
+    this.compileCommands = compileCommands;
     this.#clock = clock;
     this.#send = send;
     this.#startedMs = clock.nowMs();
@@ -70,6 +81,7 @@ export class Session {
   /** @param line what is shown of it */
   begin(line: string, cwd = ''): RunningCommand {
     const startedMs = this.#clock.nowMs();
+    this.compileCommands?.note(line, cwd);
     const record: CommandRecord = {
       ...{ number: this.#records.length + 1, line: line.slice(0, maxLineLength), cwd, where: 'running' },
       ...{ wallMs: 0, outputs: [], differences: [] },

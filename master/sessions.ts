@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
+import type { CompilationDatabase } from './compilation-database.ts';
 import { Session } from './session.ts';
 
 type Send = ConstructorParameters<typeof Session>[1]['send'];
@@ -33,8 +34,9 @@ export class Sessions {
     return this.#open.size;
   }
 
-  open(send: Send): Session {
-    const session = new Session(randomBytes(6).toString('hex'), { clock: this.#clock, send });
+  open(send: Send, compileCommands?: CompilationDatabase): Session {
+    const id = randomBytes(6).toString('hex');
+    const session = new Session(id, { clock: this.#clock, send, compileCommands });
     this.#open.set(session.id, session);
     return session;
   }

@@ -40,7 +40,11 @@ export const cacheStatisticsSchema = z.strictObject({
 /** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
-  z.strictObject({ op: z.literal('open-session') }),
+  z.strictObject({
+    op: z.literal('open-session'),
+    /** Absolute path of a compilation database that is to be brought up to date at the end of the build. */
+    compileCommands: z.string().startsWith('/').optional(),
+  }),
   /** The build is over: ends what it still runs, closes the session, and reports. */
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
@@ -14,12 +14,15 @@ import { StatusLine } from './status-line.ts';
 import { summarize } from './summary.ts';
 import { writeReport } from './write-report.ts';
 
-export const makeHelp = `termite make [--root DIR] [--quiet] [ARGS…]
+export const makeHelp = `termite make [--root DIR] [--quiet] [--compile-commands[=FILE]] [ARGS…]
 Runs make, and its commands where there is room. All further arguments are make's own.
 
-  --root DIR  Root of the project: what commands may change (default: where a master runs, else the current folder)
-  --quiet     Says nothing of its own but errors
-  --help      Prints this
+  --root DIR                 Root of the project: what commands may change (default: where a master runs, else the
+                             current folder)
+  --quiet                    Says nothing of its own but errors
+  --compile-commands[=FILE]  Adds what the build compiles to a compilation database (default: compile_commands.json in
+                             the root)
+  --help                     Prints this
 
 Environment: TERMITE_COORDINATOR: URL of a coordinator. TERMITE_REPORT: file to write a report to, as JSON.
 `;
@@ -33,6 +36,7 @@ export async function makeCommand(
     command: 'termite make',
     valued: ['root'],
     plain: ['quiet', 'help'],
+    optional: ['compile-commands'],
   });
   if (flags.has('help')) {
     process.stdout.write(makeHelp);
@@ -61,7 +65,10 @@ export async function makeCommand(
     hasFailed = true;
     stderr.write(`termite: ${event.message}\n`);
   };
-  using session = await openSession(project, { env, onEvent });
+  const database = flags.get('compile-commands');
+  const compileCommands =
+    database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json'));
+  using session = await openSession(project, { env, onEvent, compileCommands });
   const shell = makefile.path ?? '/bin/sh';
   const status = await runInForeground('make', makeArguments(args, given, { session, env, shellPath }), {
     ...env,

@@ -31,18 +31,23 @@ export interface OpenSession extends Disposable {
  * Opens a session with the project's master, starting one when there is none. Again when the master that was there
  * ends just then.
  *
+ * @param compileCommands absolute path of a compilation database to bring up to date
  * @throws AppError when no master can be started, with its own words, and when it refuses
  */
 export async function openSession(
   project: Project,
-  { env, onEvent }: { env: Environment; onEvent: (event: MasterEvent) => void },
+  {
+    env,
+    onEvent,
+    compileCommands,
+  }: { env: Environment; onEvent: (event: MasterEvent) => void; compileCommands?: string | undefined },
 ): Promise<OpenSession> {
   for (let attempt = 1; ; attempt++) {
     const client =
       (await MasterClient.connect(project.socketPath, onEvent)) ??
       (await startAndConnect(project, env, onEvent));
     try {
-      const { id, jobs } = await client.ask('open-session');
+      const { id, jobs } = await client.ask('open-session', { compileCommands });
       return { client, id, jobs, [Symbol.dispose]: () => client[Symbol.dispose]() };
     } catch (error) {
       client[Symbol.dispose]();
