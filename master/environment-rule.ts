@@ -57,7 +57,8 @@ export function environmentEdits(env: readonly string[], { unset, set }: Environ
 }
 
 /** The environment after edits. */
-export function editEnvironment(env: readonly string[], edits: readonly string[]): string[] {
+export function editEnvironment(env: string[], edits: readonly string[]): string[] {
+  if (edits.length === 0) return env;
   const edited = new Set(edits.map(nameOf));
   return [
     ...env.filter((entry) => !edited.has(nameOf(entry))),

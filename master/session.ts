@@ -78,7 +78,7 @@ export class Session {
     return this.#records;
   }
 
-  /** @param line what is shown of it */
+  /** @param line all of it, as `commandLine` gives it; only its beginning is kept */
   begin(line: string, cwd = ''): RunningCommand {
     const startedMs = this.#clock.nowMs();
     this.compileCommands?.note(line, cwd);
