@@ -19,14 +19,15 @@ const ignoredPrefixes = ignoredVariables.filter((name) => name.endsWith('*'));
 /** What of an environment counts, sorted; of variables given twice the last. @param env `K=V` */
 export function countedEnvironment(
   env: readonly string[],
-  { ignored, counted }: Pick<EnvironmentRule, 'ignored' | 'counted'>,
+  { ignored, counted, set }: Pick<EnvironmentRule, 'ignored' | 'counted' | 'set'>,
 ): string[] {
   const entries = new Map<string, string>();
   for (const entry of env) {
     const name = nameOf(entry);
     const isUsuallyIgnored = ignoredNames.has(name) || isNamed(name, ignoredPrefixes);
     const counts = isUsuallyIgnored ? isNamed(name, counted) : !isNamed(name, ignored);
-    if (counts) entries.set(name, entry);
+    // What a rule sets is the user's own doing.
+    if (counts || Object.hasOwn(set, name)) entries.set(name, entry);
   }
   return [...entries.values()].sort();
 }

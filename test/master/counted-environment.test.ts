@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { countedEnvironment } from '../../master/counted-environment.ts';
 import { suite } from '../harness/suite.ts';
 
-const none = { ignored: [], counted: [] };
+const none = { ignored: [], counted: [], set: {} };
 
 suite('countedEnvironment()', (test) => {
   test('is sorted, with the last of what is given twice', () => {
@@ -30,6 +30,12 @@ suite('countedEnvironment()', (test) => {
     assert.equal(countedEnvironment(env, { ...none, counted: ['TERM', 'VSCODE_*'] }), [
       'TERM=vt100',
       'VSCODE_PID=1',
+    ]);
+  });
+
+  test('takes in what a rule sets', () => {
+    assert.equal(countedEnvironment(['TERM=dumb', 'LINES=24'], { ...none, set: { TERM: 'dumb' } }), [
+      'TERM=dumb',
     ]);
   });
 });
