@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { AppError } from '../runtime/app-error.ts';
 import { compareBytes, decodeBytes, encodeBytes, fsPath } from '../runtime/byte-path.ts';
@@ -38,8 +38,10 @@ export class CompilationDatabase {
       compileCommands(line, { cwd, exists }),
     );
     const { path, text } = this.#read();
-    const kept = parse(text, path).filter((entry) => exists(resolve(entry.directory, entry.file)));
-    const merged = `${JSON.stringify(merge(kept, built), undefined, 2)}\n`;
+    const kept = parse(text, path).filter(({ directory, file }) =>
+      exists(resolve(dirname(path), directory, file)),
+    );
+    const merged = `${JSON.stringify(merge(kept, built, dirname(path)), undefined, 2)}\n`;
     if (merged === text) return;
     const temporary = `${path}.${process.pid}.new`;
     writeFileSync(fsPath(temporary), encodeBytes(merged));
@@ -61,20 +63,28 @@ export class CompilationDatabase {
 /**
  * What was built takes the place of entries for the same source and output, and of those that name no output. Sorted by
  * source, then output.
+ *
+ * @param base what directories are relative to, if any are: that of the database
  */
-function merge(kept: readonly Entry[], built: readonly CompileCommand[]): (Entry | CompileCommand)[] {
+function merge(
+  kept: readonly Entry[],
+  built: readonly CompileCommand[],
+  base: string,
+): (Entry | CompileCommand)[] {
   const merged = new Map<string, Entry | CompileCommand>();
   const builtFiles = new Set(built.map(({ file }) => file));
   for (const entry of kept) {
-    const isReplaced = entry.output === undefined && builtFiles.has(resolve(entry.directory, entry.file));
-    if (!isReplaced) merged.set(keyOf(entry), entry);
+    const isReplaced =
+      entry.output === undefined && builtFiles.has(resolve(base, entry.directory, entry.file));
+    if (!isReplaced) merged.set(keyOf(entry, base), entry);
   }
-  for (const entry of built) merged.set(keyOf(entry), entry);
+  for (const entry of built) merged.set(keyOf(entry, base), entry);
   return [...merged].sort(([a], [b]) => compareBytes(a, b)).map(([, entry]) => entry);
 }
 
-function keyOf({ directory, file, output }: Entry | CompileCommand): string {
-  return `${resolve(directory, file)}\0${output === undefined ? '' : resolve(directory, output)}`;
+function keyOf({ directory, file, output }: Entry | CompileCommand, base: string): string {
+  const from = resolve(base, directory);
+  return `${resolve(from, file)}\0${output === undefined ? '' : resolve(from, output)}`;
 }
 
 function parse(text: string, path: string): Entry[] {

@@ -49,7 +49,7 @@ suite('CompilationDatabase', (test) => {
 
   test('write() keeps what others have written, in their own way, until it knows better', async () => {
     await using dir = await projectWith('a.c', 'b.c');
-    const entry = (file: string) => ({ directory: dir.path, command: `cc -c ${file}`, file, mine: 1 });
+    const entry = (file: string) => ({ directory: '.', command: `cc -c ${file}`, file, mine: 1 });
     dir.write('db.json', JSON.stringify([entry('b.c'), entry('a.c')]));
     build(dir, 'gcc -c a.c');
     assert.equal(
