@@ -18,6 +18,7 @@ import type { ResultCache } from './result-cache.ts';
 import type { RunningCommand, Session } from './session.ts';
 import { StdinReplay } from './stdin-replay.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
+import type { Rival, Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
 export interface DispatcherOptions {
@@ -28,6 +29,7 @@ export interface DispatcherOptions {
   store: BlobStore;
   /** Absent: every command is run. */
   results?: ResultCache | undefined;
+  verifier: Verifier;
   stdinRoutes: StdinRoutes;
   /** How executors know and reach this master. */
   origin: { id: string; url: string };
@@ -52,6 +54,8 @@ interface Command {
   stdin: StdinReplay;
   /** It wanted to read although there was nothing. */
   hasReadEmptyStdin: boolean;
+  /** What its result is to be compared with, see `Session.check`. */
+  rival: Rival | undefined;
   attempts: Attempts;
   /** Executors that have failed it. */
   avoid: Set<string>;
@@ -137,6 +141,7 @@ export class Dispatcher {
       local: { isRecursive, hasEmptyStdin: treatment.hasEmptyStdin, envEdits },
       stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
       hasReadEmptyStdin: false,
+      rival: undefined,
       attempts: { retries: 0, conflicts: 0 },
       avoid: new Set(),
       isCommitting: false,
@@ -154,7 +159,8 @@ export class Dispatcher {
 
   async #remote(command: Command): Promise<void> {
     const { cache, hasNetwork } = command.treatment;
-    const results = cache === 'none' ? undefined : this.#options.results;
+    const isTwice = command.session.check?.kind === 'twice';
+    const results = cache === 'none' || isTwice ? undefined : this.#options.results;
     if (cache === 'none') command.running.note({ notStored: hasNetwork ? 'network' : 'rule' });
     if (results && (await this.#replay(command, results))) return;
     let because = '';
@@ -184,12 +190,17 @@ export class Dispatcher {
         running.note({ reason: answer.reason, differences: answer.differences });
         return false;
       }
+      if (this.#options.verifier.wants(session)) {
+        command.rival = { kind: 'hit', hit: answer };
+        return false;
+      }
       running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,
         isCached: true,
       });
-      if (!replayed.ok && replayed.failure.reason === 'cancelled') this.#cancelled(command);
+      if (replayed.ok) results.used(answer);
+      else if (replayed.failure.reason === 'cancelled') this.#cancelled(command);
       return replayed.ok || replayed.failure.reason === 'cancelled';
     } catch (error) {
       if (command.isCommitting) throw error;
@@ -211,10 +222,15 @@ export class Dispatcher {
     const { member } = lease;
     running.note({ executor: member.name });
     try {
-      const { result, basis } = await this.#execute(command, lease, results);
+      const { result, basis } = await this.#executeAsAsked(command, lease, results);
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
       const { content } = member;
+      const { rival } = command;
+      if (result.ok && rival) {
+        command.rival = undefined;
+        await this.#options.verifier.verify({ ...command, rival, manifest: result.value, basis, content });
+      }
       const finished = result.ok
         ? await this.#finish(command, result.value, { content, isCached: false })
         : result;
@@ -241,16 +257,30 @@ export class Dispatcher {
     }
   }
 
-  async #execute(
+  /** Once, or twice on the same state of the project where the build wants that. @returns the first, if both succeed */
+  async #executeAsAsked(
     command: Command,
     lease: Lease,
     results: ResultCache | undefined,
   ): Promise<{ result: JobResult; basis: Basis }> {
-    const { workspace, stdinRoutes, origin } = this.#options;
+    const basis = await this.#options.workspace.snapshot();
+    const first = await this.#execute(command, lease, { results, basis });
+    if (!first.ok || command.session.check?.kind !== 'twice') return { result: first, basis };
+    const second = await this.#execute(command, lease, { results, basis });
+    if (!second.ok) return { result: second, basis };
+    command.rival = { kind: 'twin', manifest: second.value };
+    return { result: first, basis };
+  }
+
+  async #execute(
+    command: Command,
+    lease: Lease,
+    { results, basis }: { results: ResultCache | undefined; basis: Basis },
+  ): Promise<JobResult> {
+    const { stdinRoutes, origin } = this.#options;
     const { request, treatment, question, running } = command;
     const { signal } = running;
-    const basis = await workspace.snapshot();
-    if (signal.aborted) return { result: fail({ reason: 'cancelled' }), basis };
+    if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
     const job: Job = {
       ...question,
@@ -267,7 +297,7 @@ export class Dispatcher {
     using _route = job.forwardStdin ? stdinRoutes.open(job.id, readStdin) : undefined;
     const result = await lease.member.executor.execute(job, { signal });
     lease.note(result);
-    return { result, basis };
+    return result;
   }
 
   #shells(request: RunRequest): Shells {

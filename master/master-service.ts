@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import type { ControlReply } from '../protocol/control.ts';
+import type { ControlReply, SessionWishes } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { CacheService } from './cache-service.ts';
 import type { Caller } from './caller.ts';
@@ -46,13 +46,12 @@ export class MasterService {
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
-  openSession(
-    send: Parameters<Sessions['open']>[0],
-    { compileCommands }: { compileCommands?: string | undefined } = {},
-  ): Session {
+  openSession(send: Parameters<Sessions['open']>[0], { check, compileCommands }: SessionWishes): Session {
     this.#options.rules.current();
-    const database = compileCommands === undefined ? undefined : new CompilationDatabase(compileCommands);
-    const session = this.sessions.open(send, database);
+    const session = this.sessions.open(send, {
+      check,
+      compileCommands: compileCommands === undefined ? undefined : new CompilationDatabase(compileCommands),
+    });
     if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);
     return session;
   }

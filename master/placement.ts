@@ -1,5 +1,5 @@
 import type { RunRequest } from '../protocol/run-request.ts';
-import { builtInReason } from './built-in-rules.ts';
+import { type BuiltInReason, builtInReason } from './built-in-rules.ts';
 import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts';
 
 /** Where a command is to run, why, and how. `rule`: the one of the user's that has decided. */
@@ -9,7 +9,7 @@ export type Placement = { treatment: Treatment; rule?: LocalRule } & (
 );
 
 /** `outside-root`: its directory is not in the project, so nothing that it writes could be brought back. */
-export type LocalReason = 'rule' | 'recursive' | 'build-tool' | 'outside-root';
+export type LocalReason = 'rule' | BuiltInReason | 'outside-root';
 
 /** The user's rules come first, the first that matches wins; then what make and we know; everything else goes away. */
 export function place(

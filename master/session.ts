@@ -1,5 +1,5 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
-import type { ControlReply, Report } from '../protocol/control.ts';
+import type { Check, ControlReply, Report } from '../protocol/control.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { CompilationDatabase } from './compilation-database.ts';
 
@@ -17,6 +17,8 @@ export interface RunningCommand {
   abort(): void;
   /** A result could not be applied because its paths were changed meanwhile. */
   conflicted(): void;
+  /** Its result was compared with that of another run. */
+  verified(isSame: boolean): void;
   /** For whoever asks later where it ran, and why; may be called after its end. */
   note(details: Partial<CommandRecord>): void;
   /** Counts it. Without an outcome (cancelled) it is not counted. */
@@ -24,6 +26,13 @@ export interface RunningCommand {
 }
 
 type Send = (reply: Extract<ControlReply, { op: 'progress' | 'notice' | 'failed' }>) => void;
+
+export interface SessionOptions {
+  clock: Clock;
+  send: Send;
+  check?: Check | undefined;
+  compileCommands?: CompilationDatabase | undefined;
+}
 
 const progressIntervalMs = 100;
 const maxDiscarded = 100;
@@ -36,15 +45,27 @@ const maxLineLength = 4_000;
  */
 export class Session {
   readonly id: string;
-  /** Set once the build itself is over: nobody waits for what still runs. */
-  hasFinished = false;
+  /** What of its commands is to be checked by running them once more. */
+  readonly check: Check | undefined;
   /** Is told of each command. */
   readonly compileCommands: CompilationDatabase | undefined;
+  /** Set once the build itself is over: nobody waits for what still runs. */
+  hasFinished = false;
   readonly #clock: Clock;
   readonly #send: Send;
   readonly #startedMs: number;
   readonly #running = new Map<AbortController, string>();
-  readonly #counts = { commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 };
+  readonly #counts = {
+    commands: 0,
+    cached: 0,
+    remote: 0,
+    local: 0,
+    fallbacks: 0,
+    conflicts: 0,
+    failed: 0,
+    verified: 0,
+    mismatched: 0,
+  };
   readonly #localByReason = new Map<string, number>();
   readonly #localByRule = new Map<string, number>();
   readonly #discarded = new Set<string>();
@@ -54,15 +75,9 @@ export class Session {
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
 
-  constructor(
-    id: string,
-    {
-      clock,
-      send,
-      compileCommands,
-    }: { clock: Clock; send: Send; compileCommands?: CompilationDatabase | undefined },
-  ) {
+  constructor(id: string, { clock, send, check, compileCommands }: SessionOptions) {
     this.id = id;
+    this.check = check;
     this.compileCommands = compileCommands;
     this.#clock = clock;
     this.#send = send;
@@ -96,6 +111,11 @@ export class Session {
       abort: () => controller.abort(),
       conflicted: () => {
         this.#counts.conflicts += 1;
+      },
+      verified: (isSame) => {
+        this.#counts.verified += 1;
+        if (!isSame) this.#counts.mismatched += 1;
+        record.verdict = isSame ? 'same' : 'different';
       },
       note: (details) => void Object.assign(record, details),
       end: (outcome) => {

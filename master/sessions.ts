@@ -1,9 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
-import type { CompilationDatabase } from './compilation-database.ts';
-import { Session } from './session.ts';
-
-type Send = ConstructorParameters<typeof Session>[1]['send'];
+import { Session, type SessionOptions } from './session.ts';
 
 export interface SessionsOptions {
   clock: Clock;
@@ -34,9 +31,12 @@ export class Sessions {
     return this.#open.size;
   }
 
-  open(send: Send, compileCommands?: CompilationDatabase): Session {
+  open(
+    send: SessionOptions['send'],
+    wishes: Pick<SessionOptions, 'check' | 'compileCommands'> = {},
+  ): Session {
     const id = randomBytes(6).toString('hex');
-    const session = new Session(id, { clock: this.#clock, send, compileCommands });
+    const session = new Session(id, { clock: this.#clock, send, ...wishes });
     this.#open.set(session.id, session);
     return session;
   }

@@ -28,6 +28,8 @@ export const commandRecordSchema = z.strictObject({
   /** Strong fingerprint of its result. */
   key: z.string().optional(),
   hasFailed: z.boolean().optional(),
+  /** Its result was compared with that of another run, and found so. */
+  verdict: z.enum(['same', 'different']).optional(),
   /** From the question to the answer. */
   wallMs: z.number(),
   /** What a hit took when it was run. */

@@ -1,9 +1,10 @@
-import type { LocalReason, LocalRule, Placement, Treatment } from '../master/master-client.ts';
+import type { BuiltInRule, LocalReason, LocalRule, Placement, Treatment } from '../master/master-client.ts';
 
 const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>> = {
   default: 'no rule says otherwise',
   recursive: 'built in: a make takes part in the build by itself',
   'build-tool': 'built in: a build tool costs less here',
+  trivial: 'built in: it takes less time than a sandbox takes to start',
   'outside-root': 'built in: the current folder is outside of the project',
 };
 
@@ -30,16 +31,15 @@ export function describePlacement(
 }
 
 /** All rules in the order in which they are asked: lines of text. */
-export function listRules(
-  rules: readonly LocalRule[],
-  builtIn: readonly { programs: readonly string[] }[],
-): string[] {
+export function listRules(rules: readonly LocalRule[], builtIn: readonly BuiltInRule[]): string[] {
   const here = describeWhere('local', true);
   return table([
     ['built in', 'outside of the project', here],
     ...rules.map((rule) => [`line ${rule.line}`, rule.source, describeRule(rule)]),
     ['built in', '$(MAKE) or "+" in the makefile', here],
-    ...builtIn.map(({ programs }) => ['built in', programs.join(', '), here]),
+    ...builtIn.map(({ programs, needsAll }) => [
+      ...['built in', `${needsAll ? 'nothing but ' : ''}${programs.join(', ')}`, here],
+    ]),
     ['built in', 'everything else', describeWhere('remote', false)],
   ]);
 }

@@ -3,6 +3,7 @@ import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { checkOf } from './check-flags.ts';
 import type { Environment, ShellPaths } from './command.ts';
 import { findProject, type Project, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
@@ -14,12 +15,13 @@ import { StatusLine } from './status-line.ts';
 import { summarize } from './summary.ts';
 import { writeReport } from './write-report.ts';
 
-export const makeHelp = `termite make [--root DIR] [--quiet] [--compile-commands[=FILE]] [ARGS…]
+export const makeHelp = `termite make [--root DIR] [--quiet] [--verify[=PERCENT]] [--compile-commands[=FILE]] [ARGS…]
 Runs make, and its commands where there is room. All further arguments are make's own.
 
   --root DIR                 Root of the project: what commands may change (default: where a master runs, else the
                              current folder)
   --quiet                    Says nothing of its own but errors
+  --verify[=PERCENT]         Runs commands, or so many percent of them, although their results are cached, and compares
   --compile-commands[=FILE]  Adds what the build compiles to a compilation database (default: compile_commands.json in
                              the root)
   --help                     Prints this
@@ -35,8 +37,8 @@ export async function makeCommand(
   const { flags, rest: args } = splitOwnFlags(argv, {
     command: 'termite make',
     valued: ['root'],
+    optional: ['verify', 'compile-commands'],
     plain: ['quiet', 'help'],
-    optional: ['compile-commands'],
   });
   if (flags.has('help')) {
     process.stdout.write(makeHelp);
@@ -66,9 +68,11 @@ export async function makeCommand(
     stderr.write(`termite: ${event.message}\n`);
   };
   const database = flags.get('compile-commands');
-  const compileCommands =
-    database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json'));
-  using session = await openSession(project, { env, onEvent, compileCommands });
+  using session = await openSession(project, {
+    ...{ env, onEvent, check: checkOf(flags, 'termite make') },
+    compileCommands:
+      database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json')),
+  });
   const shell = makefile.path ?? '/bin/sh';
   const status = await runInForeground('make', makeArguments(args, given, { session, env, shellPath }), {
     ...env,

@@ -3,28 +3,26 @@ import { AppError } from '../runtime/app-error.ts';
 /**
  * Takes our own flags off the front of a command line, up to the first word that is none of them.
  *
- * @param optional flags with a value only behind `=`; without one it is empty
+ * @param options `valued` flags have a value, `optional` ones may have one behind "=", `plain` ones have none
  * @throws AppError `bad-arguments` for a flag that lacks its value
  */
 export function splitOwnFlags(
   argv: readonly string[],
-  {
-    command,
-    valued,
-    plain,
-    optional = [],
-  }: {
+  options: {
     command: string;
     valued: readonly string[];
-    plain: readonly string[];
     optional?: readonly string[];
+    plain: readonly string[];
   },
 ): { flags: Map<string, string>; rest: string[] } {
+  const { command, valued, optional = [], plain } = options;
   const flags = new Map<string, string>();
   let i = 0;
   for (; i < argv.length; i++) {
     const [, name = '', inline] = /^--([^=]+)(?:=(.*))?$/s.exec(argv[i]!) ?? [];
-    if (optional.includes(name) || (plain.includes(name) && inline === undefined)) {
+    if (plain.includes(name) && inline === undefined) {
+      flags.set(name, '');
+    } else if (optional.includes(name)) {
       flags.set(name, inline ?? '');
     } else if (valued.includes(name)) {
       if (inline === undefined) i += 1;

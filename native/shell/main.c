@@ -1,6 +1,7 @@
 /* make's SHELL: asks the master what to do with a command line, and is the real shell in every other respect. */
 #include "ask.h"
 #include "fd.h"
+#include "local.h"
 #include "parse.h"
 #include "say.h"
 #include "wire.h"
@@ -19,51 +20,8 @@
 
 extern char **environ;
 
-/* Where every system has a shell. Further ones are needed only where we were put in the place of /bin/sh itself. */
-static const char *const usual_shells[] = { "/bin/sh", "/bin/dash", "/bin/bash" };
-
 /* Set for a command that the master wants alone: of what it starts, nothing is the master's business. */
 static const char alone[] = "TERMITE_LOCAL";
-
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
-
-static bool is_ourselves(const char *path)
-{
-	struct stat self, other;
-	return stat("/proc/self/exe", &self) == 0 && stat(path, &other) == 0 && self.st_dev == other.st_dev &&
-	       self.st_ino == other.st_ino;
-}
-
-/* The shell that make would have started, and never ourselves: that would go on forever. */
-static const char *find_real_shell(void)
-{
-	const char *wanted = variable("TERMITE_SHELL");
-	if (wanted && wanted[0] != '/')
-		say("TERMITE_SHELL is no absolute path: \"", wanted, "\": using /bin/sh", NULL);
-	else if (wanted && !is_ourselves(wanted))
-		return wanted;
-	for (size_t i = 0; i < sizeof usual_shells / sizeof *usual_shells; i++) {
-		if (!is_ourselves(usual_shells[i]))
-			return usual_shells[i];
-	}
-	say("no real shell found: set TERMITE_SHELL to one", NULL);
-	_exit(127);
-}
-
-/* argv[0] becomes the shell's own path, as make would have called it: it stands in front of its error messages. */
-static _Noreturn void run_real_shell(const char *shell, char **argv)
-{
-	/* exec does not write to its strings; its type is older than const. */
-	memcpy(&argv[0], &shell, sizeof shell);
-	execv(shell, argv);
-	int failed = errno;
-	say("exec \"", shell, "\": ", strerror(failed), NULL);
-	_exit(failed == ENOENT ? 127 : 126);
-}
 
 /* make must see the signal that the command died of; a core file would be ours, not the command's. */
 static _Noreturn void die_by_signal(int number)
@@ -95,12 +53,12 @@ static void run_simple_line(int argc, char **argv)
 	int status = parse_simple_line(argv[2], output, &length);
 	if (status < 0)
 		return;
-	const char *shell = variable("TERMITE_SHELL");
-	if (!parse_is_plain_shell(shell ? shell : usual_shells[0], environ))
+	const char *shell = local_variable("TERMITE_SHELL");
+	if (!parse_is_plain_shell(shell ? shell : USUAL_SHELL, environ))
 		return;
 	/* When it cannot be written, the real shell says so in its own words. */
 	if (length > 0 && fd_write_all(1, output, length) != 0)
-		run_real_shell(find_real_shell(), argv);
+		local_run_shell(local_real_shell(), argv);
 	_exit(status);
 }
 
@@ -120,7 +78,7 @@ static bool is_pipe(int fd)
 /* In its pipe style, make leaves the jobserver open only for lines that it takes for recursive. */
 static bool has_jobserver(void)
 {
-	const char *makeflags = variable("MAKEFLAGS");
+	const char *makeflags = local_variable("MAKEFLAGS");
 	int read_fd, write_fd;
 	return makeflags && parse_jobserver(makeflags, &read_fd, &write_fd) && is_pipe(read_fd) && is_pipe(write_fd);
 }
@@ -157,13 +115,13 @@ int main(int argc, char **argv)
 {
 	run_simple_line(argc, argv);
 
-	const char *shell = find_real_shell();
-	if (variable(alone))
-		run_real_shell(shell, argv);
+	const char *shell = local_real_shell();
+	if (local_variable(alone))
+		local_run(shell, argc, argv);
 	char cwd[PATH_MAX];
 	/* The kernel says "(unreachable)/..." of a directory outside our root. */
 	if (!parse_is_command(argc, argv) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
-		run_real_shell(shell, argv);
+		local_run_shell(shell, argv);
 
 	struct ask_question question = {
 		.argument_count = argc - 1,
@@ -174,7 +132,7 @@ int main(int argc, char **argv)
 		/* Asked before anything is opened: its number could be that of a closed jobserver descriptor. */
 		.flags = (is_one_output() ? RUN_ONE_OUTPUT : 0) | (has_jobserver() ? RUN_JOBSERVER : 0) | stdin_flags(),
 	};
-	const char *socket_path = variable("TERMITE_SOCKET");
+	const char *socket_path = local_variable("TERMITE_SOCKET");
 	int fd = ask_connect(socket_path, cwd);
 	struct ask_answer answer = { ASK_RUN_LOCALLY, 0 };
 	if (fd >= 0)
@@ -192,12 +150,12 @@ int main(int argc, char **argv)
 		die_by_signal(SIGTERM);
 	case ASK_MASTER_GONE:
 		say("master is gone: running locally", NULL);
-		run_real_shell(shell, argv);
+		local_run(shell, argc, argv);
 	case ASK_RUN_LOCALLY:
 		if (answer.value & LOCAL_ALONE)
 			setenv(alone, "1", 1);
 		if (answer.value & LOCAL_EMPTY_STDIN)
 			empty_stdin();
-		run_real_shell(shell, argv);
+		local_run(shell, argc, argv);
 	}
 }

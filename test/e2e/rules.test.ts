@@ -91,6 +91,8 @@ suite('Rules', (test) => {
     );
     assert.equal([second.status, second.stdout], [first.status, first.stdout]);
     assert.is(second.report.failed, 1);
+    const { report } = await rig.report(['make', '--verify']);
+    assert.equal([report.remote, report.verified, report.mismatched], [1, 1, 0]);
     writeFileSync(join(rig.project, rules), '[]');
     assert.equal((await build(rig)).where, [0, 1, 0]);
     assert.match((await rig.termite(['why'])).stdout, /not from cache: an earlier run failed/);
@@ -120,9 +122,10 @@ suite('Rules', (test) => {
 
   test('what a rule wants of stdin and environment holds where make is as well', async () => {
     const rule = { Regexp: '', Local: true, Stdin: 'empty', Env: { Unset: ['GONE'], Set: { GIVEN: 'x' } } };
-    await using rig = rigWith([rule], 'all: ; @cat; echo "$$GONE $$GIVEN" | cat\n');
+    const makefile = 'all: ; @cat; echo "$$GONE $$GIVEN" | cat\n\t@cat\n\t@printenv GIVEN\n';
+    await using rig = rigWith([rule], makefile);
     const options = { input: 'lost\n', env: { ...rig.env, GONE: '1' } };
-    assert.equal((await build(rig, options)).stdout, ' x\n');
+    assert.equal((await build(rig, options)).stdout, ' x\nx\n');
     const script = 'cat; echo "$GONE $GIVEN"';
     assert.equal((await rig.termite(['run', 'sh', '-c', script], options)).stdout, ' x\n');
   });

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import type { JobResult } from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
+import { tempDir } from '../harness/temp-dir.ts';
 import { executorRig } from './executor-rig.ts';
 import { findProcesses, isChildOf, untilProcess } from './processes.ts';
 
@@ -36,6 +37,20 @@ suite('SandboxExecutor', (test) => {
     await using rig = await executorRig();
     const { status } = await rig.sh('kill -SEGV $$');
     assert.equal(status, { kind: 'signal', signal: 11 });
+  });
+
+  test('execute() tells that memory was short while a job ran, whatever its status', async () => {
+    await using dir = await tempDir();
+    const vmstatFile = dir.join('vmstat');
+    writeFileSync(vmstatFile, 'pgfault 7\noom_kill 4\noom_kill_x 9\n');
+    await using rig = await executorRig({ vmstatFile });
+    const isShort = async (line: string) => (await rig.sh(line)).manifest.wasShortOfMemory === true;
+    assert.is(await isShort('true'), false);
+    const running = isShort('exec sleep 1.0625');
+    await untilProcess('1.0625', true);
+    writeFileSync(vmstatFile, 'oom_kill 5\n');
+    assert.is(await running, true);
+    assert.is(await isShort('true'), false);
   });
 
   test('execute() gives the order of merged output', async () => {

@@ -6,10 +6,11 @@ import { ExecutorPool } from '../../master/executor-pool.ts';
 import { type LocalRuleSet, parseLocalRules } from '../../master/local-rules.ts';
 import { Session } from '../../master/session.ts';
 import { StdinRoutes } from '../../master/stdin-routes.ts';
-import type { ControlReply } from '../../protocol/control.ts';
+import type { Check, ControlReply } from '../../protocol/control.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
 import type { RunRequest } from '../../protocol/run-request.ts';
 import { type Failure, fail, succeed } from '../../runtime/failure.ts';
+import { fakeVerifier } from './fake-verifier.ts';
 import { FakeWorkspace, someDigest } from './fake-workspace.ts';
 
 /** What an executor of the rig does with a job. */
@@ -68,19 +69,23 @@ export class DispatcherRig {
   readonly jobs: { executor: string; job: Job }[] = [];
   readonly replies: ControlReply[] = [];
   rules: () => LocalRuleSet = () => ({ rules: [], notices: [] });
-  readonly session = new Session('s', {
-    clock: { nowMs: () => this.nowMs },
-    send: (reply) => this.replies.push(reply),
-  });
+  readonly session: Session;
   readonly dispatcher = new Dispatcher({
     workspace: this.workspace,
     pool: this.pool,
     rules: { current: () => this.rules() },
     store: this.store,
+    verifier: fakeVerifier(),
     stdinRoutes: this.stdinRoutes,
     origin: { id: 'origin', url: 'http://origin' },
     ownShell: '/opt/termite/sh',
   });
+
+  /** @param check what the build wants to be checked */
+  constructor(check?: Check) {
+    const clock = { nowMs: () => this.nowMs };
+    this.session = new Session('s', { clock, send: (reply) => this.replies.push(reply), check });
+  }
 
   /** @param content where its outputs are; the rig's own store unless told */
   addExecutor(

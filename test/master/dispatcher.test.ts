@@ -160,7 +160,7 @@ suite('Dispatcher', (test) => {
     test(`runs locally, without calling it a fallback, on ${reason}`, async () => {
       const rig = new DispatcherRig();
       rig.addExecutor('a', failing({ reason, path: '/etc/x' }));
-      assert.equal((await rig.dispatch(runRequest('install'))).told, ['local']);
+      assert.equal((await rig.dispatch(runRequest('./deploy'))).told, ['local']);
       const report = rig.session.report();
       assert.equal([report.localByReason, report.fallbacks], [{ [reason]: 1 }, 0]);
       assert.is(rig.jobs.length, 1);

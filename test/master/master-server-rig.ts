@@ -6,6 +6,7 @@ import { MasterService } from '../../master/master-service.ts';
 import { Sessions } from '../../master/sessions.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { type Behaviour, DispatcherRig } from './dispatcher-rig.ts';
+import { fakeVerifier } from './fake-verifier.ts';
 
 /** A master with a real socket, in front of executors and a project that are fakes. */
 export async function masterServerRig(behaviour: Behaviour, { slotCount = 4 } = {}) {
@@ -19,7 +20,7 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4 } = 
   const counts = { idle: 0, stops: 0 };
   const sessions = new Sessions({ clock: { nowMs: () => 0 }, onIdle: () => (counts.idle += 1) });
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, store, stdinRoutes, rules },
+    ...{ workspace, pool, store, stdinRoutes, rules, verifier: fakeVerifier() },
     origin: { id: 'origin', url: '' },
     ownShell: '/opt/termite/sh',
   });

@@ -107,7 +107,7 @@ suite('The shell and its master', (test) => {
       setImmediate(() => void rig.close());
       return hanging(job, signal);
     });
-    const outcome = await rig.run('printf %s local');
+    const outcome = await rig.run('cat /dev/null; printf %s local');
     assert.equal([outcome.status, outcome.stdout], [0, 'local']);
     assert.match(outcome.stderr, /master is gone: running locally/);
   });

@@ -55,7 +55,20 @@ suite('termite', (test) => {
     [['master', '--root', '/no/such/folder'], /No such folder/],
     [['make', '--root', '/no/such/folder'], /No such folder/],
     [['make', '--root'], /--root needs a value/],
+    [['make', '--verify=most'], /--verify needs a percentage: "most" is none/],
+    [['run', '--verify=101', 'true'], /--verify needs a percentage/],
+    [['run', '--twice', '--verify', 'true'], /exclude each other/],
     [['run'], /a command is missing/],
+    [['cache'], /An action is missing/],
+    [['cache', 'dance'], /Unknown action "dance"/],
+    [['cache', 'constructor'], /Unknown action/],
+    [['cache', 'gc', '--size', '20X'], /Not a size: "20X"/],
+    [['cache', 'gc', '--size', '9999999999T'], /Not a size/],
+    [['cache', 'gc', '--size'], /--size needs a value/],
+    [['cache', 'stats', '--size', '1G'], /"stats" does not know "--size"/],
+    [['cache', 'clear', 'everything'], /"clear" does not know "everything"/],
+    [['master', '--cache-size-mib', '0'], /cacheSizeMib/],
+    [['executor', '--cache-size-mib', 'all'], /cacheSizeMib/],
   ];
   for (const [args, words] of wrong) {
     test(`refuses "${args.join(' ')}" with one clear message`, async () => {
@@ -67,6 +80,15 @@ suite('termite', (test) => {
       assert.match(stderr, /^termite: [^\n]+\n( {2}[^\n]+\n)?$/);
     });
   }
+
+  test('refuses a size of the cache that is none, also from the environment', async () => {
+    await using rig = rigWith('all: ; touch x\n', { needsSandbox: false });
+    const { status, stderr } = await rig.termite(['make'], {
+      env: { ...rig.env, TERMITE_CACHE_MIB: '1G' },
+    });
+    assert.is(status, 125);
+    assert.match(stderr, /^termite: [^\n]*the environment: TERMITE_CACHE_MIB: [^\n]*"1G"[^\n]*\n$/);
+  });
 
   test('prints help and version', async () => {
     await using rig = rigWith('', { needsSandbox: false });
@@ -128,7 +150,7 @@ suite('termite make', (test) => {
         ),
       );
       await rig.run(['mkdir', 'sub']);
-      writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; touch ../above\n');
+      writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; cat Makefile > ../above\n');
       const { report } = await rig.report(['make'], { cwd: join(rig.project, 'sub') });
       assert.equal([report.remote, report.local], [1, 0]);
       assert.ok(existsSync(join(rig.project, 'above')));

@@ -41,6 +41,7 @@ suite('termite rules', (test) => {
       ['built in', '$(MAKE) or "+" in the makefile', takesPart],
       ['built in', 'make, gmake, termite', takesPart],
       ['built in', 'cmake -E, cmake -P, cmake -S, cmake --build, ctest, ninja, samu, meson', takesPart],
+      ['built in', 'nothing but chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
     ]);
@@ -72,6 +73,10 @@ suite('termite rules', (test) => {
       ['runs         on an executor', 'because      no rule says otherwise', 'result kept  unless it fails'],
     ],
     [
+      ['mkdir -p x && rm -f y'],
+      [`runs     ${takesPart}`, 'because  built in: it takes less time than a sandbox takes to start'],
+    ],
+    [
       ['cd x && make all'],
       [`runs     ${takesPart}`, 'because  built in: a make takes part in the build by itself'],
     ],
@@ -100,7 +105,7 @@ suite('termite rules', (test) => {
 
   test('works without any rules, and refuses wrong ones', async () => {
     await using rig = rigWith('[]');
-    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 6);
+    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 7);
     writeFileSync(join(rig.project, '.termite-localrc'), '[\n{"Regexp": "a", "Slots": 0}]');
     const { status, stdout, stderr } = await rig.termite(['rules', 'a']);
     assert.equal([status, stdout], [125, '']);
