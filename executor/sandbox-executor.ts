@@ -61,7 +61,7 @@ export class SandboxExecutor implements Executor {
     const { origin, content } = sourceOf(job.origin);
     const project = `${job.origin.id} ${job.projectRoot}`;
     const collecting = this.#prediction.collect(project, job.root, content);
-    using _slot = await slots.acquire(signal);
+    using _slots = await slots.acquire(signal, job.slots);
     const acquired = await mirrors.acquire(await box.box(), job.origin, { origin, content });
     if (!acquired.ok) return acquired;
     using lease = acquired.value;

@@ -1,8 +1,26 @@
 import { leavesRunning, type SimpleCommand, simpleCommands } from './shell-words.ts';
-import { isTrivial } from './trivial-commands.ts';
+import { isTrivial, trivialPrograms } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
 export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background';
+
+export interface BuiltInRule {
+  reason: BuiltInReason;
+  /** By name or as a name with options. */
+  programs: readonly string[];
+  /** All programs of a line have to be among them; else one is enough. */
+  needsAll?: true;
+}
+
+/** For people: which programs are meant, in the order in which they are asked for. */
+export const builtInRules: readonly BuiltInRule[] = [
+  { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
+  {
+    reason: 'build-tool',
+    programs: ['cmake -E', 'cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
+  },
+  { reason: 'trivial', programs: trivialPrograms, needsAll: true },
+];
 
 const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
 const cmake = /^(?:.*\/)?cmake3?$/;

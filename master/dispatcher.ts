@@ -3,17 +3,20 @@ import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, LocalRun } from './caller.ts';
+import { countedEnvironment } from './counted-environment.ts';
+import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
-import { jobArguments, jobEnvironment } from './job-environment.ts';
+import { jobArguments, jobEnvironment, type Shells } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
+import type { Treatment } from './local-rule.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import type { LocalSlots } from './local-slots.ts';
 import { type Attempts, nextStep } from './next-step.ts';
-import { commandLine, place } from './placement.ts';
+import { commandLine, type Placement, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
-import type { RunningCommand, Session } from './session.ts';
+import type { Outcome, RunningCommand, Session } from './session.ts';
 import { StdinReplay } from './stdin-replay.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
 import type { Rival, Verifier } from './verifier.ts';
@@ -40,9 +43,13 @@ const maxNotedOutputs = 100;
 
 /** What stays the same over all attempts to run one command. */
 interface Command {
+  /** As its rule wants it to be. */
   request: RunRequest;
+  treatment: Treatment;
   question: Question;
   line: string;
+  /** How the caller is to run it, if it comes to that. */
+  local: LocalRun;
   caller: Caller;
   session: Session;
   running: RunningCommand;
@@ -84,37 +91,24 @@ export class Dispatcher {
 
   /** Never rejects; resolves when the caller has its answer. */
   async dispatch(request: RunRequest, caller: Caller, session: Session): Promise<void> {
-    const line = commandLine(request);
-    const running = session.begin(line, request.cwd);
+    const running = session.begin(commandLine(request), request.cwd);
     const onGone = () => running.abort();
     caller.signal.addEventListener('abort', onGone, { once: true });
     if (caller.signal.aborted) running.abort();
-    const command: Command = {
-      request,
-      question: this.#question(request),
-      line,
-      caller,
-      session,
-      running,
-      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
-      hasReadEmptyStdin: false,
-      rival: undefined,
-      attempts: { retries: 0, conflicts: 0 },
-      avoid: new Set(),
-      isCommitting: false,
-    };
     try {
-      await this.#place(command);
-    } catch (error) {
-      await this.#broke(command, error);
+      const placement = await this.#place(request, { caller, session, running });
+      if (placement) await this.#follow(placement, request, { caller, session, running });
     } finally {
       caller.signal.removeEventListener('abort', onGone);
       running.end();
     }
   }
 
-  async #place(command: Command): Promise<void> {
-    const { request, caller, session, running } = command;
+  /** undefined when the rules are wrong: then the caller has its answer. */
+  async #place(
+    request: RunRequest,
+    { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
+  ): Promise<Placement | undefined> {
     let ruleSet: LocalRuleSet;
     try {
       ruleSet = this.#options.rules.current();
@@ -123,22 +117,54 @@ export class Dispatcher {
       await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
       running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
       caller.exited({ kind: 'exit', code: 125 });
-      return;
+      return undefined;
     }
     for (const notice of ruleSet.notices) session.notice(notice, notice);
     const { workspace, ownShell } = this.#options;
-    const { projectRoot } = workspace;
-    const placement = place(request, { rules: ruleSet.rules, projectRoot, ownShell });
-    if (placement.where === 'remote') return this.#remote(command, placement);
-    await this.#local(command, { ...placement, isFallback: false });
+    return place(request, { rules: ruleSet.rules, projectRoot: workspace.projectRoot, ownShell });
   }
 
+  async #follow(
+    placement: Placement,
+    original: RunRequest,
+    { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
+  ): Promise<void> {
+    const { treatment, rule } = placement;
+    const envEdits = environmentEdits(original.env, treatment.env);
+    const request = {
+      ...original,
+      env: editEnvironment(original.env, envEdits),
+      isStdinEmpty: original.isStdinEmpty || treatment.hasEmptyStdin,
+    };
+    const isRecursive = placement.where === 'remote' || placement.isRecursive;
+    const command: Command = {
+      ...{ request, treatment, caller, session, running },
+      question: this.#question(request, treatment),
+      line: commandLine(request),
+      local: { isRecursive, holdsSlot: false, hasEmptyStdin: treatment.hasEmptyStdin, envEdits },
+      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
+      hasReadEmptyStdin: false,
+      rival: undefined,
+      attempts: { retries: 0, conflicts: 0 },
+      avoid: new Set(),
+      isCommitting: false,
+    };
+    if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
+    try {
+      if (placement.where === 'remote') return await this.#remote(command);
+      const { reason, needsSlot } = placement;
+      await this.#local(command, { reason, needsSlot, isFallback: false, ruleReason: rule?.reason });
+    } catch (error) {
+      await this.#broke(command, error);
+    }
+  }
+
+  /** Has it run where make is, when one of this machine's slots is free if it needs one. */
   async #local(
     command: Command,
-    how: { reason: string; isFallback: boolean; isRecursive: boolean; needsSlot: boolean },
+    { needsSlot, ...outcome }: Omit<Extract<Outcome, { where: 'local' }>, 'where'> & { needsSlot: boolean },
   ): Promise<void> {
-    const { request, caller, running } = command;
-    const { reason, isFallback, isRecursive, needsSlot } = how;
+    const { request, caller, running, local } = command;
     const { signal } = running;
     let holdsSlot = false;
     try {
@@ -147,13 +173,15 @@ export class Dispatcher {
       if (!signal.aborted) throw error;
       return this.#cancelled(command);
     }
-    running.end({ where: 'local', reason, isFallback });
-    caller.runLocally({ isRecursive, holdsSlot });
+    running.end({ where: 'local', ...outcome });
+    caller.runLocally({ ...local, holdsSlot });
   }
 
-  async #remote(command: Command, { isCached }: { isCached: boolean }): Promise<void> {
+  async #remote(command: Command): Promise<void> {
+    const { cache, hasNetwork } = command.treatment;
     const isTwice = command.session.check?.kind === 'twice';
-    const results = isCached && !isTwice ? this.#options.results : undefined;
+    const results = cache === 'none' || isTwice ? undefined : this.#options.results;
+    if (cache === 'none') command.running.note({ notStored: hasNetwork ? 'network' : 'rule' });
     if (results && (await this.#replay(command, results))) return;
     let because = '';
     for (;;) {
@@ -174,7 +202,10 @@ export class Dispatcher {
   async #replay(command: Command, results: ResultCache): Promise<boolean> {
     const { request, question, session, running } = command;
     try {
-      const answer = await results.lookUp(question, { isStdinEmpty: request.isStdinEmpty });
+      const answer = await results.lookUp(question, {
+        isStdinEmpty: request.isStdinEmpty,
+        acceptsFailure: acceptsFailure(command),
+      });
       if (answer.kind === 'miss') {
         running.note({ reason: answer.reason, differences: answer.differences });
         return false;
@@ -203,7 +234,9 @@ export class Dispatcher {
   async #attempt(command: Command, results: ResultCache | undefined): Promise<Result<void>> {
     const { running } = command;
     const { signal } = running;
-    const acquired = await this.#options.pool.acquire({ signal, avoid: command.avoid });
+    const acquired = await this.#options.pool.acquire({
+      ...{ signal, avoid: command.avoid, slotCount: command.treatment.slotCount },
+    });
     if (!acquired.ok) return acquired;
     const lease = acquired.value;
     const { member } = lease;
@@ -225,7 +258,10 @@ export class Dispatcher {
         const { question } = command;
         const [manifest, executor, printed] = [result.value, member.name, finished.value.small];
         void results
-          .store({ question, basis, manifest, executor, printed, stdin: stdinUse(command) })
+          .store({
+            ...{ question, basis, manifest, executor, printed },
+            ...{ stdin: stdinUse(command), acceptsFailure: acceptsFailure(command) },
+          })
           .then((stored) => running.note(stored));
       }
       if (!finished.ok && finished.failure.reason !== 'conflict') command.avoid.add(member.name);
@@ -262,12 +298,14 @@ export class Dispatcher {
     { results, basis }: { results: ResultCache | undefined; basis: Basis },
   ): Promise<JobResult> {
     const { stdinRoutes, origin } = this.#options;
-    const { request, question, running } = command;
+    const { request, treatment, question, running } = command;
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
     const job: Job = {
       ...question,
+      env: jobEnvironment(request.env, this.#shells(request)),
+      slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },
       root: basis.root,
@@ -284,22 +322,25 @@ export class Dispatcher {
     return result;
   }
 
-  #question(request: RunRequest): Question {
-    const { workspace, ownShell } = this.#options;
-    const shells = { own: ownShell, real: request.shell };
+  #shells(request: RunRequest): Shells {
+    return { own: this.#options.ownShell, real: request.shell };
+  }
+
+  #question(request: RunRequest, treatment: Treatment): Question {
+    const shells = this.#shells(request);
     const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
     return {
-      projectRoot: workspace.projectRoot,
+      projectRoot: this.#options.workspace.projectRoot,
       argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
-      env: jobEnvironment(request.env, shells),
+      env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
       cwd: request.cwd,
       umask: request.umask,
       uid: this.#user.uid,
       gid: this.#user.gid,
       home: home.startsWith('/') ? home : '',
       mergeOutput: request.mergeOutput,
-      network: false,
-      timeoutMs: 0,
+      network: treatment.hasNetwork,
+      timeoutMs: treatment.timeoutMs,
     };
   }
 
@@ -344,7 +385,7 @@ export class Dispatcher {
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
     // Others do not wait for what waits for a person.
     const needsSlot = reason !== 'terminal';
-    await this.#local(command, { reason, isFallback, isRecursive: true, needsSlot });
+    await this.#local(command, { reason, isFallback, needsSlot });
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
@@ -395,4 +436,8 @@ function stdinOf(command: Command, toTerminal: AbortController): (maxBytes: numb
 function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
   if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
   return stdin.isUntouched ? 'unread' : undefined;
+}
+
+function acceptsFailure({ treatment }: Command): boolean {
+  return treatment.cache === 'failures';
 }

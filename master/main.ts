@@ -166,9 +166,15 @@ async function build(
   const sessions = new Sessions({
     clock: systemClock,
     onIdle: () => (idleWatch ? idleWatch.check() : void cacheService.tidy()),
-    onClose: async ({ records }) => {
+    onClose: async (session) => {
+      const { records, compileCommands } = session;
       await results?.idle();
-      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()));
+      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
+      if (compileCommands)
+        tryTo(
+          () => compileCommands.write(),
+          (message) => session.notice('compile-commands', message),
+        );
     },
   });
   const verifier = new Verifier({
@@ -197,11 +203,11 @@ async function build(
 }
 
 /** For what no build may fail of. */
-function tryTo(action: () => void): void {
+function tryTo(action: () => void, tell: (message: string) => void): void {
   try {
     action();
   } catch (error) {
-    say(describeError(error));
+    tell(describeError(error));
   }
 }
 

@@ -40,7 +40,12 @@ export interface ResultCacheOptions {
 }
 
 /** Why there was no hit. */
-export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing' | 'quarantined';
+export type MissReason =
+  | 'new-command'
+  | 'inputs-changed'
+  | 'failed-before'
+  | 'content-missing'
+  | 'quarantined';
 
 export interface Hit {
   kind: 'hit';
@@ -79,6 +84,8 @@ export interface Finished {
   printed: ReadonlyMap<string, Uint8Array>;
   /** undefined: it read some. */
   stdin: StdinUse | undefined;
+  /** Keep the result also when its exit status is not 0. */
+  acceptsFailure: boolean;
 }
 
 interface PathSet {
@@ -132,8 +139,14 @@ export class ResultCache implements AsyncDisposable {
     void this.#options.generations.valid().catch(() => {});
   }
 
-  /** @throws what the workspace and the database throw */
-  async lookUp(question: Question, { isStdinEmpty }: { isStdinEmpty: boolean }): Promise<Answer> {
+  /**
+   * @param acceptsFailure whether a result with an exit status other than 0 is an answer
+   * @throws what the workspace and the database throw
+   */
+  async lookUp(
+    question: Question,
+    { isStdinEmpty, acceptsFailure }: { isStdinEmpty: boolean; acceptsFailure: boolean },
+  ): Promise<Answer> {
     const weak = weakFingerprint(question);
     const overwritten = overwrittenOutputs(question);
     const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
@@ -157,6 +170,7 @@ export class ResultCache implements AsyncDisposable {
       if (index < 0) return this.#miss('inputs-changed', await this.#compareStates(weak, sets, overwritten));
       const { set, states, key } = candidates[index]!;
       const { manifest, tookMs } = resultSchema.parse(found[index]);
+      if (hasFailed(manifest) && !acceptsFailure) return this.#miss('failed-before', []);
       if (!(await this.#isStored(manifest))) return this.#miss('content-missing', []);
       // While the database was read things may have changed; the bases have to be of the same moment as the states.
       if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
@@ -319,10 +333,12 @@ export class ResultCache implements AsyncDisposable {
     return cache.write([{ key: 'evicted', value: { atMs: clock.nowMs() } }]);
   }
 
-  async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
+  async #store({ question, basis, manifest, executor, printed, stdin, acceptsFailure }: Finished) {
     const { workspace, generations, cache, store, clock, distortState = (state) => state } = this.#options;
     const { status, discarded, systemTrace } = manifest;
-    if (status.kind !== 'exit' || status.code !== 0) return { notStored: 'failed' } as const;
+    // A signal may have come from outside, as for want of memory.
+    if (status.kind === 'signal' || (hasFailed(manifest) && !acceptsFailure))
+      return { notStored: 'failed' } as const;
     if (stdin === undefined) return { notStored: 'stdin-read' } as const;
     if (question.network) return { notStored: 'network' } as const;
     if (discarded.length > 0) return { notStored: 'outside-written' } as const;
@@ -420,6 +436,10 @@ export class ResultCache implements AsyncDisposable {
       .filter(({ base, node }) => base !== null || node !== null);
     return { ...manifest, changes };
   }
+}
+
+function hasFailed({ status }: Manifest): boolean {
+  return status.kind === 'signal' || status.code !== 0;
 }
 
 /** Whether something stands at a path that is overwritten unseen is no observation. */

@@ -1,11 +1,8 @@
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
-import { ShellFrame } from '../protocol/frame-types.ts';
+import { LocalFlag, ShellFrame } from '../protocol/frame-types.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, LocalRun } from './caller.ts';
 import type { FrameSocket } from './frame-socket.ts';
-
-/** For a local command: what it starts is not to ask us any more; it holds a slot. */
-const LocalFlag = { alone: 1, slot: 2 } as const;
 
 /** A shell on the other end of a connection, which waits for its command. */
 export class ShellConnection implements Caller {
@@ -42,9 +39,13 @@ export class ShellConnection implements Caller {
     }
   }
 
-  runLocally({ isRecursive, holdsSlot }: { isRecursive: boolean; holdsSlot: boolean }): void {
-    const flags = (isRecursive ? 0 : LocalFlag.alone) | (holdsSlot ? LocalFlag.slot : 0);
-    this.#answer(new FrameWriter(ShellFrame.local).u32(flags).finish());
+  runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun): void {
+    const flags =
+      (isRecursive ? 0 : LocalFlag.alone) |
+      (holdsSlot ? LocalFlag.slot : 0) |
+      (hasEmptyStdin ? LocalFlag.emptyStdin : 0);
+    const frame = new FrameWriter(ShellFrame.local).u32(flags);
+    this.#answer(frame.list(envEdits, (edit) => frame.text(edit)).finish());
   }
 
   committing(): void {

@@ -1,11 +1,13 @@
 import { simpleCommands } from './shell-words.ts';
 
 /** Programs that only make, move and remove names, or tell whether they are there. */
-const programs = '\\[|chmod|cp|install|ln|mkdir|mv|rm|rmdir|test|touch';
+export const trivialPrograms: readonly string[] = [
+  ...['chmod', 'cp', 'install', 'ln', 'mkdir', 'mv', 'rm', 'rmdir', 'test', 'touch'],
+];
 /** What the shell does itself and takes no time. `for` stands for its own list of words. */
 const builtins = ':|cd|echo|exit|false|for|printf|set|true|umask';
 
-const name = `(?:(?:/usr)?/bin/)?(?:${programs})|${builtins}`;
+const name = `(?:(?:/usr)?/bin/)?(?:\\[|${trivialPrograms.join('|')})|${builtins}`;
 const trivialName = new RegExp(`^(?:${name})$`);
 /** Spares the many lines that begin otherwise the parsing. */
 const trivialBeginning = new RegExp(`^[\\s({!]*(?:if\\s+|while\\s+)?[!\\s]*(?:${name})(?=[\\s;]|$)`);

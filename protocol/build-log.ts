@@ -21,6 +21,8 @@ export const commandRecordSchema = z.strictObject({
   executor: z.string().optional(),
   /** Why it ran locally, or why it was no hit. */
   reason: z.string().optional(),
+  /** The user's rule that decided on it: its line in the file, and its `Reason`. */
+  rule: z.strictObject({ line: z.number().int(), reason: z.string().optional() }).optional(),
   /** Why its result was not kept. */
   notStored: z.string().optional(),
   /** Strong fingerprint of its result. */

@@ -8,6 +8,8 @@ export const reportSchema = z.strictObject({
   local: z.number().int(),
   /** Why commands ran locally: reason → count. */
   localByReason: z.record(z.string(), z.number().int()),
+  /** Of those that the user's rules keep here: `Reason` of the rule → count. */
+  localByRule: z.record(z.string(), z.number().int()),
   /** Commands that ran locally only because remote execution failed. */
   fallbacks: z.number().int(),
   /** Results that had to be made again because their paths were changed meanwhile. */
@@ -49,10 +51,19 @@ export const checkSchema = z.discriminatedUnion('kind', [
 
 export type Check = z.infer<typeof checkSchema>;
 
+/** What a build wants besides being run. */
+export const sessionWishesSchema = z.strictObject({
+  check: checkSchema.optional(),
+  /** Absolute path of a compilation database that is to be brought up to date at the end of the build. */
+  compileCommands: z.string().startsWith('/').optional(),
+});
+
+export type SessionWishes = z.infer<typeof sessionWishesSchema>;
+
 /** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
-  z.strictObject({ op: z.literal('open-session'), check: checkSchema.optional() }),
+  z.strictObject({ op: z.literal('open-session'), ...sessionWishesSchema.shape }),
   /** The build is over: ends what it still runs, closes the session, and reports. */
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),

@@ -14,6 +14,9 @@ export const ShellFrame = {
   controlReply: 0x210,
 } as const;
 
+/** Of `local`. */
+export const LocalFlag = { alone: 1, slot: 2, emptyStdin: 4 } as const;
+
 export const BoxFrame = {
   mount: 0x401,
   listed: 0x402,

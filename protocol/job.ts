@@ -49,6 +49,8 @@ export const jobSchema = z.strictObject({
   network: z.boolean(),
   /** 0: none. */
   timeoutMs: z.number().int().nonnegative(),
+  /** How many slots of its executor it takes; all of them when it has fewer. */
+  slots: z.number().int().positive(),
   /** Asks for the system trace, less what is known of it already; absent: not wanted. */
   systemTraceKnown: systemTraceKnownSchema.optional(),
 });

@@ -6,6 +6,7 @@ import type { ExitStatus } from '../runtime/child-process.ts';
 import { endLike } from './foreground.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
+const shellPath = join(packageRoot, 'native/build/libexec/sh');
 
 const help = `termite COMMAND [ARGS…]
 Runs the commands of a build on other machines, or not at all when their results are known.
@@ -14,6 +15,7 @@ Runs the commands of a build on other machines, or not at all when their results
   run CMD [ARGS…]  Runs one program
   log              Lists the commands of the last build
   why [COMMAND]    Tells where a command of the last build ran, and why
+  rules [CMD…]     Tells which rule decides where a command runs; without CMD lists all rules
   cache ACTION     Looks after past results: stats, gc, verify, clear
   status           Prints what the project's master is doing
   stop             Ends the project's master
@@ -31,11 +33,14 @@ const commands: Readonly<Record<string, Command>> = {
   make: async (argv) =>
     (await import('./make-command.ts')).makeCommand(argv, {
       env: process.env,
-      shellPath: join(packageRoot, 'native/build/libexec/sh'),
+      shellPath,
     }),
   run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
   log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
   why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
+  rules: succeeding(async (argv) =>
+    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, shellPath }),
+  ),
   cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),
   status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env)),
   stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, process.env)),

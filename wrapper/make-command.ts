@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
@@ -15,13 +15,16 @@ import { StatusLine } from './status-line.ts';
 import { summarize } from './summary.ts';
 import { writeReport } from './write-report.ts';
 
-export const makeHelp = `termite make [--root DIR] [--quiet] [--verify[=PERCENT]] [ARGS…]
+export const makeHelp = `termite make [--root DIR] [--quiet] [--verify[=PERCENT]] [--compile-commands[=FILE]] [ARGS…]
 Runs make, and its commands where there is room. All further arguments are make's own.
 
-  --root DIR          Root of the project: what commands may change (default: where a master runs, else the current folder)
-  --quiet             Says nothing of its own but errors
-  --verify[=PERCENT]  Runs commands, or so many percent of them, although their results are cached, and compares
-  --help              Prints this
+  --root DIR                 Root of the project: what commands may change (default: where a master runs, else the
+                             current folder)
+  --quiet                    Says nothing of its own but errors
+  --verify[=PERCENT]         Runs commands, or so many percent of them, although their results are cached, and compares
+  --compile-commands[=FILE]  Adds what the build compiles to a compilation database (default: compile_commands.json in
+                             the root)
+  --help                     Prints this
 
 Environment: TERMITE_COORDINATOR: URL of a coordinator. TERMITE_REPORT: file to write a report to, as JSON.
 `;
@@ -34,7 +37,7 @@ export async function makeCommand(
   const { flags, rest: args } = splitOwnFlags(argv, {
     command: 'termite make',
     valued: ['root'],
-    optional: ['verify'],
+    optional: ['verify', 'compile-commands'],
     plain: ['quiet', 'help'],
   });
   if (flags.has('help')) {
@@ -64,7 +67,12 @@ export async function makeCommand(
     hasFailed = true;
     stderr.write(`termite: ${event.message}\n`);
   };
-  using session = await openSession(project, { env, onEvent, check: checkOf(flags, 'termite make') });
+  const database = flags.get('compile-commands');
+  using session = await openSession(project, {
+    ...{ env, onEvent, check: checkOf(flags, 'termite make') },
+    compileCommands:
+      database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json')),
+  });
   const shell = makefile.path ?? '/bin/sh';
   const status = await runInForeground('make', makeArguments(args, given, { session, env, shellPath }), {
     ...env,

@@ -69,7 +69,9 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
     case 'signal':
       return end;
     case 'local':
-      return await runInForeground(program, args, env);
+      return await runInForeground(program, args, edited(env, end.envEdits), {
+        stdin: end.hasEmptyStdin ? 'ignore' : 'inherit',
+      });
     default:
       if (end?.kind === 'master-gone' && end.isCommitting)
         throw new AppError('The master died while applying outputs', {
@@ -117,6 +119,15 @@ async function runHere(
   } finally {
     for (const name of cancelling) process.off(name, onSignal);
   }
+}
+
+/** @param edits `K=V` for what is set, `K` for what is taken away */
+function edited(env: Environment, edits: readonly string[]): Environment {
+  const changes = edits.map((edit) => {
+    const end = edit.indexOf('=');
+    return end < 0 ? [edit, undefined] : [edit.slice(0, end), edit.slice(end + 1)];
+  });
+  return { ...env, ...Object.fromEntries(changes) };
 }
 
 function requestOf(argv: string[], env: Environment): RunRequest {

@@ -44,6 +44,7 @@ function find(commands: readonly CommandRecord[], wanted: string | undefined): C
 const missReasons: Readonly<Record<string, string>> = {
   'new-command': 'this command has not been run before, so or in this folder',
   'inputs-changed': 'something that it looks at is not as in any earlier run',
+  'failed-before': 'an earlier run failed, and no rule with "Cache": "failures" says that this will do',
   'content-missing': 'an output of the earlier run is not in the store any more',
   quarantined: 'the result of the earlier run was not reproduced when it was checked',
 };
@@ -51,6 +52,7 @@ const missReasons: Readonly<Record<string, string>> = {
 const notStoredReasons: Readonly<Record<string, string>> = {
   failed: 'it failed',
   'stdin-read': 'it read standard input',
+  rule: 'a rule says so',
   network: 'it was allowed to use the network',
   'outside-written': 'it wrote outside the project',
   'out-of-memory': 'a process was killed for want of memory while it ran',
@@ -64,7 +66,7 @@ const notStoredReasons: Readonly<Record<string, string>> = {
 
 /** The lines that answer the question. */
 export function explain(record: CommandRecord): string[] {
-  const { number, line, where, reason, notStored, executor, wallMs, savedMs, differences } = record;
+  const { number, line, where, reason, rule, notStored, executor, wallMs, savedMs, differences } = record;
   const lines = [`#${number} ${line.trim()}`];
   const took = `${Math.round(wallMs)} ms`;
   if (where === 'cache') {
@@ -78,6 +80,7 @@ export function explain(record: CommandRecord): string[] {
   } else {
     lines.push(`${where}${reason === undefined ? '' : `: ${reason}`}, in ${took}`);
   }
+  if (rule) lines.push(`by the rule in line ${rule.line}${rule.reason ? `: ${rule.reason}` : ''}`);
   if (record.verdict === 'same') lines.push('its result was checked: another run gave the same');
   if (record.verdict === 'different') lines.push('its result was checked: another run gave a different one');
   if (notStored !== undefined)

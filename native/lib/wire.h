@@ -27,7 +27,7 @@ enum {
 
 /* master → shell */
 enum {
-	MASTER_LOCAL = 0x201,      /* u32 LOCAL_* flags: run it yourself */
+	MASTER_LOCAL = 0x201,      /* u32 LOCAL_* flags; list<bytes> "K=V" to set or "K" to unset: run it yourself */
 	MASTER_STDOUT = 0x202,     /* raw */
 	MASTER_STDERR = 0x203,     /* raw */
 	MASTER_COMMITTING = 0x204, /* outputs are being applied: from here on never run the command again */
@@ -84,8 +84,9 @@ enum {
 };
 
 enum {
-	LOCAL_ALONE = 1, /* what it starts does not ask the master either */
-	LOCAL_SLOT = 2,  /* it holds one of this machine's slots; what it starts needs no further one */
+	LOCAL_ALONE = 1,       /* what it starts does not ask the master either */
+	LOCAL_SLOT = 2,        /* it holds one of this machine's slots; what it starts needs no further one */
+	LOCAL_EMPTY_STDIN = 4, /* it is to find nothing on its stdin */
 };
 
 enum {

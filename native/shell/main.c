@@ -105,6 +105,16 @@ static unsigned stdin_flags(void)
 	return poll(&now, 1, 0) == 1 && (now.revents & POLLHUP) && !(now.revents & POLLIN) ? RUN_STDIN_EMPTY : 0;
 }
 
+static void empty_stdin(void)
+{
+	/* O_CLOEXEC is not wanted: this is for the command. */
+	AUTO_CLOSE int fd = open("/dev/null", O_RDONLY);
+	if (fd == 0)
+		(void)steal_fd(&fd);
+	else if (fd < 0 || dup2(fd, 0) < 0)
+		say("open \"/dev/null\": ", strerror(errno), NULL);
+}
+
 int main(int argc, char **argv)
 {
 	run_simple_line(argc, argv);
@@ -150,6 +160,8 @@ int main(int argc, char **argv)
 			setenv(alone, "1", 1);
 		if (answer.value & LOCAL_SLOT)
 			setenv(has_slot, "1", 1);
+		if (answer.value & LOCAL_EMPTY_STDIN)
+			empty_stdin();
 		local_run(shell, argc, argv);
 	}
 }

@@ -74,6 +74,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     forwardStdin: false,
     network: false,
     timeoutMs: 0,
+    slots: 1,
     ...overrides,
   });
   const execute: ExecutorRig['execute'] = (argv, overrides, { signal } = {}) =>

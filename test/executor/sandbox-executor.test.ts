@@ -135,6 +135,20 @@ suite('SandboxExecutor', (test) => {
     assert.is((await rig.sh('exit 4')).manifest.status.kind, 'exit');
   });
 
+  test('execute() runs a job that takes all slots alone', async () => {
+    await using rig = await executorRig({ slotCount: 2 });
+    const large = new AbortController();
+    const running = rig.execute(['/bin/sh', '-c', sleepForever], { slots: 9 }, { signal: large.signal });
+    const { slots } = rig.running;
+    while (slots.freeCount > 0) await new Promise((turn) => setImmediate(turn));
+    const small = rig.sh('echo small');
+    while (slots.waitingCount === 0) await new Promise((turn) => setImmediate(turn));
+    large.abort();
+    await running;
+    assert.is((await small).stdout, 'small\n');
+    assert.is(slots.freeCount, 2);
+  });
+
   test('execute() fails with `timed-out` after the time-out', async () => {
     await using rig = await executorRig();
     const result = await rig.execute(['/bin/sleep', '1000'], { timeoutMs: 100 });

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { type BuiltInReason, builtInReason } from '../../master/built-in-rules.ts';
+import { type BuiltInReason, builtInReason, builtInRules } from '../../master/built-in-rules.ts';
 import { suite } from '../harness/suite.ts';
 
 const cases: [line: string, reason: BuiltInReason | undefined][] = [
@@ -139,4 +139,12 @@ suite('builtInReason()', (test) => {
       builtInReason(line);
     }
   });
+});
+
+suite('builtInRules', (test) => {
+  for (const { reason, programs } of builtInRules) {
+    for (const program of programs) {
+      test(`says of "${program}" what holds`, () => assert.is(builtInReason(`cd x && ${program} y`), reason));
+    }
+  }
 });

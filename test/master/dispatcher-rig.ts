@@ -1,9 +1,9 @@
 import { digestOf } from '../../cas/digest.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
-import type { Caller } from '../../master/caller.ts';
+import type { Caller, LocalRun } from '../../master/caller.ts';
 import { Dispatcher } from '../../master/dispatcher.ts';
 import { ExecutorPool } from '../../master/executor-pool.ts';
-import type { LocalRuleSet } from '../../master/local-rules.ts';
+import { type LocalRuleSet, parseLocalRules } from '../../master/local-rules.ts';
 import { LocalSlots } from '../../master/local-slots.ts';
 import { Session } from '../../master/session.ts';
 import { StdinRoutes } from '../../master/stdin-routes.ts';
@@ -28,8 +28,14 @@ export class FakeCaller implements Caller {
   get signal() {
     return this.gone.signal;
   }
-  runLocally({ isRecursive, holdsSlot }: { isRecursive: boolean; holdsSlot: boolean }) {
-    this.told.push(`local${isRecursive ? '' : ' without recursion'}${holdsSlot ? ' with a slot' : ''}`);
+  runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun) {
+    const how = [
+      isRecursive ? '' : ' without recursion',
+      holdsSlot ? ' with a slot' : '',
+      hasEmptyStdin ? ' without stdin' : '',
+      envEdits.length > 0 ? ` with ${envEdits.join(' ')}` : '',
+    ];
+    this.told.push(`local${how.join('')}`);
   }
   committing() {
     this.told.push('committing');
@@ -135,6 +141,12 @@ export class DispatcherRig {
     const digest = digestOf(Buffer.from(text));
     await this.store.put(digest, Buffer.from(text));
     return digest;
+  }
+
+  /** What `.termite-localrc` says from now on. */
+  setRules(...entries: object[]): void {
+    const ruleSet = parseLocalRules(JSON.stringify(entries), 'rules');
+    this.rules = () => ruleSet;
   }
 
   async dispatch(request: RunRequest, caller = new FakeCaller()): Promise<FakeCaller> {

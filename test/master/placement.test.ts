@@ -1,20 +1,30 @@
 import * as assert from 'uvu/assert';
+import { usualTreatment } from '../../master/local-rule.ts';
 import { parseLocalRules } from '../../master/local-rules.ts';
 import { commandLine, place } from '../../master/placement.ts';
 import type { RunRequest } from '../../protocol/run-request.ts';
 import { suite } from '../harness/suite.ts';
 import { runRequest } from './run-request.ts';
 
-const placed = (request: RunRequest, rules: object[] = []) =>
+const decided = (request: RunRequest, rules: object[] = []) =>
   place(request, {
     rules: parseLocalRules(JSON.stringify(rules), 'x').rules,
     projectRoot: '/project',
     ownShell: '/opt/termite/sh',
   });
 
+/** In short: without how it is treated. */
+function placed(request: RunRequest, rules: object[] = []) {
+  const placement = decided(request, rules);
+  const { where, reason } = placement;
+  if (where === 'remote') return { where, reason };
+  const { isRecursive, needsSlot } = placement;
+  return { where, reason, isRecursive, needsSlot };
+}
+
 suite('place()', (test) => {
   test('sends everything away by default', () => {
-    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default', isCached: true });
+    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default' });
   });
 
   test('keeps a make below make, and lets it join in', () => {
@@ -56,7 +66,7 @@ suite('place()', (test) => {
       { Regexp: '^make', Local: true },
       { Regexp: 'gcc', Local: true, Recurse: true },
     ];
-    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule', isCached: true });
+    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule' });
     assert.equal(placed(runRequest('make slow'), rules), {
       where: 'local',
       reason: 'rule',
@@ -69,7 +79,16 @@ suite('place()', (test) => {
       isRecursive: true,
       needsSlot: false,
     });
-    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default', isCached: true });
+    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default' });
+  });
+
+  test('tells which rule has decided, and treats the command as that one says', () => {
+    const rules = [{ Regexp: '^x' }, { Regexp: '^gcc', Slots: 2, Cache: false, Reason: 'big' }];
+    const { rule, treatment } = decided(runRequest('gcc'), rules);
+    assert.equal([rule?.source, rule?.reason], ['^gcc', 'big']);
+    assert.equal(treatment, { ...usualTreatment, slotCount: 2, cache: 'none' });
+    const usual = decided(runRequest('ld'), rules);
+    assert.equal([usual.rule, usual.treatment], [undefined, usualTreatment]);
   });
 
   test('keeps what runs outside of the project', () => {
@@ -88,7 +107,7 @@ suite('place()', (test) => {
 
   test('does not look for shell syntax where there is no shell', () => {
     const request = runRequest('', { argv: ['make', 'x'], isExec: true });
-    assert.equal(placed(request), { where: 'remote', reason: 'default', isCached: true });
+    assert.equal(placed(request), { where: 'remote', reason: 'default' });
   });
 });
 

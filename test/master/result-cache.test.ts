@@ -49,6 +49,7 @@ async function cacheRig() {
     ...rest
   }: Partial<Omit<Finished, 'manifest'>> & { manifest?: Partial<Manifest> } = {}): Promise<Finished> => ({
     ...{ question, basis: await workspace.snapshot(), executor: 'e', printed: new Map(), stdin: 'unread' },
+    acceptsFailure: false,
     ...rest,
     manifest: {
       ...manifestOf(project, [{ path: 'out', node: rig.file(output) }]),
@@ -59,7 +60,7 @@ async function cacheRig() {
   });
   return {
     ...{ results, question, workspace, machine, write, finished, file: rig.file },
-    lookUp: () => results.lookUp(question, { isStdinEmpty: true }),
+    lookUp: (acceptsFailure = false) => results.lookUp(question, { isStdinEmpty: true, acceptsFailure }),
     [Symbol.asyncDispose]: () => scope.close(),
   };
 }
@@ -78,12 +79,22 @@ suite('ResultCache', (test) => {
     assert.equal([miss.kind, miss.kind === 'miss' && miss.reason], ['miss', 'inputs-changed']);
   });
 
+  test('keeps a failure that is wanted, and answers with it whoever wants one', async () => {
+    await using rig = await cacheRig();
+    const failed = { manifest: { status: { kind: 'exit', code: 1 } as const }, acceptsFailure: true };
+    assert.ok('key' in (await rig.results.store(await rig.finished(failed))));
+    const miss = await rig.lookUp();
+    assert.equal([miss.kind, miss.kind === 'miss' && miss.reason], ['miss', 'failed-before']);
+    assert.is((await rig.lookUp(true)).kind, 'hit');
+  });
+
   const never: [reason: NotStored, what: string, arrange: (rig: CacheRig) => Promise<Finished>][] = [
     ['failed', 'fails', ({ finished }) => finished({ manifest: { status: { kind: 'exit', code: 1 } } })],
     [
       'failed',
       'dies of a signal',
-      ({ finished }) => finished({ manifest: { status: { kind: 'signal', signal: 9 } } }),
+      ({ finished }) =>
+        finished({ manifest: { status: { kind: 'signal', signal: 9 } }, acceptsFailure: true }),
     ],
     ['stdin-read', 'has read standard input', ({ finished }) => finished({ stdin: undefined })],
     [
@@ -100,6 +111,14 @@ suite('ResultCache', (test) => {
       'out-of-memory',
       'ran while memory was short',
       ({ finished }) => finished({ manifest: { wasShortOfMemory: true } }),
+    ],
+    [
+      'out-of-memory',
+      'failed as wanted, but while memory was short',
+      ({ finished }) => {
+        const status = { kind: 'exit', code: 1 } as const;
+        return finished({ manifest: { status, wasShortOfMemory: true }, acceptsFailure: true });
+      },
     ],
     ['no-trace', 'was not watched', ({ finished }) => finished({ manifest: { systemTrace: undefined } })],
     [

@@ -6,7 +6,7 @@ import { suite } from '../harness/suite.ts';
 const nothing: Report = {
   ...{ commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 },
   ...{ verified: 0, mismatched: 0 },
-  ...{ localByReason: {}, wallMs: 0, discarded: [] },
+  ...{ localByReason: {}, localByRule: {}, wallMs: 0, discarded: [] },
 };
 
 suite('summarize()', (test) => {
