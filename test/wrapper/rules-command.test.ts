@@ -42,7 +42,6 @@ suite('termite rules', (test) => {
       ['built in', 'make, gmake, termite', takesPart],
       ['built in', 'cmake -E, cmake -P, cmake -S, cmake --build, ctest, ninja, samu, meson', takesPart],
       ['built in', 'nothing but chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch', takesPart],
-      ['built in', 'what is started with "&" and not waited for', here],
       ['built in', 'what is started with "&" and not waited for', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
