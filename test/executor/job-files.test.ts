@@ -1,9 +1,14 @@
-import { readdirSync } from 'node:fs';
+import { chownSync, readdirSync } from 'node:fs';
+import { release } from 'node:os';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { JobMemory } from '../../executor/job-memory.ts';
 import type { Job } from '../../protocol/job.ts';
-import { suite } from '../harness/suite.ts';
+import { runProgram } from '../../runtime/child-process.ts';
+import { skip, suite } from '../harness/suite.ts';
+import { tempDir } from '../harness/temp-dir.ts';
+import { asUser, ordinaryId, sandboxObstacle } from '../rigs/user.ts';
 import { type ExecutorRig, executorRig } from './executor-rig.ts';
 import { untilProcess } from './processes.ts';
 
@@ -12,6 +17,12 @@ const mebibyte = 1024 * 1024;
 const unlimitedKib = 2 ** 40;
 /** Without end as long as the files are in memory. */
 const stayInMemory = `if test $(df -k --output=size . | tail -n1) = ${unlimitedKib}; then exec sleep 1000; fi`;
+
+/** Overlayfs without privileges keeps its marks in `user.*` attributes. */
+function skipWithoutUserAttributes(): void {
+  const [major = 0, minor = 0] = release().split('.').map(Number);
+  if (major < 6 || (major === 6 && minor < 6)) skip('a tmpfs has no user.* attributes before Linux 6.6');
+}
 
 /** The directories of jobs on disk while this one runs. */
 async function jobDirsDuring(rig: ExecutorRig, argument: string): Promise<string[]> {
@@ -27,10 +38,25 @@ async function jobDirsDuring(rig: ExecutorRig, argument: string): Promise<string
 
 suite('Files of a job', (test) => {
   test('are in memory while it runs, or on disk when it gets none', async () => {
+    if (process.getuid?.() !== 0) skipWithoutUserAttributes();
     await using inMemory = await executorRig();
     assert.equal(await jobDirsDuring(inMemory, '1000.625'), []);
     await using onDisk = await executorRig({ memoryBytesPerJob: 0 });
     assert.equal(await jobDirsDuring(onDisk, '1000.6875'), ['1']);
+  });
+
+  test('are in memory also for an ordinary user', async () => {
+    skipWithoutUserAttributes();
+    const obstacle = sandboxObstacle();
+    if (obstacle) skip(obstacle, 'fuse');
+    await using dir = await tempDir();
+    if (process.getuid?.() === 0) chownSync(dir.path, ordinaryId, ordinaryId);
+    const child = join(import.meta.dirname, 'job-files.child.js');
+    const [program = '', ...args] = asUser('ordinary', [process.execPath, child, dir.path]);
+    const { stdout, stderr } = await runProgram(program, args);
+    const [inMemory, onDisk] = stdout.toString().trim().split('\n').map(Number);
+    assert.is(inMemory, unlimitedKib, stderr.toString());
+    assert.ok(onDisk! > 0 && onDisk! < unlimitedKib, stdout.toString());
   });
 
   for (const [what, line, path] of [
