@@ -1,8 +1,8 @@
-import { type SimpleCommand, simpleCommands } from './shell-words.ts';
+import { leavesRunning, type SimpleCommand, simpleCommands } from './shell-words.ts';
 import { isTrivial, trivialPrograms } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
-export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial';
+export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background';
 
 export interface BuiltInRule {
   reason: BuiltInReason;
@@ -29,10 +29,11 @@ const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;
 /**
  * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start
  * builds, or that CMake's makefiles call for each trifle (`cmake -E`), cost less here than anywhere else; and so do
- * `mkdir`, `mv` and their like.
+ * `mkdir`, `mv` and their like. What is started in the background shall live on, which it does only here.
  */
 export function builtInReason(line: string): BuiltInReason | undefined {
-  return toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
+  const reason = toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
+  return reason ?? (line.includes('&') && leavesRunning(line) ? 'background' : undefined);
 }
 
 function toolReason(line: string): 'recursive' | 'build-tool' | undefined {

@@ -8,6 +8,8 @@ export interface LocalRun {
   hasEmptyStdin: boolean;
   /** See `environmentEdits`. */
   envEdits: readonly string[];
+  /** It has been granted a slot of this machine (local-slots.ts). */
+  holdsSlot: boolean;
 }
 
 /**

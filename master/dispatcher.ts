@@ -3,22 +3,19 @@ import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
-import type { Caller, LocalRun } from './caller.ts';
-import { countedEnvironment } from './counted-environment.ts';
-import { editEnvironment, environmentEdits } from './environment-rule.ts';
+import type { Caller } from './caller.ts';
+import { acceptsFailure, type Command, newCommand, stdinOf, stdinUse } from './command.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
-import type { Question, StdinUse } from './fingerprint.ts';
-import { jobArguments, jobEnvironment, type Shells } from './job-environment.ts';
+import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
-import type { Treatment } from './local-rule.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
-import { type Attempts, nextStep } from './next-step.ts';
+import type { LocalSlots } from './local-slots.ts';
+import { nextStep } from './next-step.ts';
 import { commandLine, type Placement, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
-import type { RunningCommand, Session } from './session.ts';
-import { StdinReplay } from './stdin-replay.ts';
+import type { LocalOutcome, Session } from './session.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
-import type { Rival, Verifier } from './verifier.ts';
+import type { Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
 export interface DispatcherOptions {
@@ -31,6 +28,7 @@ export interface DispatcherOptions {
   results?: ResultCache | undefined;
   verifier: Verifier;
   stdinRoutes: StdinRoutes;
+  localSlots: LocalSlots;
   /** How executors know and reach this master. */
   origin: { id: string; url: string };
   /** Absolute path of the shell that make is given. */
@@ -38,30 +36,6 @@ export interface DispatcherOptions {
 }
 
 const maxNotedOutputs = 100;
-
-/** What stays the same over all attempts to run one command. */
-interface Command {
-  /** As its rule wants it to be. */
-  request: RunRequest;
-  treatment: Treatment;
-  question: Question;
-  line: string;
-  /** How the caller is to run it, if it comes to that. */
-  local: LocalRun;
-  caller: Caller;
-  session: Session;
-  running: RunningCommand;
-  stdin: StdinReplay;
-  /** It wanted to read although there was nothing. */
-  hasReadEmptyStdin: boolean;
-  /** What its result is to be compared with, see `Session.check`. */
-  rival: Rival | undefined;
-  attempts: Attempts;
-  /** Executors that have failed it. */
-  avoid: Set<string>;
-  /** Set when its outputs begin to be applied: then it must never run again. */
-  isCommitting: boolean;
-}
 
 /**
  * Drives each command through its states:
@@ -79,8 +53,6 @@ interface Command {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  /** Numbers only: the user may have no name here, as in a container. */
-  readonly #user = { uid: process.getuid!(), gid: process.getgid!() };
   #lastJob = 0;
 
   constructor(options: DispatcherOptions) {
@@ -118,7 +90,9 @@ export class Dispatcher {
       return undefined;
     }
     for (const notice of ruleSet.notices) session.notice(notice, notice);
-    return place(request, { rules: ruleSet.rules, projectRoot: this.#options.workspace.projectRoot });
+    const { workspace, ownShell } = this.#options;
+    const { rules } = ruleSet;
+    return place(request, { rules, projectRoot: workspace.projectRoot, ownShell });
   }
 
   async #follow(
@@ -126,35 +100,36 @@ export class Dispatcher {
     original: RunRequest,
     { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
   ): Promise<void> {
-    const { treatment, rule } = placement;
-    const envEdits = environmentEdits(original.env, treatment.env);
-    const request = {
-      ...original,
-      env: editEnvironment(original.env, envEdits),
-      isStdinEmpty: original.isStdinEmpty || treatment.hasEmptyStdin,
-    };
-    const isRecursive = placement.where === 'remote' || placement.isRecursive;
-    const command: Command = {
-      ...{ request, treatment, caller, session, running },
-      question: this.#question(request, treatment),
-      line: commandLine(request),
-      local: { isRecursive, hasEmptyStdin: treatment.hasEmptyStdin, envEdits },
-      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
-      hasReadEmptyStdin: false,
-      rival: undefined,
-      attempts: { retries: 0, conflicts: 0 },
-      avoid: new Set(),
-      isCommitting: false,
-    };
+    const { rule } = placement;
+    const { workspace, ownShell } = this.#options;
+    const options = { caller, session, running, projectRoot: workspace.projectRoot, ownShell };
+    const command = newCommand(original, placement, options);
     if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
     try {
       if (placement.where === 'remote') return await this.#remote(command);
-      const { reason } = placement;
-      running.end({ where: 'local', reason, isFallback: false, ruleReason: rule?.reason });
-      caller.runLocally(command.local);
+      const { reason, needsSlot } = placement;
+      await this.#local(command, { reason, isFallback: false, needsSlot, ruleReason: rule?.reason });
     } catch (error) {
       await this.#broke(command, error);
     }
+  }
+
+  /** As soon as there is a slot for it, if it needs one. */
+  async #local(
+    command: Command,
+    { needsSlot, ...why }: Omit<LocalOutcome, 'where'> & { needsSlot: boolean },
+  ): Promise<void> {
+    const { request, local, caller, running } = command;
+    const { signal } = running;
+    let holdsSlot = false;
+    try {
+      holdsSlot = needsSlot && (await this.#options.localSlots.grant(request, signal));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return this.#cancelled(command);
+    }
+    running.end({ where: 'local', ...why });
+    caller.runLocally({ ...local, holdsSlot });
   }
 
   async #remote(command: Command): Promise<void> {
@@ -277,14 +252,14 @@ export class Dispatcher {
     lease: Lease,
     { results, basis }: { results: ResultCache | undefined; basis: Basis },
   ): Promise<JobResult> {
-    const { stdinRoutes, origin } = this.#options;
+    const { stdinRoutes, origin, ownShell } = this.#options;
     const { request, treatment, question, running } = command;
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
     const job: Job = {
       ...question,
-      env: jobEnvironment(request.env, this.#shells(request)),
+      env: jobEnvironment(request.env, { own: ownShell, real: request.shell }),
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },
@@ -293,33 +268,13 @@ export class Dispatcher {
       forwardStdin: !request.isStdinEmpty || results !== undefined,
       ...(results && { systemTraceKnown: results.knownOf(lease.member.name) }),
     };
-    const readStdin = request.isStdinEmpty ? emptyStdin(command) : command.stdin.attempt();
-    using _route = job.forwardStdin ? stdinRoutes.open(job.id, readStdin) : undefined;
-    const result = await lease.member.executor.execute(job, { signal });
+    const toTerminal = new AbortController();
+    using _route = job.forwardStdin ? stdinRoutes.open(job.id, stdinOf(command, toTerminal)) : undefined;
+    const ends = request.isStdinTerminal ? AbortSignal.any([signal, toTerminal.signal]) : signal;
+    const result = await lease.member.executor.execute(job, { signal: ends });
+    if (toTerminal.signal.aborted) return fail({ reason: 'terminal' });
     lease.note(result);
     return result;
-  }
-
-  #shells(request: RunRequest): Shells {
-    return { own: this.#options.ownShell, real: request.shell };
-  }
-
-  #question(request: RunRequest, treatment: Treatment): Question {
-    const shells = this.#shells(request);
-    const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
-    return {
-      projectRoot: this.#options.workspace.projectRoot,
-      argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
-      env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
-      cwd: request.cwd,
-      umask: request.umask,
-      uid: this.#user.uid,
-      gid: this.#user.gid,
-      home: home.startsWith('/') ? home : '',
-      mergeOutput: request.mergeOutput,
-      network: treatment.hasNetwork,
-      timeoutMs: treatment.timeoutMs,
-    };
   }
 
   /** Applies the result and answers. @returns what was printed */
@@ -356,13 +311,14 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    const { session, running, caller, line } = command;
+    const { session, line } = command;
     // The caller's own stdin cannot be put back to its beginning.
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
     const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
-    running.end({ where: 'local', reason, isFallback });
-    caller.runLocally(command.local);
+    // Others do not wait for what waits for a person.
+    const needsSlot = reason !== 'terminal';
+    await this.#local(command, { reason, isFallback, needsSlot });
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
@@ -393,22 +349,4 @@ export class Dispatcher {
     running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
     caller.abandon();
   }
-}
-
-/** A reader for a stdin of which nothing can be read; notes that it was tried. */
-function emptyStdin(command: Command): () => Promise<Uint8Array> {
-  return async () => {
-    command.hasReadEmptyStdin = true;
-    return new Uint8Array();
-  };
-}
-
-/** What a result owes to stdin; undefined: what it has read there. */
-function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
-  if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
-  return stdin.isUntouched ? 'unread' : undefined;
-}
-
-function acceptsFailure({ treatment }: Command): boolean {
-  return treatment.cache === 'failures';
 }

@@ -22,6 +22,7 @@ import { ExecutorPool } from './executor-pool.ts';
 import { hashingProgress } from './hashing-progress.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { LocalRules } from './local-rules.ts';
+import { LocalSlots } from './local-slots.ts';
 import { MasterServer } from './master-server.ts';
 import { MasterService } from './master-service.ts';
 import { openResultCache } from './open-result-cache.ts';
@@ -34,6 +35,7 @@ import { Sessions } from './sessions.ts';
 import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 import { Verifier } from './verifier.ts';
+import { Watcher } from './watcher.ts';
 import { writeBuildLog } from './write-build-log.ts';
 
 /** For the master that was here before. */
@@ -113,10 +115,11 @@ async function build(
     await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
   );
   const stdinRoutes = new StdinRoutes();
+  const watchProgram = join(packageRoot, 'native/build/termite-watch');
   const workspace = scope.use(
     await openWorkspace({
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
-      watchProgram: join(packageRoot, 'native/build/termite-watch'),
+      watchProgram,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
       onProgress: hashingProgress(systemClock, (message) => process.stdout.write(`${message}\n`)),
     }),
@@ -155,6 +158,8 @@ async function build(
     ...{ dir: join(stateDir, resultsName), workspace, store, scope, onNotice: say },
     distortion: env['TERMITE_TEST_DISTORT'],
   });
+  // make reads its makefiles meanwhile.
+  results?.prepare();
   const cacheService = scope.use(new CacheService({ store, results, limit, stateDir, onNotice: say }));
   scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
   const rules = new LocalRules(root);
@@ -176,8 +181,11 @@ async function build(
     ...{ results, inputs: workspace.inputs, random: Math.random },
     archive: new DeviationArchive(join(stateDir, 'mismatches'), store),
   });
+  const localSlots = scope.use(
+    new LocalSlots({ slotCount: availableParallelism(), openWatch: () => Watcher.start(watchProgram) }),
+  );
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes },
+    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes, localSlots },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });

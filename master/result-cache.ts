@@ -133,6 +133,12 @@ export class ResultCache implements AsyncDisposable {
     this.#options = options;
   }
 
+  /** Finds out whether what commands looked at outside the project is as it was: the first look-up has to wait for that. */
+  prepare(): void {
+    // What goes wrong goes wrong again when somebody asks.
+    void this.#options.generations.valid().catch(() => {});
+  }
+
   /**
    * @param acceptsFailure whether a result with an exit status other than 0 is an answer
    * @throws what the workspace and the database throw

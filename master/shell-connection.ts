@@ -8,13 +8,15 @@ import type { FrameSocket } from './frame-socket.ts';
 export class ShellConnection implements Caller {
   readonly #socket: FrameSocket;
   readonly #gone = new AbortController();
+  #isAnswered = false;
   #lastStdinId = 0;
   #stdin: { id: number; resolve(chunk: Uint8Array): void; reject(error: Error): void } | undefined;
 
   constructor(socket: FrameSocket) {
     this.#socket = socket;
     void socket.closed.then(() => {
-      this.#gone.abort();
+      // Nobody listens any more once it has its answer, and an abort makes an error with a stack.
+      if (!this.#isAnswered) this.#gone.abort();
       this.#stdin?.reject(new Error('The shell is gone'));
     });
   }
@@ -37,8 +39,11 @@ export class ShellConnection implements Caller {
     }
   }
 
-  runLocally({ isRecursive, hasEmptyStdin, envEdits }: LocalRun): void {
-    const flags = (isRecursive ? 0 : LocalFlag.alone) | (hasEmptyStdin ? LocalFlag.emptyStdin : 0);
+  runLocally({ isRecursive, hasEmptyStdin, envEdits, holdsSlot }: LocalRun): void {
+    const flags =
+      (isRecursive ? 0 : LocalFlag.alone) |
+      (hasEmptyStdin ? LocalFlag.emptyStdin : 0) |
+      (holdsSlot ? LocalFlag.slot : 0);
     const frame = new FrameWriter(ShellFrame.local).u32(flags);
     this.#answer(frame.list(envEdits, (edit) => frame.text(edit)).finish());
   }
@@ -80,6 +85,7 @@ export class ShellConnection implements Caller {
   }
 
   #answer(frame: Buffer): void {
+    this.#isAnswered = true;
     this.#socket.send(frame);
     this.#socket.end();
   }

@@ -15,7 +15,7 @@ export const ShellFrame = {
 } as const;
 
 /** Of `local`. */
-export const LocalFlag = { alone: 1, emptyStdin: 2 } as const;
+export const LocalFlag = { alone: 1, emptyStdin: 2, slot: 4 } as const;
 
 export const BoxFrame = {
   mount: 0x401,
@@ -43,6 +43,8 @@ export const WatchFrame = {
   watchDirectory: 0x602,
   drain: 0x603,
   unwatchDirectory: 0x604,
+  watchProcess: 0x605,
   ready: 0x701,
   changed: 0x702,
+  processEnded: 0x703,
 } as const;

@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { type Child, type ExitStatus, spawnChild } from '../runtime/child-process.ts';
+import { inheritedJobserver } from './inherited-jobserver.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -8,8 +9,8 @@ const fromTerminal = ['SIGINT', 'SIGQUIT'] as const;
 const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
- * Runs a program in our place: with our stdin (or none), stdout and stderr, in our process group. We outlive it whatever signal
- * comes: those of the terminal it gets by itself, the others are passed on.
+ * Runs a program in our place: with our stdin (or none), stdout and stderr, with the jobserver of a make around us, in our
+ * process group. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
  */
 export async function runInForeground(
   program: string,
@@ -28,6 +29,7 @@ export async function runInForeground(
       stdin,
       stdout: 'inherit',
       stderr: 'inherit',
+      inherited: inheritedJobserver(env['MAKEFLAGS'], process.ppid),
       ownGroup: false,
     });
     return await child.ended;

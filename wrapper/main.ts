@@ -6,6 +6,7 @@ import type { ExitStatus } from '../runtime/child-process.ts';
 import { endLike } from './foreground.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
+const shellPath = join(packageRoot, 'native/build/libexec/sh');
 
 const help = `termite COMMAND [ARGS…]
 Runs the commands of a build on other machines, or not at all when their results are known.
@@ -30,14 +31,13 @@ type Command = (argv: string[]) => Promise<ExitStatus>;
 /** Each is loaded when it is called for: loading all of them takes longer than most commands. */
 const commands: Readonly<Record<string, Command>> = {
   make: async (argv) =>
-    (await import('./make-command.ts')).makeCommand(argv, {
-      env: process.env,
-      shellPath: join(packageRoot, 'native/build/libexec/sh'),
-    }),
+    (await import('./make-command.ts')).makeCommand(argv, { env: process.env, shellPath }),
   run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
   log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
   why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
-  rules: succeeding(async (argv) => (await import('./rules-command.ts')).rulesCommand(argv, process.env)),
+  rules: succeeding(async (argv) =>
+    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, shellPath }),
+  ),
   cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),
   status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env)),
   stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, process.env)),

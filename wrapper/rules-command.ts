@@ -1,6 +1,6 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
-import type { Environment } from './command.ts';
+import type { Environment, ShellPaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
 import { findProject, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
@@ -15,7 +15,10 @@ order in which they are asked. Lines are those of .termite-localrc in the projec
 `;
 
 /** @throws AppError `bad-configuration` when the rules are wrong */
-export async function rulesCommand(argv: readonly string[], env: Environment): Promise<void> {
+export async function rulesCommand(
+  argv: readonly string[],
+  { env, shellPath }: { env: Environment } & ShellPaths,
+): Promise<void> {
   const own = { command: 'termite rules', valued: ['root'], plain: ['help'] };
   const { flags, rest } = splitOwnFlags(argv, own);
   if (flags.has('help')) return void process.stdout.write(help);
@@ -28,7 +31,9 @@ export async function rulesCommand(argv: readonly string[], env: Environment): P
   for (const notice of notices) process.stderr.write(`termite: ${notice}\n`);
   const line = (rest[0] === '--' ? rest.slice(1) : rest).join(' ');
   if (line === '') return print(listRules(rules, builtInRules));
-  const placement = place(requestOf(line, resolveRoot('.')), { rules, projectRoot: project.root });
+  const placement = place(requestOf(line, resolveRoot('.')), {
+    ...{ rules, projectRoot: project.root, ownShell: shellPath },
+  });
   const matching = rules.filter(({ regexp }) => regexp.test(line));
   print(describePlacement(placement, { path: file.path, matching }));
 }
@@ -38,7 +43,7 @@ function requestOf(line: string, cwd: string): RunRequest {
   return {
     ...{ argv: ['-c', line], shell: '/bin/sh', cwd, env: [], umask: 0o022 },
     ...{ mergeOutput: false, hasJobserver: false, isExec: false },
-    ...{ isStdinEmpty: true, isStdinTerminal: false },
+    ...{ isStdinEmpty: true, isStdinTerminal: false, processId: 0 },
   };
 }
 

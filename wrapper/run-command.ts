@@ -144,6 +144,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinEmpty: stdin === undefined || stdin === nullDevice,
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
+    processId: 0,
   };
 }
 

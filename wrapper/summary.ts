@@ -7,6 +7,8 @@ const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
   'build-tool': (n) => plural(n, 'build tool'),
   trivial: (n) => `${n} trivial`,
   'outside-root': (n) => `${n} outside the project`,
+  background: (n) => `${n} in the background`,
+  terminal: (n) => `${n} on the terminal`,
   'unsupported-output': (n) => plural(n, 'special file'),
 };
 const maxShownPaths = 5;

@@ -158,6 +158,7 @@ static void put_run(struct frame_out *out, const struct ask_question *question)
 	umask(mask);
 	frame_put_u32(out, (uint32_t)mask);
 	frame_put_u32(out, question->flags);
+	frame_put_u32(out, (uint32_t)getpid());
 	frame_end(out);
 }
 

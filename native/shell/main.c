@@ -23,6 +23,9 @@ extern char **environ;
 /* Set for a command that the master wants alone: of what it starts, nothing is the master's business. */
 static const char alone[] = "TERMITE_LOCAL";
 
+/* Set for a command that holds a slot of this machine: if what it starts waited for further ones, all could wait forever. */
+static const char has_slot[] = "TERMITE_SLOT";
+
 /* make must see the signal that the command died of; a core file would be ours, not the command's. */
 static _Noreturn void die_by_signal(int number)
 {
@@ -48,7 +51,8 @@ static void run_simple_line(int argc, char **argv)
 	size_t length;
 	if (argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
 		return;
-	if (strlen(argv[2]) >= sizeof output)
+	/* One that names us, by $(SHELL), means the real shell. */
+	if (strlen(argv[2]) >= sizeof output || strstr(argv[2], argv[0]) != NULL)
 		return;
 	int status = parse_simple_line(argv[2], output, &length);
 	if (status < 0)
@@ -154,6 +158,8 @@ int main(int argc, char **argv)
 	case ASK_RUN_LOCALLY:
 		if (answer.value & LOCAL_ALONE)
 			setenv(alone, "1", 1);
+		if (answer.value & LOCAL_SLOT)
+			setenv(has_slot, "1", 1);
 		if (answer.value & LOCAL_EMPTY_STDIN)
 			empty_stdin();
 		local_run(shell, argc, argv);

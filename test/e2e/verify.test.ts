@@ -5,6 +5,9 @@ import { skip, suite } from '../harness/suite.ts';
 import { CacheRig, withCacheRig as withRig } from '../rigs/cache.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
 
+/** A rule that sends away also what costs less beside make. */
+const everythingRemote = { '.termite-localrc': '[{ "Regexp": "" }]' };
+
 /** TERM does not count, so that a command that looks at it is answered with what it did under another one. */
 const under = (rig: CacheRig, TERM: string) => ({ env: { ...rig.env, TERM } });
 
@@ -26,6 +29,7 @@ suite('termite make --verify', (test) => {
   test('runs hits again, finds them as they were, and goes on using them', () =>
     withRig(async (rig) => {
       rig.write({
+        ...everythingRemote,
         Makefile:
           'main: main.c\n\tcc -o main main.c\n\techo built; echo warning >&2\n\tcat main > copy; chmod 750 copy; ln -s copy link; rm junk\n',
         'main.c': 'int main(void) { return 0; }\n',
@@ -85,6 +89,7 @@ suite('termite make --verify', (test) => {
       ];
       const names = recipes.map(([name]) => name);
       rig.write({
+        ...everythingRemote,
         Makefile: `.PHONY: ${names.join(' ')}\n${recipes.map(([name, recipe]) => `${name}: ; @${recipe}\n`).join('')}`,
         kept: '',
       });

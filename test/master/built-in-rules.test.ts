@@ -101,6 +101,20 @@ const cases: [line: string, reason: BuiltInReason | undefined][] = [
   ['cp /dev/stdin x < y', undefined],
   ['$RM x', undefined],
   ['rm() { cc x; }; rm', undefined],
+
+  ['./server &', 'background'],
+  ['./server >log 2>&1 & echo $! >pid', 'background'],
+  ['(./server &) && ./client', 'background'],
+  ['if ./a; then ./server& fi', 'background'],
+  ['nohup ./server >/dev/null &', 'background'],
+  ['./a & ./b & wait', undefined],
+  ['./a && ./b', undefined],
+  ['./a || ./b', undefined],
+  ['./a >&2 2>&1', undefined],
+  ['./a &>log', undefined],
+  ['./a |& ./b', undefined],
+  ['cc -DX=\'a & b\' "c & d" e\\&f', undefined],
+  ['./a # b & c', undefined],
 ];
 
 suite('builtInReason()', (test) => {

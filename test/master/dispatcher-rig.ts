@@ -4,6 +4,7 @@ import type { Caller, LocalRun } from '../../master/caller.ts';
 import { Dispatcher } from '../../master/dispatcher.ts';
 import { ExecutorPool } from '../../master/executor-pool.ts';
 import { type LocalRuleSet, parseLocalRules } from '../../master/local-rules.ts';
+import { LocalSlots } from '../../master/local-slots.ts';
 import { Session } from '../../master/session.ts';
 import { StdinRoutes } from '../../master/stdin-routes.ts';
 import type { Check, ControlReply } from '../../protocol/control.ts';
@@ -27,11 +28,12 @@ export class FakeCaller implements Caller {
   get signal() {
     return this.gone.signal;
   }
-  runLocally({ isRecursive, hasEmptyStdin, envEdits }: LocalRun) {
+  runLocally({ isRecursive, hasEmptyStdin, envEdits, holdsSlot }: LocalRun) {
     const how = [
       isRecursive ? '' : ' without recursion',
       hasEmptyStdin ? ' without stdin' : '',
       envEdits.length > 0 ? ` with ${envEdits.join(' ')}` : '',
+      holdsSlot ? ' with a slot' : '',
     ];
     this.told.push(`local${how.join('')}`);
   }
@@ -66,6 +68,15 @@ export class DispatcherRig {
   readonly pool = new ExecutorPool({ nowMs: () => this.nowMs });
   readonly store = new MemoryBlobStore();
   readonly stdinRoutes = new StdinRoutes();
+  /** Of processes that hold a local slot: gives it back. */
+  readonly endProcess = new Map<number, () => void>();
+  readonly localSlots = new LocalSlots({
+    slotCount: 1,
+    openWatch: async () => ({
+      processEnded: (pid) => new Promise((resolve) => this.endProcess.set(pid, resolve)),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+  });
   readonly jobs: { executor: string; job: Job }[] = [];
   readonly replies: ControlReply[] = [];
   rules: () => LocalRuleSet = () => ({ rules: [], notices: [] });
@@ -77,6 +88,7 @@ export class DispatcherRig {
     store: this.store,
     verifier: fakeVerifier(),
     stdinRoutes: this.stdinRoutes,
+    localSlots: this.localSlots,
     origin: { id: 'origin', url: 'http://origin' },
     ownShell: '/opt/termite/sh',
   });

@@ -357,6 +357,23 @@ suite('Dispatcher, for stdin', (test) => {
     assert.is(rig.jobs[0]!.job.forwardStdin, true);
   });
 
+  test('leaves a terminal to the command itself, which runs locally as soon as it reads', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', async (job, signal) => {
+      await rig.stdinRoutes.read(job.id, 4, signal).catch(() => {});
+      return hanging(job, signal);
+    });
+    const caller = new FakeCaller();
+    caller.stdin = ['typed'];
+    const request = runRequest('./ask', { isStdinEmpty: false, isStdinTerminal: true, processId: 7 });
+    await rig.dispatch(request, caller);
+    assert.equal(caller.told, ['local']);
+    assert.equal(caller.stdin, ['typed']);
+    const { localByReason, fallbacks } = rig.session.report();
+    assert.equal([localByReason, fallbacks], [{ terminal: 1 }, 0]);
+    assert.match(rig.notices()[0]!, /it reads from the terminal: .\/ask/);
+  });
+
   test('gives each attempt all of it', async () => {
     const rig = new DispatcherRig();
     const seen: string[] = [];

@@ -7,13 +7,16 @@ import { suite } from '../harness/suite.ts';
 import { runRequest } from './run-request.ts';
 
 const decided = (request: RunRequest, rules: object[] = []) =>
-  place(request, { rules: parseLocalRules(JSON.stringify(rules), 'x').rules, projectRoot: '/project' });
+  place(request, {
+    rules: parseLocalRules(JSON.stringify(rules), 'x').rules,
+    projectRoot: '/project',
+    ownShell: '/opt/termite/sh',
+  });
 
-/** In short: where, why, and whether it is recursive. */
+/** In short: all but the rule and how it treats the command. */
 function placed(request: RunRequest, rules: object[] = []) {
-  const placement = decided(request, rules);
-  const { where, reason } = placement;
-  return where === 'local' ? { where, reason, isRecursive: placement.isRecursive } : { where, reason };
+  const { treatment: _treatment, rule: _rule, ...placement } = decided(request, rules);
+  return placement;
 }
 
 suite('place()', (test) => {
@@ -26,12 +29,32 @@ suite('place()', (test) => {
       where: 'local',
       reason: 'recursive',
       isRecursive: true,
+      needsSlot: false,
     });
   });
 
   test('keeps what make itself takes for recursive', () => {
     const request = runRequest('./build-all', { hasJobserver: true });
-    assert.equal(placed(request), { where: 'local', reason: 'recursive', isRecursive: true });
+    assert.equal(placed(request), {
+      where: 'local',
+      reason: 'recursive',
+      isRecursive: true,
+      needsSlot: false,
+    });
+  });
+
+  test('keeps what takes no time, without a slot', () => {
+    assert.equal(placed(runRequest('mkdir -p x')), {
+      where: 'local',
+      reason: 'trivial',
+      isRecursive: true,
+      needsSlot: false,
+    });
+  });
+
+  test('sends away what names our shell, and would print it', () => {
+    assert.is(placed(runRequest('echo "#!/opt/termite/sh"')).where, 'remote');
+    assert.is(placed(runRequest('cd x && make SHELL=/opt/termite/sh')).where, 'local');
   });
 
   test('lets the first rule that matches win, also over what is built in', () => {
@@ -45,8 +68,14 @@ suite('place()', (test) => {
       where: 'local',
       reason: 'rule',
       isRecursive: false,
+      needsSlot: true,
     });
-    assert.equal(placed(runRequest('x gcc'), rules), { where: 'local', reason: 'rule', isRecursive: true });
+    assert.equal(placed(runRequest('x gcc'), rules), {
+      where: 'local',
+      reason: 'rule',
+      isRecursive: true,
+      needsSlot: false,
+    });
     assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default' });
   });
 
@@ -65,8 +94,11 @@ suite('place()', (test) => {
         where: 'local',
         reason: 'outside-root',
         isRecursive: true,
+        needsSlot: true,
       });
     }
+    const make = placed(runRequest('make', { cwd: '/' }));
+    assert.equal([make.where, make.where === 'local' && make.needsSlot], ['local', false]);
     assert.is(placed(runRequest('gcc', { cwd: '/project/sub' })).where, 'remote');
   });
 

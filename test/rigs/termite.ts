@@ -7,7 +7,11 @@ import { type CommandOptions, type CommandOutcome, runCommand } from './command.
 import { asUser, ordinaryId, type User } from './user.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../../..');
-const cli = join(packageRoot, 'dist/wrapper/main.js');
+/** The script of the command line. */
+export const termiteProgram = join(packageRoot, 'dist/wrapper/main.js');
+
+/** The words that run the program. */
+export const termiteCommand: readonly string[] = [process.execPath, termiteProgram];
 
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
@@ -56,7 +60,7 @@ export class TermiteRig implements AsyncDisposable {
     args: readonly string[],
     { through = [], ...options }: TermiteOptions = {},
   ): Promise<CommandOutcome> {
-    return this.run([...through, process.execPath, cli, ...args], options);
+    return this.run([...through, process.execPath, termiteProgram, ...args], options);
   }
 
   /** `termite ARGS…` and its report. */
@@ -74,7 +78,12 @@ export class TermiteRig implements AsyncDisposable {
 
   /** `termite master|executor|coordinator ARGS…` in the background until disposed; resolves when `ready` appears on its stderr or stdout. */
   async daemon(args: readonly string[], ready: RegExp, through: readonly string[] = []): Promise<DaemonRig> {
-    const [program = '', ...rest] = asUser(this.user, [...through, process.execPath, cli, ...args]);
+    const [program = '', ...rest] = asUser(this.user, [
+      ...through,
+      process.execPath,
+      termiteProgram,
+      ...args,
+    ]);
     const child = spawn(program, rest, {
       cwd: this.project,
       env: this.env,
@@ -103,6 +112,13 @@ export class TermiteRig implements AsyncDisposable {
       if (pids.length > 0) return pids;
     }
     throw new Error(`No process matches ${pattern}: ${JSON.stringify(this.#processes())}`);
+  }
+
+  /** Waits until there is none. */
+  async waitForEnd(pattern: RegExp, patienceMs = 10_000): Promise<void> {
+    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(10))
+      if (this.processes(pattern).length === 0) return;
+    throw new Error(`A process still matches ${pattern}: ${JSON.stringify(this.#processes())}`);
   }
 
   /** Command lines of the processes below `ancestor`. */

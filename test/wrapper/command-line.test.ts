@@ -135,6 +135,8 @@ suite('termite make', (test) => {
       'SHELL = /bin/bash\nall: ; @echo "#!$(SHELL)"; $(SHELL) -c "printf %s $$BASH"\n',
     );
     assert.is((await rig.termite(['make'])).stdout, '#!/bin/bash\n/bin/bash');
+    writeFileSync(join(rig.project, 'Makefile'), 'all:\n\t@echo $(SHELL)\n\t@printf "%s\\n" "$(SHELL)"\n');
+    assert.is((await rig.termite(['make'])).stdout, '/bin/sh\n/bin/sh\n');
   });
 
   test('joins a master that runs, from below its root too, and leaves it running', async () => {

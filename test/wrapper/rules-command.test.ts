@@ -42,6 +42,7 @@ suite('termite rules', (test) => {
       ['built in', 'make, gmake, termite', takesPart],
       ['built in', 'cmake -E, cmake -P, cmake -S, cmake --build, ctest, ninja, samu, meson', takesPart],
       ['built in', 'nothing but chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch', takesPart],
+      ['built in', 'what is left running by "&"', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
     ]);
@@ -77,6 +78,10 @@ suite('termite rules', (test) => {
       [`runs     ${takesPart}`, 'because  built in: it takes less time than a sandbox takes to start'],
     ],
     [
+      ['./server &'],
+      [`runs     ${takesPart}`, 'because  built in: it leaves something running, which ends with a sandbox'],
+    ],
+    [
       ['cd x && make all'],
       [`runs     ${takesPart}`, 'because  built in: a make takes part in the build by itself'],
     ],
@@ -105,7 +110,7 @@ suite('termite rules', (test) => {
 
   test('works without any rules, and refuses wrong ones', async () => {
     await using rig = rigWith('[]');
-    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 7);
+    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 8);
     writeFileSync(join(rig.project, '.termite-localrc'), '[\n{"Regexp": "a", "Slots": 0}]');
     const { status, stdout, stderr } = await rig.termite(['rules', 'a']);
     assert.equal([status, stdout], [125, '']);
