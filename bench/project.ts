@@ -135,16 +135,16 @@ function firstCompiledSource(tree: FileTree): string | undefined {
   return sources.find((source) => tree.has(source));
 }
 
-function printTable({ plainMs, termiteMs, reports }: Measurements): void {
+function printTable(build: string, { plainMs, termiteMs, reports }: Measurements): void {
   const plain = summarize(plainMs);
   const termite = summarize(termiteMs);
   const { commands, remote, local } = reports.at(-1)!;
   console.log(
     textTable([
       ['', 'median s', 'p95 s', 'n', 'ratio', 'commands', 'remote', 'local'],
-      ['plain make', seconds(plain.median), seconds(plain.p95), `${plain.n}`, '1.00', '', '', ''],
+      [`plain ${build}`, seconds(plain.median), seconds(plain.p95), `${plain.n}`, '1.00', '', '', ''],
       [
-        'termite make',
+        `termite ${build}`,
         seconds(termite.median),
         seconds(termite.p95),
         `${termite.n}`,
@@ -202,7 +202,7 @@ async function main(): Promise<number> {
   await using builder = await Builder.create(options.dir, options);
   const measurements = await measure(builder, options);
   const problems = [...measurements.problems, ...(await checkIncremental(builder, options))];
-  printTable(measurements);
+  printTable(options.build.join(' '), measurements);
   const ratio = summarize(measurements.termiteMs).median / summarize(measurements.plainMs).median;
   if (options.bar !== undefined && !(ratio <= options.bar))
     problems.push(`the ratio ${ratio.toFixed(2)} is above ${options.bar}`);

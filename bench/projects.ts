@@ -35,12 +35,11 @@ const projectSchema = z.strictObject({
   clean: z.string(),
   /** A source on which something depends. */
   touch: z.string(),
+  /** Regular expressions of paths that two plain builds do not make the same either, such as logs with times. */
+  mayDiffer: z.array(z.string()).default([]),
 });
 
 type Project = z.infer<typeof projectSchema>;
-
-/** What ninja writes down about times. */
-const ninjaLogs = '(^|/)\\.ninja_(log|deps)$';
 
 function readProjects(): Map<string, Project> {
   const dir = join(repositoryDir, 'bench', 'projects');
@@ -104,11 +103,13 @@ function main(): number {
       build: project.build.join(' '),
       clean: project.clean,
       touch: project.touch,
-      'may-differ': ninjaLogs,
       rounds: values.rounds,
       ...(values.jobs !== undefined && { jobs: values.jobs }),
     };
-    const flags = Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, value]);
+    const flags = [
+      ...Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, value]),
+      ...project.mayDiffer.flatMap((pattern) => ['--may-differ', pattern]),
+    ];
     const script = join(repositoryDir, 'dist/bench/project.js');
     try {
       run([process.execPath, script, ...flags, prepare(resolve(dir), name, project)], resolve(dir));

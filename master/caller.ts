@@ -4,12 +4,12 @@ import type { ExitStatus } from '../runtime/child-process.ts';
 export interface LocalRun {
   /** Whether commands that it starts may ask us again. */
   isRecursive: boolean;
+  /** It has been granted a slot of this machine (local-slots.ts). */
+  holdsSlot: boolean;
   /** It is to read from /dev/null. */
   hasEmptyStdin: boolean;
   /** See `environmentEdits`. */
   envEdits: readonly string[];
-  /** It has been granted a slot of this machine (local-slots.ts). */
-  holdsSlot: boolean;
 }
 
 /**

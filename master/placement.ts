@@ -3,7 +3,7 @@ import { type BuiltInReason, builtInReason } from './built-in-rules.ts';
 import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts';
 
 /**
- * Where a command is to run, why, and how; `rule`: the one of the user's that has decided. A local one needs one of this
+ * Where a command is to run, why, and how. `rule`: the one of the user's that has decided. A local one needs one of this
  * machine's slots, unless it only starts others that ask by themselves, or takes no time.
  */
 export type Placement = { treatment: Treatment; rule?: LocalRule } & (

@@ -6,15 +6,8 @@ import type { CompilationDatabase } from './compilation-database.ts';
 /** How a command was done with. */
 export type Outcome =
   | { where: 'remote'; isCached: boolean; hasFailed: boolean; discarded: readonly string[] }
-  | LocalOutcome;
-
-export interface LocalOutcome {
-  where: 'local';
-  reason: string;
-  isFallback: boolean;
-  /** In the words of the user whose rule keeps it here. */
-  ruleReason?: string | undefined;
-}
+  /** `ruleReason`: in the words of the user whose rule keeps it here. */
+  | { where: 'local'; reason: string; isFallback: boolean; ruleReason?: string | undefined };
 
 /** One command of a session while it is under way. */
 export interface RunningCommand {

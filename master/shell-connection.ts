@@ -39,11 +39,11 @@ export class ShellConnection implements Caller {
     }
   }
 
-  runLocally({ isRecursive, hasEmptyStdin, envEdits, holdsSlot }: LocalRun): void {
+  runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun): void {
     const flags =
       (isRecursive ? 0 : LocalFlag.alone) |
-      (hasEmptyStdin ? LocalFlag.emptyStdin : 0) |
-      (holdsSlot ? LocalFlag.slot : 0);
+      (holdsSlot ? LocalFlag.slot : 0) |
+      (hasEmptyStdin ? LocalFlag.emptyStdin : 0);
     const frame = new FrameWriter(ShellFrame.local).u32(flags);
     this.#answer(frame.list(envEdits, (edit) => frame.text(edit)).finish());
   }

@@ -15,7 +15,7 @@ export const ShellFrame = {
 } as const;
 
 /** Of `local`. */
-export const LocalFlag = { alone: 1, emptyStdin: 2, slot: 4 } as const;
+export const LocalFlag = { alone: 1, slot: 2, emptyStdin: 4 } as const;
 
 export const BoxFrame = {
   mount: 0x401,

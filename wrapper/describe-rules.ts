@@ -5,7 +5,7 @@ const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>
   recursive: 'built in: a make takes part in the build by itself',
   'build-tool': 'built in: a build tool costs less here',
   trivial: 'built in: it takes less time than a sandbox takes to start',
-  background: 'built in: it leaves something running, which ends with a sandbox',
+  background: 'built in: it leaves something running',
   'outside-root': 'built in: the current folder is outside of the project',
 };
 
@@ -41,7 +41,7 @@ export function listRules(rules: readonly LocalRule[], builtIn: readonly BuiltIn
     ...builtIn.map(({ programs, needsAll }) => [
       ...['built in', `${needsAll ? 'nothing but ' : ''}${programs.join(', ')}`, here],
     ]),
-    ['built in', 'what is left running by "&"', here],
+    ['built in', 'what is started with "&" and not waited for', here],
     ['built in', 'everything else', describeWhere('remote', false)],
   ]);
 }

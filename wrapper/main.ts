@@ -31,7 +31,10 @@ type Command = (argv: string[]) => Promise<ExitStatus>;
 /** Each is loaded when it is called for: loading all of them takes longer than most commands. */
 const commands: Readonly<Record<string, Command>> = {
   make: async (argv) =>
-    (await import('./make-command.ts')).makeCommand(argv, { env: process.env, shellPath }),
+    (await import('./make-command.ts')).makeCommand(argv, {
+      env: process.env,
+      shellPath,
+    }),
   run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
   log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
   why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),

@@ -85,8 +85,8 @@ enum {
 
 enum {
 	LOCAL_ALONE = 1,       /* what it starts does not ask the master either */
-	LOCAL_EMPTY_STDIN = 2, /* it is to find nothing on its stdin */
-	LOCAL_SLOT = 4,        /* it holds one of this machine's slots; what it starts needs no further one */
+	LOCAL_SLOT = 2,        /* it holds one of this machine's slots; what it starts needs no further one */
+	LOCAL_EMPTY_STDIN = 4, /* it is to find nothing on its stdin */
 };
 
 enum {

@@ -28,12 +28,12 @@ export class FakeCaller implements Caller {
   get signal() {
     return this.gone.signal;
   }
-  runLocally({ isRecursive, hasEmptyStdin, envEdits, holdsSlot }: LocalRun) {
+  runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun) {
     const how = [
       isRecursive ? '' : ' without recursion',
+      holdsSlot ? ' with a slot' : '',
       hasEmptyStdin ? ' without stdin' : '',
       envEdits.length > 0 ? ` with ${envEdits.join(' ')}` : '',
-      holdsSlot ? ' with a slot' : '',
     ];
     this.told.push(`local${how.join('')}`);
   }

@@ -13,10 +13,13 @@ const decided = (request: RunRequest, rules: object[] = []) =>
     ownShell: '/opt/termite/sh',
   });
 
-/** In short: all but the rule and how it treats the command. */
+/** In short: without how it is treated. */
 function placed(request: RunRequest, rules: object[] = []) {
-  const { treatment: _treatment, rule: _rule, ...placement } = decided(request, rules);
-  return placement;
+  const placement = decided(request, rules);
+  const { where, reason } = placement;
+  if (where === 'remote') return { where, reason };
+  const { isRecursive, needsSlot } = placement;
+  return { where, reason, isRecursive, needsSlot };
 }
 
 suite('place()', (test) => {

@@ -49,7 +49,6 @@ checkFacts('Makefiles that choose their shell', {
     stdout: /^1bash\n$/,
   },
   'a shell of an included makefile': {
-    deviates: oneShell,
     makefile: 'include shell.mk\nall: ; @words=(a b); expr "$${words[1]}" : "\\(.*\\)"\n',
     files: { 'shell.mk': 'SHELL = /bin/bash\n' },
     choosesShell: true,
