@@ -96,7 +96,8 @@ static bool make_directories(struct job *job)
 	static const char *const files[OUTPUTS] = { JOB_STDOUT, JOB_STDERR };
 	const char *path = job->request.job_dir, *call;
 	umask(0);
-	int failed = storage_make(&job->storage, job->box, job->connection->ledger, &job->request, job->uid, job->gid, &call);
+	int failed = storage_make(&job->storage, job->box, job->connection->ledger, &job->request, job->uid, job->gid,
+				  &call);
 	if (failed) {
 		break_(job, "%s for \"%s\": %s", call, path, strerror(-failed));
 		return false;

@@ -55,8 +55,8 @@ static int make_on_disk(struct ledger_line *line, const char *path)
 	return failed;
 }
 
-int storage_make(struct storage *storage, const struct box *box, struct ledger_line *line, const struct job_request *request,
-	       uid_t uid, gid_t gid, const char **call)
+int storage_make(struct storage *storage, const struct box *box, struct ledger_line *line,
+		 const struct job_request *request, uid_t uid, gid_t gid, const char **call)
 {
 	*storage = (struct storage){ .scratch = -1, .directory = -1 };
 	storage->memory_bytes = box->storage_fits_memory ? request->memory_bytes : 0;

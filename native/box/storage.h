@@ -23,8 +23,8 @@ bool storage_fits_memory(bool is_rootful);
  * belong to uid and gid. What is on disk is noted in the ledger. 0 or -errno: *call then names what failed. End with
  * storage_free() in any case.
  */
-int storage_make(struct storage *storage, const struct box *box, struct ledger_line *line, const struct job_request *request,
-	       uid_t uid, gid_t gid, const char **call);
+int storage_make(struct storage *storage, const struct box *box, struct ledger_line *line,
+		 const struct job_request *request, uid_t uid, gid_t gid, const char **call);
 
 /* Whether it takes more memory than it may. */
 bool storage_is_outgrown(const struct storage *storage);

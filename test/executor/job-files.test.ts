@@ -80,6 +80,13 @@ suite('Files of a job', (test) => {
     });
   }
 
+  test('go to disk before the command gets anything of stdin, as that cannot be read again', async () => {
+    await using rig = await executorRig();
+    rig.origin.stdin = Buffer.from('read once\n');
+    const { stdout } = await rig.sh(`cat; ${stayInMemory}`, { forwardStdin: true });
+    assert.is(stdout, 'read once\n');
+  });
+
   test('are the same wherever they were', async () => {
     const line = [
       'echo content > file; ln file link; ln -s file symlink; mkfifo -m 600 fifo; rm hello.txt',
