@@ -39,6 +39,11 @@ export async function runInForeground(
   }
 }
 
+/** Resolves when all that was written has been taken: what is not by the time a process ends is lost. */
+export function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
 /** Ends this process as a child of ours has ended, so that whoever waits for us sees the same. */
 export function endLike(status: ExitStatus): never {
   if (status.kind === 'exit') process.exit(status.code);

@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AppError, explainError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
-import { endLike } from './foreground.ts';
+import { endLike, flush } from './foreground.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
 const shellPath = join(packageRoot, 'native/build/libexec/sh');
@@ -78,7 +79,11 @@ async function main([name, ...argv]: string[]): Promise<ExitStatus> {
 }
 
 try {
-  endLike(await main(process.argv.slice(2)));
+  // Whoever read our output has gone.
+  process.stdout.on('error', () => endLike({ kind: 'signal', signal: constants.signals.SIGPIPE }));
+  const status = await main(process.argv.slice(2));
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  endLike(status);
 } catch (error) {
   // A bug shows where it is; what can be expected shows what to do.
   const text =

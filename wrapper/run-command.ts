@@ -114,7 +114,6 @@ async function runHere(
       signal: cancel.signal,
     });
     const end = await Promise.race([run, patience]);
-    await Promise.all([flush(process.stdout), flush(process.stderr)]);
     return { end, signal };
   } finally {
     for (const name of cancelling) process.off(name, onSignal);
@@ -179,8 +178,4 @@ function readStdin(maxBytes: number): Promise<Uint8Array> {
     stdin.once('end', atEnd);
     attempt();
   });
-}
-
-function flush(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => stream.write('', () => resolve()));
 }
