@@ -1,35 +1,14 @@
 /* make's SHELL: asks the master what to do with a command line, and is the real shell in every other respect. */
-#include "ask.h"
-#include "fd.h"
+#include "command.h"
 #include "parse.h"
 #include "say.h"
-#include "wire.h"
 
-#include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <termios.h>
-
-extern char **environ;
+#include <unistd.h>
 
 /* Where every system has a shell. Further ones are needed only where we were put in the place of /bin/sh itself. */
 static const char *const usual_shells[] = { "/bin/sh", "/bin/dash", "/bin/bash" };
-
-/* Set for a command that the master wants alone: of what it starts, nothing is the master's business. */
-static const char alone[] = "TERMITE_LOCAL";
-
-static const char *variable(const char *name)
-{
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
 
 static bool is_ourselves(const char *path)
 {
@@ -41,7 +20,7 @@ static bool is_ourselves(const char *path)
 /* The shell that make would have started, and never ourselves: that would go on forever. */
 static const char *find_real_shell(void)
 {
-	const char *wanted = variable("TERMITE_SHELL");
+	const char *wanted = command_variable("TERMITE_SHELL");
 	if (wanted && wanted[0] != '/')
 		say("TERMITE_SHELL is no absolute path: \"", wanted, "\": using /bin/sh", NULL);
 	else if (wanted && !is_ourselves(wanted))
@@ -59,133 +38,18 @@ static _Noreturn void run_real_shell(const char *shell, char **argv)
 {
 	/* exec does not write to its strings; its type is older than const. */
 	memcpy(&argv[0], &shell, sizeof shell);
-	execv(shell, argv);
-	int failed = errno;
-	say("exec \"", shell, "\": ", strerror(failed), NULL);
-	_exit(failed == ENOENT ? 127 : 126);
-}
-
-/* make must see the signal that the command died of; a core file would be ours, not the command's. */
-static _Noreturn void die_by_signal(int number)
-{
-	const struct rlimit none = { 0, 0 };
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0); /* also where cores are piped to a program, which no limit stops */
-
-	signal(number, SIG_DFL);
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	kill(getpid(), number);
-	/* Still here: pid 1 of a container, which is spared by signals without a handler. */
-	_exit(128 + number);
-}
-
-/* Lines that no shell needs to be started for. Returns when this is not one. */
-static void run_simple_line(int argc, char **argv)
-{
-	/* What is no longer than PIPE_BUF goes into a pipe as a whole or not at all. */
-	char output[PIPE_BUF];
-	size_t length;
-	if (argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
-		return;
-	if (strlen(argv[2]) >= sizeof output)
-		return;
-	int status = parse_simple_line(argv[2], output, &length);
-	if (status < 0)
-		return;
-	const char *shell = variable("TERMITE_SHELL");
-	if (!parse_is_plain_shell(shell ? shell : usual_shells[0], environ))
-		return;
-	/* When it cannot be written, the real shell says so in its own words. */
-	if (length > 0 && fd_write_all(1, output, length) != 0)
-		run_real_shell(find_real_shell(), argv);
-	_exit(status);
-}
-
-static bool is_one_output(void)
-{
-	struct stat out, err;
-	return fstat(1, &out) == 0 && fstat(2, &err) == 0 && out.st_dev == err.st_dev && out.st_ino == err.st_ino &&
-	       (out.st_mode & S_IFMT) == (err.st_mode & S_IFMT);
-}
-
-static bool is_pipe(int fd)
-{
-	struct stat status;
-	return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode);
-}
-
-/* In its pipe style, make leaves the jobserver open only for lines that it takes for recursive. */
-static bool has_jobserver(void)
-{
-	const char *makeflags = variable("MAKEFLAGS");
-	int read_fd, write_fd;
-	return makeflags && parse_jobserver(makeflags, &read_fd, &write_fd) && is_pipe(read_fd) && is_pipe(write_fd);
-}
-
-static unsigned stdin_flags(void)
-{
-	struct stat status;
-	if (fstat(0, &status) != 0)
-		return RUN_STDIN_EMPTY;
-	if (S_ISCHR(status.st_mode)) {
-		struct termios settings;
-		if (status.st_rdev == makedev(1, 3)) /* /dev/null, devices.txt of the kernel */
-			return RUN_STDIN_EMPTY;
-		return tcgetattr(0, &settings) == 0 ? RUN_STDIN_TERMINAL : 0;
-	}
-	if (S_ISREG(status.st_mode))
-		return lseek(0, 0, SEEK_CUR) >= status.st_size ? RUN_STDIN_EMPTY : 0;
-	/* With -j make gives all but one command a pipe that nobody writes to. */
-	struct pollfd now = { .fd = 0, .events = POLLIN };
-	return poll(&now, 1, 0) == 1 && (now.revents & POLLHUP) && !(now.revents & POLLIN) ? RUN_STDIN_EMPTY : 0;
+	command_exec(shell, argv);
 }
 
 int main(int argc, char **argv)
 {
-	run_simple_line(argc, argv);
+	const char *wanted = command_variable("TERMITE_SHELL");
+	int status = command_run_simple(argc, argv, wanted ? wanted : usual_shells[0]);
+	if (status >= 0)
+		_exit(status);
 
 	const char *shell = find_real_shell();
-	if (variable(alone))
-		run_real_shell(shell, argv);
-	char cwd[PATH_MAX];
-	/* The kernel says "(unreachable)/..." of a directory outside our root. */
-	if (!parse_is_command(argc, argv) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
-		run_real_shell(shell, argv);
-
-	struct ask_question question = {
-		.argument_count = argc - 1,
-		.arguments = argv + 1,
-		.environment = environ,
-		.shell = shell,
-		.cwd = cwd,
-		/* Asked before anything is opened: its number could be that of a closed jobserver descriptor. */
-		.flags = (is_one_output() ? RUN_ONE_OUTPUT : 0) | (has_jobserver() ? RUN_JOBSERVER : 0) | stdin_flags(),
-	};
-	const char *socket_path = variable("TERMITE_SOCKET");
-	int fd = ask_connect(socket_path, cwd);
-	struct ask_answer answer = { ASK_RUN_LOCALLY, 0 };
-	if (fd >= 0)
-		answer = ask_master(fd, &question);
-	else if (socket_path)
-		answer.end = ASK_MASTER_GONE;
-
-	switch (answer.end) {
-	case ASK_EXITED:
-		_exit(answer.value);
-	case ASK_KILLED:
-		die_by_signal(answer.value);
-	case ASK_DIED_COMMITTING:
-		say("master died while applying outputs: run make again", NULL);
-		die_by_signal(SIGTERM);
-	case ASK_MASTER_GONE:
-		say("master is gone: running locally", NULL);
-		run_real_shell(shell, argv);
-	case ASK_RUN_LOCALLY:
-		if (answer.value & LOCAL_ALONE)
-			setenv(alone, "1", 1);
-		run_real_shell(shell, argv);
-	}
+	if (status == COMMAND_NOT_SIMPLE && parse_is_command(argc, argv))
+		command_offer(&(struct command){ argc - 1, argv + 1, shell, false });
+	run_real_shell(shell, argv);
 }

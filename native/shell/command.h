@@ -1,0 +1,34 @@
+/* One command, from the arguments that we were started with to its end, however it is run. */
+#ifndef TERMITE_SHELL_COMMAND_H
+#define TERMITE_SHELL_COMMAND_H
+
+#include <stdbool.h>
+
+/* The value of a variable that is set and not empty, or NULL. */
+const char *command_variable(const char *name);
+
+enum {
+	COMMAND_NOT_SIMPLE = -1,
+	COMMAND_UNWRITTEN = -2, /* simple, but its output cannot be written: the real shell says so in its own words */
+};
+
+/* Runs a line that no shell, and nobody's answer, is needed for. Its exit status, or COMMAND_*. */
+int command_run_simple(int argc, char **argv, const char *shell);
+
+struct command {
+	int argument_count;
+	char **arguments;  /* those of a shell without argv[0], or a program with its own */
+	const char *shell; /* the real one, absolute */
+	bool is_program;   /* no shell is wanted for it */
+};
+
+/*
+ * Offers the command to the master and ends as it did, with its exit status or by its signal. Returns when it is to be
+ * run here: the master says so, is not there or is gone, or wants nothing to do with what runs in here.
+ */
+void command_offer(const struct command *command);
+
+/* Becomes the program; where that fails, says why and ends as a shell would: with 127 or 126. */
+_Noreturn void command_exec(const char *path, char **argv);
+
+#endif
