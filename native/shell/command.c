@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -21,6 +22,9 @@ extern char **environ;
 
 /* Set for a command that the master wants alone: of what it starts, nothing is the master's business. */
 static const char alone[] = "TERMITE_LOCAL";
+
+/* Which process has asked the master last: the real shell that it becomes may have another stand-in of ours over it. */
+static const char asked[] = "TERMITE_ASKED";
 
 const char *command_variable(const char *name)
 {
@@ -101,7 +105,11 @@ static unsigned stdin_flags(void)
 
 void command_offer(const struct command *command)
 {
-	char cwd[PATH_MAX];
+	char cwd[PATH_MAX], pid[16];
+	const char *asker = command_variable(asked);
+	snprintf(pid, sizeof pid, "%d", getpid());
+	if (asker && strcmp(asker, pid) == 0)
+		return;
 	/* The kernel says "(unreachable)/..." of a directory outside our root. */
 	if (command_variable(alone) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
 		return;
@@ -123,6 +131,7 @@ void command_offer(const struct command *command)
 	else if (socket_path)
 		answer.end = ASK_MASTER_GONE;
 
+	setenv(asked, pid, 1);
 	switch (answer.end) {
 	case ASK_EXITED:
 		_exit(answer.value);
