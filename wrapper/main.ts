@@ -23,6 +23,7 @@ Runs the commands of a build on other machines, or not at all when their results
   cmake [ARGS…]    Runs cmake; with "--build", the build's commands as "make" does
   build CMD…       Runs any program that runs make or ninja
   run CMD [ARGS…]  Runs one program
+  masquerade       Makes links in the place of compilers, which ask a master first
   log              Lists the commands of the last build
   why [COMMAND]    Tells where a command of the last build ran, and why
   cache ACTION     Looks after past results: stats, gc, verify, clear
@@ -48,6 +49,9 @@ const commands: Readonly<Record<string, Command>> = {
   build: async (argv) =>
     (await import('./build-command.ts')).buildCommand(argv, { env: process.env, ...native }),
   run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
+  masquerade: succeeding(async (argv) =>
+    (await import('./masquerade-command.ts')).masqueradeCommand(argv, native),
+  ),
   log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
   why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
   cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),

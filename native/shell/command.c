@@ -149,10 +149,10 @@ void command_offer(const struct command *command)
 	}
 }
 
-_Noreturn void command_exec(const char *path, char **argv)
+_Noreturn void command_exec(const char *program, char **argv)
 {
-	execv(path, argv);
+	execvp(program, argv);
 	int failed = errno;
-	say("exec \"", path, "\": ", strerror(failed), NULL);
+	say("exec \"", program, "\": ", strerror(failed), NULL);
 	_exit(failed == ENOENT ? 127 : 126);
 }

@@ -28,7 +28,10 @@ struct command {
  */
 void command_offer(const struct command *command);
 
-/* Becomes the program; where that fails, says why and ends as a shell would: with 127 or 126. */
-_Noreturn void command_exec(const char *path, char **argv);
+/*
+ * Becomes the program, which is looked for on the PATH when it has no slash; where that fails, says why and ends as a
+ * shell would: with 127 or 126.
+ */
+_Noreturn void command_exec(const char *program, char **argv);
 
 #endif
