@@ -1,0 +1,178 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { findProgram } from '../../wrapper/find-program.ts';
+import { skip, suite } from '../harness/suite.ts';
+import { TermiteRig } from '../rigs/termite.ts';
+import { sandboxObstacle } from '../rigs/user.ts';
+
+/** A project for one of the programs that read build.ninja. */
+class NinjaRig extends TermiteRig {
+  readonly #tool: string;
+
+  constructor(tool: string, files: Readonly<Record<string, string>>) {
+    const obstacle = sandboxObstacle();
+    if (obstacle) skip(obstacle, 'fuse');
+    if (!findProgram([tool], process.env['PATH'])) skip(`${tool} is not installed`);
+    super();
+    this.#tool = tool;
+    for (const [name, text] of Object.entries(files)) this.write(name, text);
+  }
+
+  build(...args: string[]) {
+    return this.report(['build', this.#tool, '-v', ...args]);
+  }
+
+  plainly(...args: string[]) {
+    return this.run([this.#tool, ...args]);
+  }
+
+  write(name: string, text: string): void {
+    writeFileSync(join(this.project, name), text);
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.project, name), 'utf8');
+  }
+
+  has(name: string): boolean {
+    return existsSync(join(this.project, name));
+  }
+
+  mtimeNs(name: string): bigint {
+    return statSync(join(this.project, name), { bigint: true }).mtimeNs;
+  }
+}
+
+for (const tool of ['ninja', 'samu']) {
+  suite(`Below ${tool}`, (test) => {
+    test('a depfile is read and removed, and what it names is a dependency', async () => {
+      await using rig = new NinjaRig(tool, {
+        'build.ninja': [
+          'rule cc',
+          '  command = cc -MMD -MF $out.d -c $in -o $out',
+          '  depfile = $out.d',
+          '  deps = gcc',
+          'build main.o: cc main.c',
+          '',
+        ].join('\n'),
+        'main.c': '#include "main.h"\nint main(void) { return VALUE; }\n',
+        'main.h': '#define VALUE 0\n',
+      });
+      assert.is((await rig.build()).report.remote, 1);
+      assert.not(rig.has('main.o.d'));
+      assert.is((await rig.build()).report.commands, 0);
+      rig.write('main.h', '#define VALUE 1\n');
+      assert.is((await rig.build()).report.remote, 1);
+      assert.match((await rig.plainly('-n')).stdout, 'no work to do');
+    });
+
+    test('a response file is there while it is needed', async () => {
+      await using rig = new NinjaRig(tool, {
+        'build.ninja': [
+          'rule list',
+          '  command = cat $out.rsp > $out',
+          '  rspfile = $out.rsp',
+          '  rspfile_content = $in_newline',
+          'rule fail',
+          '  command = grep nothing $out.rsp',
+          '  rspfile = $out.rsp',
+          '  rspfile_content = $in',
+          'build list: list build.ninja a',
+          'build failed: fail a',
+          'default list',
+          '',
+        ].join('\n'),
+        a: '',
+      });
+      const { report } = await rig.build();
+      assert.equal([report.remote, rig.read('list'), rig.has('list.rsp')], [1, 'build.ninja\na', false]);
+      assert.is((await rig.build('failed')).status, 1);
+      assert.is(rig.read('failed.rsp'), 'a');
+    });
+
+    test('what was left as it was keeps its time, so restat spares what depends on it', async () => {
+      await using rig = new NinjaRig(tool, {
+        'build.ninja': [
+          'rule header',
+          '  command = sed s/#.*// $in > $out.new; cmp -s $out $out.new || cp $out.new $out; rm $out.new',
+          '  restat = 1',
+          'rule copy',
+          '  command = cp $in $out',
+          'build header: header in',
+          'build copy: copy header',
+          '',
+        ].join('\n'),
+        in: 'text # comment\n',
+      });
+      assert.is((await rig.build()).report.commands, 2);
+      const times = [rig.mtimeNs('header'), rig.mtimeNs('copy')];
+      rig.write('in', 'text # other comment\n');
+      assert.is((await rig.build()).report.commands, 1);
+      assert.equal([rig.mtimeNs('header'), rig.mtimeNs('copy')], times);
+      assert.is((await rig.build()).report.commands, 0);
+    });
+
+    test('commands of the console pool write where the tool does', async () => {
+      await using rig = new NinjaRig(tool, {
+        'build.ninja': [
+          'rule talk',
+          '  command = expr $out : "\\(.*\\)"; echo err >&2; touch $out',
+          '  pool = console',
+          'build talker: talk',
+          '',
+        ].join('\n'),
+      });
+      const { stdout, stderr, report } = await rig.build();
+      assert.match(stdout, /^talker$/m);
+      assert.match(stderr, /^err$/m);
+      assert.is(report.remote, 1);
+    });
+
+    test('outputs are in order for the tool, however quickly they follow each other', async () => {
+      const steps = Array.from({ length: 12 }, (_, i) => `build s${i + 1}: copy s${i}`);
+      await using rig = new NinjaRig(tool, {
+        'build.ninja': ['rule copy', '  command = cp $in $out', ...steps, ''].join('\n'),
+        s0: 'x',
+      });
+      assert.is((await rig.build()).report.commands, 12);
+      const again = await rig.plainly('-n', '-d', 'explain');
+      assert.match(again.stdout, 'no work to do', again.stderr);
+    });
+
+    test('a command that fails or dies fails the build, and leaves the others', async () => {
+      await using rig = new NinjaRig(tool, {
+        'build.ninja': [
+          'rule run',
+          '  command = $line',
+          'build fails: run',
+          '  line = touch fails; exit 7',
+          'build dies: run',
+          '  line = kill -SEGV $$$$',
+          'build works: run',
+          '  line = echo done > works',
+          '',
+        ].join('\n'),
+      });
+      const { status, stdout, report } = await rig.build('-k0', '-j1');
+      assert.equal([status, report.remote, report.failed], [1, 3, 2], stdout);
+      assert.equal([rig.read('works'), rig.has('fails'), rig.has('dies')], ['done\n', true, false]);
+    });
+
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      test(`${signal} to it ends what runs, and nothing is left half done`, async () => {
+        await using rig = new NinjaRig(tool, {
+          'build.ninja': 'rule sleep\n  command = touch $out; sleep 1000\nbuild never: sleep\n',
+        });
+        // Through: a signal reaches the tool alone, and the wrapper ends as it does.
+        const build = rig.build();
+        await rig.findProcess(/^sleep 1000/);
+        const [pid] = await rig.findProcess(new RegExp(`^${tool} `));
+        process.kill(pid!, signal);
+        const { status, report } = await build;
+        assert.ok(status === 2 || status === signal, `${status}`);
+        assert.equal([report.commands, rig.has('never')], [0, false]);
+      });
+    }
+  });
+}
