@@ -18,7 +18,7 @@ int command_run_simple(int argc, char **argv, const char *shell);
 struct command {
 	int argument_count;
 	char **arguments;  /* those of a shell without argv[0], or a program with its own */
-	const char *shell; /* the real one, absolute */
+	const char *shell; /* the real one: an absolute path, or a name that is looked for on the PATH */
 	bool is_program;   /* no shell is wanted for it */
 };
 

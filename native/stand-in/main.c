@@ -12,6 +12,7 @@
 #include "path.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -46,15 +47,23 @@ static const char *own_place(void)
 	return length > 0 ? place : executed_path();
 }
 
-/* The name that the caller has for the shell: "/bin/sh" rather than where that link leads. */
-static const char *called_shell(const char *place)
+static bool is_same_file(const char *a, const char *b)
 {
-	const char *called = executed_path();
-	struct stat a, b;
-	return called[0] == '/' && stat(called, &a) == 0 && stat(place, &b) == 0 && a.st_dev == b.st_dev &&
-			       a.st_ino == b.st_ino ?
-		       called :
-		       place;
+	struct stat first, second;
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
+	       first.st_ino == second.st_ino;
+}
+
+/*
+ * The name that the caller has for the shell, which stands in front of its messages: "bash" where make was told to look for
+ * that on the PATH, "/bin/sh" rather than where that link leads.
+ */
+static const char *called_shell(const char *called, const char *place)
+{
+	const char *executed = executed_path();
+	if (strcmp(called, base_name(executed)) == 0)
+		return called;
+	return executed[0] == '/' && is_same_file(executed, place) ? executed : place;
 }
 
 static void exec_in(const char *folder, const char *name, char **argv)
@@ -96,7 +105,7 @@ int main(int argc, char **argv)
 	if (!caller_is_building())
 		become_real_shell(place, argv);
 	drop_separators();
-	const char *shell = called_shell(place);
+	const char *shell = called_shell(argv[0], place);
 	int status = command_run_simple(argc, argv, shell);
 	if (status >= 0)
 		_exit(status);

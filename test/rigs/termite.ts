@@ -7,7 +7,8 @@ import { type CommandOptions, type CommandOutcome, runCommand } from './command.
 import { asUser, ordinaryId, type User } from './user.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../../..');
-const cli = join(packageRoot, 'dist/wrapper/main.js');
+/** The program itself, for node. */
+export const cli = join(packageRoot, 'dist/wrapper/main.js');
 
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
