@@ -5,7 +5,7 @@ import { skip, suite } from '../harness/suite.ts';
 import { mustRun } from '../rigs/command.ts';
 import { TermiteRig } from '../rigs/termite.ts';
 import { differences, readTree } from '../rigs/tree.ts';
-import { asUser, availableUsers, sandboxObstacle, type User } from '../rigs/user.ts';
+import { asUser, availableUsers, needPrograms, sandboxObstacle, type User } from '../rigs/user.ts';
 
 const source = resolve(import.meta.dirname, '../../../test/fixtures/cmake');
 
@@ -40,6 +40,7 @@ for (const user of availableUsers()) {
 async function build(user: User, { generator, argv, remote }: Driver): Promise<void> {
   const obstacle = sandboxObstacle();
   if (obstacle) skip(obstacle, 'fuse');
+  needPrograms('cmake', 'ninja');
   await using rig = new TermiteRig(user);
   cpSync(source, rig.project, { recursive: true });
   writeFileSync(join(rig.project, 'build.sh'), '#!/bin/sh -e\ncd build\nmake -j2\n', { mode: 0o755 });

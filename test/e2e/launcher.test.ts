@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
 import { mustRun } from '../rigs/command.ts';
 import { nativeShell, TermiteRig } from '../rigs/termite.ts';
-import { asUser, availableUsers, sandboxObstacle, type User } from '../rigs/user.ts';
+import { asUser, availableUsers, needPrograms, sandboxObstacle, type User } from '../rigs/user.ts';
 
 const launcher = join(nativeShell, '../../termite-launcher');
 const cmakeProject = resolve(import.meta.dirname, '../../../test/fixtures/cmake');
@@ -27,6 +27,7 @@ for (const user of availableUsers()) {
     for (const [options, remote] of launchers) {
       const title = options.map((option) => option.split('=', 1)[0]!.slice(2)).join(' and ');
       test(`is called by CMake for ${title === 'LAUNCHER' ? 'RULE_LAUNCH_*' : title}`, async () => {
+        needPrograms('cmake', 'ninja');
         await using rig = newRig({ user });
         cpSync(cmakeProject, rig.project, { recursive: true });
         // Not known as a build tool by this name: then its shells do not ask, and only the launcher is left to do it.
