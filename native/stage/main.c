@@ -40,6 +40,14 @@ static int failed_with(const char *what, const char *path)
 	return -error;
 }
 
+static int no_namespace(const char *call)
+{
+	log_line("nothing will be distributed: no mount namespace: %s: %s: run as root, or allow user namespaces "
+		 "(sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)",
+		 call, strerror(errno));
+	return -1;
+}
+
 /* A mount namespace of our own; only whoever may not make one needs a user namespace around it, with the same ids. */
 static int enter_namespace(void)
 {
@@ -47,18 +55,16 @@ static int enter_namespace(void)
 	gid_t gid = getegid();
 	if (unshare(CLONE_NEWNS) < 0) {
 		const char *path;
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) {
-			log_line("nothing will be distributed: no mount namespace: %s: run as root, or allow user "
-				 "namespaces (sysctl user.max_user_namespaces, "
-				 "kernel.apparmor_restrict_unprivileged_userns)",
-				 strerror(errno));
-			return -1;
-		}
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+			return no_namespace("unshare");
 		if (id_map(uid, uid, gid, gid, &path) < 0)
-			return failed_with("write", path);
+			return no_namespace(path);
 	}
-	/* What is mounted outside later shows in here as well, but not the other way round. */
-	return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? failed_with("mount", "/") : 0;
+	/*
+	 * What is mounted outside later shows in here as well, but not the other way round. It is also the first call that
+	 * needs a privilege, which AppArmor may have taken from the namespace.
+	 */
+	return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ? no_namespace("mount") : 0;
 }
 
 static const char *base_name(const char *path)
