@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { findProgram } from '../../wrapper/find-program.ts';
 import { skip, suite } from '../harness/suite.ts';
-import { TermiteRig } from '../rigs/termite.ts';
+import { type TermiteOptions, TermiteRig } from '../rigs/termite.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
 
 const testTools = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'termite-test-tools');
@@ -30,8 +30,8 @@ class NinjaRig extends TermiteRig {
     for (const [file, text] of Object.entries(files)) this.write(file, text);
   }
 
-  build(...args: string[]) {
-    return this.report(['build', this.#tool, '-v', ...args]);
+  build(options: TermiteOptions = {}, args: readonly string[] = []) {
+    return this.report(['build', this.#tool, '-v', ...args], options);
   }
 
   plainly(...args: string[]) {
@@ -65,6 +65,8 @@ class NinjaRig extends TermiteRig {
     return statSync(join(this.project, name), { bigint: true }).mtimeNs;
   }
 }
+
+const sleeping = { 'build.ninja': 'rule sleep\n  command = touch $out; sleep 1000\nbuild never: sleep\n' };
 
 for (const tool of tools) {
   suite(`Below ${tool[0]}`, (test) => {
@@ -109,7 +111,7 @@ for (const tool of tools) {
       });
       const { report } = await rig.build();
       assert.equal([report.remote, rig.read('list'), rig.has('list.rsp')], [1, 'build.ninja\na', false]);
-      assert.not.equal((await rig.build('failed')).status, 0);
+      assert.not.equal((await rig.build({}, ['failed'])).status, 0);
       assert.is(rig.read('failed.rsp'), 'a');
     });
 
@@ -176,18 +178,28 @@ for (const tool of tools) {
           '',
         ].join('\n'),
       });
-      const { status, stdout, report } = await rig.build('-k0', '-j1');
+      const { status, stdout, report } = await rig.build({}, ['-k0', '-j1']);
       assert.equal([report.remote, report.failed], [3, 2], stdout);
       assert.equal([rig.read('works'), rig.has('fails'), rig.has('dies')], ['done\n', true, false]);
       for (const name of ['works', 'fails']) rig.remove(name);
       assert.is(status, (await rig.plainly('-k0', '-j1')).status);
     });
 
+    test('Ctrl-C ends all of it', async () => {
+      await using rig = new NinjaRig(tool, sleeping);
+      // A group of its own, which exec keeps: the process that is waited for is the program itself.
+      const build = rig.build({ through: ['setsid', 'setpriv', '--pdeathsig', 'clear'] });
+      await rig.findProcess(/^sleep 1000/);
+      const [wrapper] = await rig.findProcess(/node .*main\.js build/);
+      process.kill(-wrapper!, 'SIGINT');
+      const { report } = await build;
+      assert.equal([report.commands, rig.has('never')], [0, false]);
+      assert.equal(await rig.processesLeft(), []);
+    });
+
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       test(`${signal} to it ends what runs, and nothing is left half done`, async () => {
-        await using rig = new NinjaRig(tool, {
-          'build.ninja': 'rule sleep\n  command = touch $out; sleep 1000\nbuild never: sleep\n',
-        });
+        await using rig = new NinjaRig(tool, sleeping);
         const build = rig.build();
         await rig.interrupt(signal);
         const { status, report } = await build;
