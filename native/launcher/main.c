@@ -4,9 +4,11 @@
  * then the program is the next one of that name.
  */
 #include "../shell/command.h"
+#include "../shell/local.h"
 #include "../shell/say.h"
 #include "search.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,13 +20,22 @@ static void offer(int argument_count, char **arguments)
 	command_offer(&(struct command){ argument_count, arguments, "/bin/sh", true });
 }
 
+/* The program is looked for on the PATH when it has no slash. */
+static _Noreturn void become(const char *program, char **argv)
+{
+	execvp(program, argv);
+	int failed = errno;
+	say("exec \"", program, "\": ", strerror(failed), NULL);
+	_exit(failed == ENOENT ? 127 : 126);
+}
+
 /*
  * On an executor as well as here: nobody who gets the command is to find us again, so he is told the program's whole path,
  * and a $PATH that does not lead to us. Here its argv[0] is what the caller said.
  */
 static _Noreturn void masquerade(const char *name, int argc, char **argv)
 {
-	const char *path = command_variable("PATH");
+	const char *path = local_variable("PATH");
 	struct search found;
 	int failed = search_behind(name, path ? path : "/bin:/usr/bin", "/proc/self/exe", &found);
 	if (failed || found.program == NULL) {
@@ -36,7 +47,7 @@ static _Noreturn void masquerade(const char *name, int argc, char **argv)
 	argv[0] = found.program;
 	offer(argc, argv);
 	argv[0] = called;
-	command_exec(found.program, argv);
+	become(found.program, argv);
 }
 
 int main(int argc, char **argv)
@@ -50,5 +61,5 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	offer(argc - 1, argv + 1);
-	command_exec(argv[1], argv + 1);
+	become(argv[1], argv + 1);
 }

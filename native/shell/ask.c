@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "frame_io.h"
+#include "local.h"
 #include "say.h"
 #include "wire.h"
 
@@ -17,19 +18,6 @@
 #define SOCKET_NAME ".termite-socket"
 #define CANCEL_TIMEOUT_MS 3000
 #define STDIN_MAX ((size_t)64 << 10)
-
-/* Writes "/proc/self/fd/N/"; at most 25 characters and the NUL. */
-static void descriptor_path(char *path, int fd)
-{
-	char digits[16], *digit = digits + sizeof digits;
-	*--digit = 0;
-	do
-		*--digit = (char)('0' + fd % 10);
-	while ((fd /= 10) > 0);
-	strcpy(path, "/proc/self/fd/");
-	strcat(path, digit);
-	strcat(path, "/");
-}
 
 /* 0 or -errno. A path longer than sun_path, which takes 107 characters, goes by way of its directory's descriptor. */
 static int connect_to(int fd, const char *path)
@@ -48,7 +36,7 @@ static int connect_to(int fd, const char *path)
 		dir_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (dir_fd < 0)
 			return -errno;
-		descriptor_path(address.sun_path, dir_fd);
+		local_numbered_path(address.sun_path, "/proc/self/fd/", dir_fd, "/");
 		strcat(address.sun_path, slash + 1);
 	}
 	return RETRY_EINTR(connect(fd, (struct sockaddr *)&address, sizeof address)) < 0 ? -errno : 0;

@@ -2,6 +2,7 @@
 
 #include "ask.h"
 #include "fd.h"
+#include "local.h"
 #include "parse.h"
 #include "say.h"
 #include "wire.h"
@@ -9,7 +10,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,12 +25,6 @@ static const char alone[] = "TERMITE_LOCAL";
 
 /* Which process has asked the master last: the real shell that it becomes may have another stand-in of ours over it. */
 static const char asked[] = "TERMITE_ASKED";
-
-const char *command_variable(const char *name)
-{
-	const char *value = getenv(name);
-	return value && *value ? value : NULL;
-}
 
 int command_run_simple(int argc, char **argv, const char *shell)
 {
@@ -80,7 +74,7 @@ static bool is_pipe(int fd)
 /* In its pipe style, make leaves the jobserver open only for lines that it takes for recursive. */
 static bool has_jobserver(void)
 {
-	const char *makeflags = command_variable("MAKEFLAGS");
+	const char *makeflags = local_variable("MAKEFLAGS");
 	int read_fd, write_fd;
 	return makeflags && parse_jobserver(makeflags, &read_fd, &write_fd) && is_pipe(read_fd) && is_pipe(write_fd);
 }
@@ -106,12 +100,12 @@ static unsigned stdin_flags(void)
 void command_offer(const struct command *command)
 {
 	char cwd[PATH_MAX], pid[16];
-	const char *asker = command_variable(asked);
-	snprintf(pid, sizeof pid, "%d", getpid());
+	const char *asker = local_variable(asked);
+	local_numbered_path(pid, "", getpid(), "");
 	if (asker && strcmp(asker, pid) == 0)
 		return;
 	/* The kernel says "(unreachable)/..." of a directory outside our root. */
-	if (command_variable(alone) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
+	if (local_variable(alone) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
 		return;
 	struct ask_question question = {
 		.argument_count = command->argument_count,
@@ -123,7 +117,7 @@ void command_offer(const struct command *command)
 		.flags = (command->is_program ? RUN_EXEC : 0) | (is_one_output() ? RUN_ONE_OUTPUT : 0) |
 			 (has_jobserver() ? RUN_JOBSERVER : 0) | stdin_flags(),
 	};
-	const char *socket_path = command_variable("TERMITE_SOCKET");
+	const char *socket_path = local_variable("TERMITE_SOCKET");
 	int fd = ask_connect(socket_path, cwd);
 	struct ask_answer answer = { ASK_RUN_LOCALLY, 0 };
 	if (fd >= 0)
@@ -147,12 +141,4 @@ void command_offer(const struct command *command)
 		if (answer.value & LOCAL_ALONE)
 			setenv(alone, "1", 1);
 	}
-}
-
-_Noreturn void command_exec(const char *program, char **argv)
-{
-	execvp(program, argv);
-	int failed = errno;
-	say("exec \"", program, "\": ", strerror(failed), NULL);
-	_exit(failed == ENOENT ? 127 : 126);
 }

@@ -4,9 +4,6 @@
 
 #include <stdbool.h>
 
-/* The value of a variable that is set and not empty, or NULL. */
-const char *command_variable(const char *name);
-
 enum {
 	COMMAND_NOT_SIMPLE = -1,
 	COMMAND_UNWRITTEN = -2, /* simple, but its output cannot be written: the real shell says so in its own words */
@@ -27,11 +24,5 @@ struct command {
  * run here: the master says so, is not there or is gone, or wants nothing to do with what runs in here.
  */
 void command_offer(const struct command *command);
-
-/*
- * Becomes the program, which is looked for on the PATH when it has no slash; where that fails, says why and ends as a
- * shell would: with 127 or 126.
- */
-_Noreturn void command_exec(const char *program, char **argv);
 
 #endif

@@ -1,8 +1,9 @@
 #include "caller.h"
 
+#include "../shell/local.h"
+
 #include <limits.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ bool caller_is_build_tool(const char *path)
 bool caller_is_building(void)
 {
 	char link[32], path[PATH_MAX];
-	snprintf(link, sizeof link, "/proc/%d/exe", getppid());
+	local_numbered_path(link, "/proc/", getppid(), "/exe");
 	ssize_t length = readlink(link, path, sizeof path - 1);
 	if (length < 0)
 		return false;

@@ -3,6 +3,7 @@
  * and is the real shell in every other respect, for every other caller.
  */
 #include "../shell/command.h"
+#include "../shell/local.h"
 #include "../shell/parse.h"
 #include "../shell/say.h"
 #include "caller.h"
@@ -109,7 +110,9 @@ int main(int argc, char **argv)
 	int status = command_run_simple(argc, argv, shell);
 	if (status >= 0)
 		_exit(status);
-	if (status == COMMAND_NOT_SIMPLE && parse_is_command(argc, argv))
+	if (status == COMMAND_NOT_SIMPLE && parse_is_command(argc, argv)) {
 		command_offer(&(struct command){ argc - 1, argv + 1, shell, false });
+		local_run_program(shell, argc, argv);
+	}
 	become_real_shell(place, argv);
 }

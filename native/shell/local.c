@@ -1,0 +1,94 @@
+#include "local.h"
+
+#include "fd.h"
+#include "say.h"
+#include "words.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Where every system has a shell. Further ones are needed only where we were put in the place of /bin/sh itself. */
+static const char *const usual_shells[] = { USUAL_SHELL, "/bin/dash", "/bin/bash" };
+
+void local_numbered_path(char *path, const char *before, int number, const char *after)
+{
+	char digits[16], *digit = digits + sizeof digits;
+	*--digit = 0;
+	do
+		*--digit = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	strcpy(path, before);
+	strcat(path, digit);
+	strcat(path, after);
+}
+
+const char *local_variable(const char *name)
+{
+	const char *value = getenv(name);
+	return value && *value ? value : NULL;
+}
+
+static bool is_ourselves(const char *path)
+{
+	struct stat self, other;
+	return stat("/proc/self/exe", &self) == 0 && stat(path, &other) == 0 && self.st_dev == other.st_dev &&
+	       self.st_ino == other.st_ino;
+}
+
+const char *local_real_shell(void)
+{
+	const char *wanted = local_variable("TERMITE_SHELL");
+	if (wanted && wanted[0] != '/')
+		say("TERMITE_SHELL is no absolute path: \"", wanted, "\": using /bin/sh", NULL);
+	else if (wanted && !is_ourselves(wanted))
+		return wanted;
+	for (size_t i = 0; i < sizeof usual_shells / sizeof *usual_shells; i++) {
+		if (!is_ourselves(usual_shells[i]))
+			return usual_shells[i];
+	}
+	say("no real shell found: set TERMITE_SHELL to one", NULL);
+	_exit(127);
+}
+
+_Noreturn void local_run_shell(const char *shell, char **argv)
+{
+	/* exec does not write to its strings; its type is older than const. */
+	memcpy(&argv[0], &shell, sizeof shell);
+	execv(shell, argv);
+	int failed = errno;
+	say("exec \"", shell, "\": ", strerror(failed), NULL);
+	_exit(failed == ENOENT ? 127 : 126);
+}
+
+/* Not so: scripts below make, whose own shell would have started one for each line, with $PWD and all. */
+static bool is_started_by_make(void)
+{
+	char path[32], name[8];
+	local_numbered_path(path, "/proc/", getppid(), "/comm");
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, name, sizeof name);
+	return (length == 5 && memcmp(name, "make\n", 5) == 0) || (length == 6 && memcmp(name, "gmake\n", 6) == 0);
+}
+
+void local_run_program(const char *shell, int argc, char **argv)
+{
+	/* Any other shell, and any other option, make takes for a wish to have a shell. */
+	if (strcmp(shell, USUAL_SHELL) != 0 || argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
+		return;
+	/* Where there is no PATH, everybody has another idea of what it would be. */
+	if (getenv("PATH") == NULL || !is_started_by_make())
+		return;
+	char **words = words_of_program(argv[2]);
+	if (words != NULL)
+		execvp(words[0], words);
+	free(words);
+}
+
+_Noreturn void local_run(const char *shell, int argc, char **argv)
+{
+	local_run_program(shell, argc, argv);
+	local_run_shell(shell, argv);
+}

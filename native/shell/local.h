@@ -1,0 +1,29 @@
+/* Running a line here: as the real shell, or as what that shell would only have started. */
+#ifndef TERMITE_SHELL_LOCAL_H
+#define TERMITE_SHELL_LOCAL_H
+
+#define USUAL_SHELL "/bin/sh"
+
+/* Writes before, the number and after, as in "/proc/", 1, "/comm". Without stdio, which would double the time to start. */
+void local_numbered_path(char *path, const char *before, int number, const char *after);
+
+/* A variable of the environment that is not empty, or NULL. */
+const char *local_variable(const char *name);
+
+/* The shell that make would have started ($TERMITE_SHELL), and never ourselves: that would go on forever. */
+const char *local_real_shell(void);
+
+/* argv[0] becomes the shell's own path, as make would have called it: it stands in front of its error messages. */
+_Noreturn void local_run_shell(const char *shell, char **argv);
+
+/*
+ * Runs `-c LINE` as make would have run LINE, had it been left /bin/sh: when that needs no shell, without one. Returns when it
+ * does, when the program cannot be run, of which the shell says why in its own words, and for all that a script of
+ * make's starts.
+ */
+void local_run_program(const char *shell, int argc, char **argv);
+
+/* One of these, or else the other. */
+_Noreturn void local_run(const char *shell, int argc, char **argv);
+
+#endif
