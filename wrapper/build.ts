@@ -2,6 +2,7 @@ import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import type { BuildFlags } from './build-flags.ts';
 import type { Environment } from './command.ts';
 import type { Project } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
@@ -21,7 +22,7 @@ export interface ToolCommand {
 export type Say = (message: string) => void;
 
 /** Our own voice, for everything but errors. */
-export function voice({ isQuiet }: { isQuiet: boolean }): Say {
+export function voice({ isQuiet }: BuildFlags): Say {
   return (message) => {
     if (!isQuiet) process.stderr.write(`termite: ${message}\n`);
   };
@@ -36,17 +37,14 @@ export function voice({ isQuiet }: { isQuiet: boolean }): Say {
  */
 export async function runBuild(
   project: Project,
-  {
-    env,
-    isQuiet,
-    command,
-  }: { env: Environment; isQuiet: boolean; command: (session: OpenSession) => ToolCommand },
+  options: { env: Environment; flags: BuildFlags; command: (session: OpenSession) => ToolCommand },
 ): Promise<ExitStatus> {
-  const say = voice({ isQuiet });
+  const { env, flags, command } = options;
+  const say = voice(flags);
   let hasFailed = false;
   const { stderr } = process;
   using statusLine =
-    !isQuiet && stderr.isTTY && env['TERM'] !== 'dumb'
+    !flags.isQuiet && stderr.isTTY && env['TERM'] !== 'dumb'
       ? new StatusLine(stderr, { hasColor: !env['NO_COLOR'] })
       : undefined;
   const onEvent = (event: MasterEvent) => {

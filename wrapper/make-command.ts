@@ -1,49 +1,36 @@
 import { resolve } from 'node:path';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild, voice } from './build.ts';
+import { parseBuildFlags } from './build-flags.ts';
 import { chooseProject } from './choose-project.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { hasJobsInEnvironment, type MakeArguments, parseMakeArguments } from './make-arguments.ts';
 import { findMakefileShell } from './make-shell.ts';
-import { splitOwnFlags } from './own-flags.ts';
 import type { OpenSession } from './start-master.ts';
-
-export const makeHelp = `termite make [--root DIR] [--quiet] [ARGS…]
-Runs make, and its commands where there is room. All further arguments are make's own.
-
-  --root DIR  Root of the project: what commands may change (default: where a master runs, else the current folder)
-  --quiet     Says nothing of its own but errors
-  --help      Prints this
-
-Environment: TERMITE_COORDINATOR: URL of a coordinator. TERMITE_REPORT: file to write a report to, as JSON.
-`;
 
 /** The commands of one `make`, from finding a master to the last line. @returns make's own end, or 125 for our trouble */
 export async function makeCommand(
   argv: readonly string[],
   { env, shellPath }: { env: Environment } & Pick<NativePaths, 'shellPath'>,
 ): Promise<ExitStatus> {
-  const { flags, rest: args } = splitOwnFlags(argv, {
+  const flags = parseBuildFlags(argv, {
     command: 'termite make',
-    valued: ['root'],
-    plain: ['quiet', 'help'],
+    words: '[ARGS…]',
+    about: 'Runs make, and its commands where there is room. All further arguments are its own.',
   });
-  if (flags.has('help')) {
-    process.stdout.write(makeHelp);
-    return { kind: 'exit', code: 0 };
-  }
-  const isQuiet = flags.has('quiet');
+  if (!flags) return { kind: 'exit', code: 0 };
+  const args = flags.rest;
   const given = parseMakeArguments(args);
   const makeDir = resolve(...given.dirs);
-  const project = chooseProject(flags.get('root'), makeDir, env);
-  const say = voice({ isQuiet });
+  const project = chooseProject(flags.root, makeDir, env);
+  const say = voice(flags);
   const makefile = findMakefileShell(makeDir, given.files);
   if (given.shell !== undefined) say('nothing will be distributed: SHELL is given on the command line');
   else if (makefile.isOverridden) say('nothing will be distributed: the makefile says "override SHELL"');
 
   return runBuild(project, {
     env,
-    isQuiet,
+    flags,
     command: (session) => ({
       program: 'make',
       args: makeArguments(args, given, { session, env, shellPath }),

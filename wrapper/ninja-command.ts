@@ -2,21 +2,13 @@ import { resolve } from 'node:path';
 import { AppError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild } from './build.ts';
+import { parseBuildFlags } from './build-flags.ts';
 import { chooseProject } from './choose-project.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { findProgram } from './find-program.ts';
 import { runInForeground } from './foreground.ts';
 import { parseNinjaArguments } from './ninja-arguments.ts';
 import { onStage } from './on-stage.ts';
-import { splitOwnFlags } from './own-flags.ts';
-
-const help = `termite ninja [--root DIR] [--quiet] [ARGS…]
-Runs ninja, or samu, and its commands where there is room. All further arguments are ninja's own.
-
-  --root DIR  Root of the project: what commands may change (default: where a master runs, else the current folder)
-  --quiet     Says nothing of its own but errors
-  --help      Prints this
-`;
 
 /** Debian's, Fedora's, and the one in C. */
 const programs = ['ninja', 'ninja-build', 'samu'];
@@ -26,24 +18,24 @@ export async function ninjaCommand(
   argv: readonly string[],
   { env, ...paths }: { env: Environment } & NativePaths,
 ): Promise<ExitStatus> {
-  const { flags, rest: args } = splitOwnFlags(argv, {
-    ...{ command: 'termite ninja', valued: ['root'], plain: ['quiet', 'help'] },
+  const flags = parseBuildFlags(argv, {
+    command: 'termite ninja',
+    words: '[ARGS…]',
+    about: 'Runs ninja, or samu, and its commands where there is room. All further arguments are its own.',
   });
-  if (flags.has('help')) {
-    process.stdout.write(help);
-    return { kind: 'exit', code: 0 };
-  }
+  if (!flags) return { kind: 'exit', code: 0 };
+  const args = flags.rest;
   const program = findProgram(programs, env['PATH']);
   if (program === undefined)
     throw new AppError('No ninja is on the PATH', {
-      ...{ code: 'no-program', category: 'not-found', hint: 'apt-get install ninja-build, or samurai' },
+      ...{ code: 'no-program', category: 'not-found', hint: 'apt-get install ninja-build' },
     });
   const { dir, hasJobs, isBuild } = parseNinjaArguments(args);
   if (!isBuild) return runInForeground(program, args, env);
-  const project = chooseProject(flags.get('root'), resolve(dir), env);
+  const project = chooseProject(flags.root, resolve(dir), env);
   return runBuild(project, {
     env,
-    isQuiet: flags.has('quiet'),
+    flags,
     command: ({ jobs }) =>
       onStage({ program, args: [...(hasJobs ? [] : [`-j${jobs}`]), ...args], env }, { project, ...paths }),
   });
