@@ -3,11 +3,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
-import { cli, TermiteRig } from '../rigs/termite.ts';
+import { TermiteRig, termiteProgram } from '../rigs/termite.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
 
 /** As a makefile or a script calls it. */
-const termite = `${process.execPath} ${cli}`;
+const termite = `${process.execPath} ${termiteProgram}`;
 
 function rigWith(files: Readonly<Record<string, string>>): TermiteRig {
   const obstacle = sandboxObstacle();
@@ -74,7 +74,7 @@ suite('termite build', (test) => {
   });
 
   for (const argv of [['make'], ['build', 'make'], ['build', ...termite.split(' '), 'make']]) {
-    test(`runs a local command once, in the real shell: ${argv.at(-2) === cli ? 'make in build' : argv.join(' ')}`, async () => {
+    test(`runs a local command once, in the real shell: ${argv.at(-2) === termiteProgram ? 'make in build' : argv.join(' ')}`, async () => {
       await using rig = rigWith({
         Makefile: 'all: ; @echo $$0; readlink /proc/$$$$/exe; echo ran >> times\n',
         '.termite-localrc': '[{ "Regexp": "times", "Local": true, "Recurse": true }]',
@@ -82,7 +82,7 @@ suite('termite build', (test) => {
       const { stdout, report } = await rig.report(argv);
       assert.match(stdout, /^\/bin\/sh\n.*\/\w+\n$/);
       assert.is(readFileSync(join(rig.project, 'times'), 'utf8'), 'ran\n');
-      assert.equal(report.localByReason, argv.at(-2) === cli ? {} : { rule: 1 });
+      assert.equal(report.localByReason, argv.at(-2) === termiteProgram ? {} : { rule: 1 });
     });
   }
 

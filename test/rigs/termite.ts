@@ -7,8 +7,8 @@ import { type CommandOptions, type CommandOutcome, runCommand } from './command.
 import { asUser, ordinaryId, type User } from './user.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../../..');
-/** The program itself, for node. */
-export const cli = join(packageRoot, 'dist/wrapper/main.js');
+/** The script of the command line. */
+export const termiteProgram = join(packageRoot, 'dist/wrapper/main.js');
 
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
@@ -57,7 +57,7 @@ export class TermiteRig implements AsyncDisposable {
     args: readonly string[],
     { through = [], ...options }: TermiteOptions = {},
   ): Promise<CommandOutcome> {
-    return this.run([...through, process.execPath, cli, ...args], options);
+    return this.run([...through, process.execPath, termiteProgram, ...args], options);
   }
 
   /** `termite ARGS…` and its report. */
@@ -75,7 +75,12 @@ export class TermiteRig implements AsyncDisposable {
 
   /** `termite master|executor|coordinator ARGS…` in the background until disposed; resolves when `ready` appears on its stderr or stdout. */
   async daemon(args: readonly string[], ready: RegExp, through: readonly string[] = []): Promise<DaemonRig> {
-    const [program = '', ...rest] = asUser(this.user, [...through, process.execPath, cli, ...args]);
+    const [program = '', ...rest] = asUser(this.user, [
+      ...through,
+      process.execPath,
+      termiteProgram,
+      ...args,
+    ]);
     const child = spawn(program, rest, {
       cwd: this.project,
       env: this.env,
