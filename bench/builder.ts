@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type CommandRecord, commandRecordSchema } from '../protocol/build-log.ts';
 import { type Report, reportSchema } from '../protocol/control.ts';
 import { Daemons } from './daemons.ts';
 import { type Run, runCommand } from './run-command.ts';
@@ -9,7 +10,9 @@ import { type Run, runCommand } from './run-command.ts';
 const termiteProgram = fileURLToPath(new URL('../wrapper/main.js', import.meta.url));
 
 export interface BuilderOptions {
-  /** As they follow the word make, `-jN` included. */
+  /** What builds, and by Termite what follows its name: `make` unless told. */
+  build?: readonly string[];
+  /** As they follow it, `-jN` included. */
   makeArgs: readonly string[];
   /** Makes coordinator, executor (with so many slots) and master processes of their own, started before the clock. */
   daemonSlots?: number | undefined;
@@ -20,19 +23,19 @@ export interface TermiteRun extends Run {
 }
 
 /**
- * Runs make in a project folder, plainly or through Termite, with the same arguments and environment. Termite's state
+ * Builds a project folder, plainly or through Termite, with the same arguments and environment. Termite's state
  * (its store and stat cache) lives in a temporary folder, which goes when the builder is closed.
  */
 export class Builder implements AsyncDisposable {
   readonly #dir: string;
-  readonly #makeArgs: readonly string[];
+  readonly #build: readonly string[];
   readonly #stateDir: string;
   readonly #daemonSlots: number | undefined;
   #daemons: Daemons | undefined;
 
   private constructor(dir: string, options: BuilderOptions, stateDir: string) {
     this.#dir = dir;
-    this.#makeArgs = options.makeArgs;
+    this.#build = [...(options.build ?? ['make']), ...options.makeArgs];
     this.#daemonSlots = options.daemonSlots;
     this.#stateDir = stateDir;
   }
@@ -41,12 +44,12 @@ export class Builder implements AsyncDisposable {
     return new Builder(dir, options, await mkdtemp(join(tmpdir(), 'termite-bench-')));
   }
 
-  /** @throws Error when make fails */
+  /** @throws Error when the build fails */
   plain(): Promise<Run> {
-    return runCommand(['make', ...this.#makeArgs], { cwd: this.#dir, env: this.#environment({}) });
+    return runCommand(this.#build, { cwd: this.#dir, env: this.#environment({}) });
   }
 
-  /** @throws Error when make fails, or writes no report */
+  /** @throws Error when the build fails, or writes no report */
   async termite(): Promise<TermiteRun> {
     const reportFile = join(this.#stateDir, 'report.json');
     const cacheDir = join(this.#stateDir, 'cache');
@@ -58,13 +61,23 @@ export class Builder implements AsyncDisposable {
         slots: this.#daemonSlots,
       });
     }
-    const run = await runCommand([process.execPath, termiteProgram, 'make', ...this.#makeArgs], {
+    const run = await runCommand([process.execPath, termiteProgram, ...this.#build], {
       cwd: this.#dir,
       env: this.#environment({ TERMITE_REPORT: reportFile, XDG_CACHE_HOME: cacheDir }),
     });
     const report = reportSchema.parse(JSON.parse(await readFile(reportFile, 'utf8')));
     await rm(reportFile);
     return { ...run, report };
+  }
+
+  /** What became of the commands of the last build. */
+  async log(): Promise<CommandRecord[]> {
+    const { output } = await runCommand([process.execPath, termiteProgram, 'log', '--json'], {
+      cwd: this.#dir,
+      env: this.#environment({ XDG_CACHE_HOME: join(this.#stateDir, 'cache') }),
+    });
+    const lines = output.trimEnd().split('\n');
+    return lines.map((line) => commandRecordSchema.parse(JSON.parse(line)));
   }
 
   /** `termite run ARGV…`. @throws Error when the command fails */

@@ -3,34 +3,15 @@
 # DIR/make-VERSION and DIR/coreutils-VERSION, configured and ready to build. A folder that is configured already stays.
 #
 #   bench/fetch-sources.sh DIR
-#
-# The machine's own apt configuration is left as it is: the sources are listed in a private one below DIR.
 set -euo pipefail
 
 dir=${1:?usage: bench/fetch-sources.sh DIR}
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
-apt_dir=$dir/.apt
+unpack=$dir/.unpack
+here=$(cd "$(dirname "$0")" && pwd)
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
-
-# The machine's own Debian or Ubuntu sources, asked for source packages instead of binary ones.
-private_sources() {
-  local file
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-    [ -f "$file" ] && sed -En '/debian|ubuntu/s/^deb(-src)?[[:space:]]/deb-src /p' "$file"
-  done > "$apt_dir/sources.list"
-  for file in /etc/apt/sources.list.d/*.sources; do
-    if [ -f "$file" ] && grep -Eq '^URIs:.*(debian|ubuntu)' "$file"; then
-      sed -E 's/^Types:.*/Types: deb-src/' "$file" > "$apt_dir/sources.list.d/$(basename "$file")"
-    fi
-  done
-}
-
-apt_private() {
-  apt-get -q -o Dir::Etc::sourcelist="$apt_dir/sources.list" -o Dir::Etc::sourceparts="$apt_dir/sources.list.d" \
-    -o Dir::State::Lists="$apt_dir/lists" -o Dir::Cache="$apt_dir/cache" -o APT::Sandbox::User=root "$@"
-}
 
 install_missing() {
   local missing=() package
@@ -52,11 +33,8 @@ fetch() {
     echo "$(dirname "$found") is there"
     return
   fi
-  local unpack=$apt_dir/$package
-  rm -rf "$unpack" && mkdir "$unpack"
-  (cd "$unpack" && apt_private source "$package" >&2)
   local source version
-  source=$(find "$unpack" -mindepth 1 -maxdepth 1 -type d)
+  source=$("$here/../scripts/debian-source.sh" "$unpack" own "$package")
   # Debian calls the folder make-dfsg-4.3, and adds to a repacked version as in 4.3+dfsg.
   version=$(basename "$source" | sed -E 's/.*-([0-9][0-9.]*).*/\1/')
   local target=$dir/$name-$version
@@ -71,13 +49,8 @@ fetch() {
   echo "$target is configured"
 }
 
-# dpkg-dev unpacks; the rest is what a configure of the two packages looks for.
-install_missing dpkg-dev xz-utils gcc make libc6-dev autoconf automake autopoint gettext pkg-config
-rm -rf "$apt_dir"
-mkdir -p "$apt_dir/sources.list.d" "$apt_dir/lists/partial" "$apt_dir/cache/archives/partial"
-private_sources
-# A third party's list without sources must not stop us: what is missing shows when the package is asked for.
-apt_private update >&2 || true
+# What a configure of the two packages looks for.
+install_missing gcc make libc6-dev autoconf automake autopoint gettext pkg-config
 fetch make-dfsg make --without-guile
 fetch coreutils coreutils
-rm -rf "$apt_dir"
+rm -rf "$unpack"

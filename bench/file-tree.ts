@@ -11,6 +11,7 @@ export interface TreeEntry {
   /** Milliseconds since the epoch. */
   mtimeMs: number;
   isDirectory: boolean;
+  isSymlink: boolean;
 }
 
 /** Path relative to the root → what is there. */
@@ -30,7 +31,12 @@ export async function readTree(root: string): Promise<FileTree> {
       const stats = await lstat(fsPath(join(root, path)));
       const mode = (stats.mode & 0o7777).toString(8);
       const description = `${mode} ${await describeContent(join(root, path), stats)}`;
-      tree.set(path, { description, mtimeMs: stats.mtimeMs, isDirectory: stats.isDirectory() });
+      tree.set(path, {
+        description,
+        mtimeMs: stats.mtimeMs,
+        isDirectory: stats.isDirectory(),
+        isSymlink: stats.isSymbolicLink(),
+      });
       if (stats.isDirectory()) await visit(path);
     }
   };
@@ -47,11 +53,15 @@ export function differences(left: FileTree, right: FileTree): string[] {
     .map((path) => `${path}: ${describe(left, path)} against ${describe(right, path)}`);
 }
 
-/** Paths of files that are new or were written to, though perhaps with the same content; sorted. */
+/**
+ * Paths of files that are new or were written to, though perhaps with the same content; sorted. Of symlinks only those that
+ * are new or changed: make does not look at their own times, and Termite leaves one alone that is made again just as it was.
+ */
 export function writtenFiles(before: FileTree, after: FileTree): string[] {
   const isWritten = ([path, entry]: [string, TreeEntry]) => {
     const old = before.get(path);
-    return !entry.isDirectory && (old?.mtimeMs !== entry.mtimeMs || old.description !== entry.description);
+    if (entry.isDirectory || old?.description !== entry.description) return !entry.isDirectory;
+    return !entry.isSymlink && old.mtimeMs !== entry.mtimeMs;
   };
   return [...after]
     .filter(isWritten)

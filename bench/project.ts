@@ -15,6 +15,7 @@ const usage = `Usage: node dist/bench/project.js [OPTIONS] DIR [-- MAKE_ARGS...]
 Builds the configured project in DIR with plain make and with termite make in turn, in the same folder, and compares
 all that the two made. Then checks that a second build does nothing and that touching a source rebuilds its dependants.
 
+  --build COMMAND   what builds instead of make, its words parted by blanks: e.g. "ninja -C build", "cmake --build build"
   --jobs N          -jN for both (default: number of CPUs)
   --rounds N        builds of each kind (default: 3)
   --clean COMMAND   what removes everything that a build makes, run by sh in DIR (default: make clean)
@@ -27,6 +28,7 @@ all that the two made. Then checks that a second build does nothing and that tou
 
 interface Options {
   dir: string;
+  build: string[];
   makeArgs: string[];
   daemonSlots: number | undefined;
   rounds: number;
@@ -64,11 +66,7 @@ async function measure(builder: Builder, options: Options): Promise<Measurements
     measurements.termiteMs.push(termite.wallMs);
     measurements.reports.push(termite.report);
     const found = [
-      ...differences(plainTree, termiteTree)
-        .filter(
-          (difference) => !options.mayDiffer.some((pattern) => pattern.test(difference.split(': ')[0]!)),
-        )
-        .map((difference) => `differs: ${difference}`),
+      ...differencesThatCount(plainTree, termiteTree, options).map((difference) => `differs: ${difference}`),
       ...(made.length === 0 ? ['plain make made nothing'] : []),
       ...reportProblems(termite.report),
     ];
@@ -78,6 +76,14 @@ async function measure(builder: Builder, options: Options): Promise<Measurements
     );
   }
   return measurements;
+}
+
+function differencesThatCount(left: FileTree, right: FileTree, options: Options): string[] {
+  return differences(left, right).filter((difference) => counts(difference.split(': ')[0]!, options));
+}
+
+function counts(path: string, { mayDiffer }: Options): boolean {
+  return !mayDiffer.some((pattern) => pattern.test(path));
 }
 
 function reportProblems(report: Report): string[] {
@@ -96,7 +102,7 @@ async function checkIncremental(builder: Builder, options: Options): Promise<str
   const built = await readTree(options.dir);
   const expectUntouched = async (what: string, run: () => Promise<unknown>) => {
     await run();
-    const written = writtenFiles(built, await readTree(options.dir));
+    const written = writtenFiles(built, await readTree(options.dir)).filter((path) => counts(path, options));
     if (written.length > 0)
       problems.push(`${what} wrote ${written.length} files: ${written.slice(0, 5).join(' ')}`);
   };
@@ -109,7 +115,7 @@ async function checkIncremental(builder: Builder, options: Options): Promise<str
     await utimes(join(options.dir, source), new Date(), new Date());
     const touched = await readTree(options.dir);
     await run();
-    return writtenFiles(touched, await readTree(options.dir));
+    return writtenFiles(touched, await readTree(options.dir)).filter((path) => counts(path, options));
   };
   const byPlain = await rebuild(() => builder.plain());
   const byTermite = await rebuild(() => builder.termite());
@@ -117,7 +123,7 @@ async function checkIncremental(builder: Builder, options: Options): Promise<str
   if (byPlain.join('\n') !== byTermite.join('\n')) {
     problems.push(`after touching ${source} plain make wrote [${byPlain}], termite make [${byTermite}]`);
   }
-  const changed = differences(built, await readTree(options.dir));
+  const changed = differencesThatCount(built, await readTree(options.dir), options);
   problems.push(...changed.map((difference) => `after touching ${source}: ${difference}`));
   console.error(`touching ${source} rebuilds ${byTermite.length} files`);
   return problems;
@@ -129,16 +135,16 @@ function firstCompiledSource(tree: FileTree): string | undefined {
   return sources.find((source) => tree.has(source));
 }
 
-function printTable({ plainMs, termiteMs, reports }: Measurements): void {
+function printTable(build: string, { plainMs, termiteMs, reports }: Measurements): void {
   const plain = summarize(plainMs);
   const termite = summarize(termiteMs);
   const { commands, remote, local } = reports.at(-1)!;
   console.log(
     textTable([
       ['', 'median s', 'p95 s', 'n', 'ratio', 'commands', 'remote', 'local'],
-      ['plain make', seconds(plain.median), seconds(plain.p95), `${plain.n}`, '1.00', '', '', ''],
+      [`plain ${build}`, seconds(plain.median), seconds(plain.p95), `${plain.n}`, '1.00', '', '', ''],
       [
-        'termite make',
+        `termite ${build}`,
         seconds(termite.median),
         seconds(termite.p95),
         `${termite.n}`,
@@ -161,6 +167,7 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      build: { type: 'string', default: 'make' },
       jobs: { type: 'string', default: `${availableParallelism()}` },
       rounds: { type: 'string', default: '3' },
       clean: { type: 'string', default: 'make clean' },
@@ -181,6 +188,7 @@ async function main(): Promise<number> {
   const jobs = wholeNumber(values.jobs, 'jobs');
   const options: Options = {
     dir: resolve(dir),
+    build: values.build.split(' '),
     makeArgs: [`-j${jobs}`, ...makeArgs],
     daemonSlots: values.daemons ? jobs : undefined,
     rounds: wholeNumber(values.rounds, 'rounds'),
@@ -194,12 +202,13 @@ async function main(): Promise<number> {
   await using builder = await Builder.create(options.dir, options);
   const measurements = await measure(builder, options);
   const problems = [...measurements.problems, ...(await checkIncremental(builder, options))];
-  printTable(measurements);
+  printTable(options.build.join(' '), measurements);
   const ratio = summarize(measurements.termiteMs).median / summarize(measurements.plainMs).median;
   if (options.bar !== undefined && !(ratio <= options.bar))
     problems.push(`the ratio ${ratio.toFixed(2)} is above ${options.bar}`);
   const result = {
     scenario: `project${values.daemons ? '-daemons' : ''}.${basename(options.dir)}.${options.keepState ? 'warm' : 'cold'}`,
+    build: options.build,
     makeArgs: options.makeArgs,
     plain: summarize(measurements.plainMs),
     termite: summarize(measurements.termiteMs),

@@ -8,6 +8,16 @@ export interface ActionRecord {
   value?: unknown;
 }
 
+const entriesAtOnce = 256;
+
+/** One that was read. */
+export interface ActionEntry {
+  key: string;
+  value: unknown;
+  /** What it takes up in the database, before compression. */
+  sizeBytes: number;
+}
+
 /**
  * Past results by fingerprint, and what belongs to them, in LevelDB: records of JSON under keys of text. LevelDB does not
  * check what it reads, so each record carries a CRC-32 of its key and itself: one that does not hold it is absent.
@@ -19,6 +29,7 @@ export class ActionCache implements AsyncDisposable {
   readonly #dir: string;
   readonly #onNotice: (message: string) => void;
   #database: Database;
+  #beginning: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   /** One process may have it open. @throws as openDatabase (cas/database.ts) */
@@ -37,8 +48,8 @@ export class ActionCache implements AsyncDisposable {
 
   /** result[i] belongs to keys[i]; undefined: absent, or bad. */
   async getMany(keys: readonly string[]): Promise<unknown[]> {
-    if (keys.length === 0) return [];
-    const found = await this.#healing(() => this.#database.getMany(keys.map((key) => encodeBytes(key))));
+    const rawKeys = keys.map((key) => encodeBytes(key));
+    const found = this.#readHere(rawKeys) ?? (await this.#healing(() => this.#database.getMany(rawKeys)));
     return keys.map((key, index) => decodeRecord(key, found?.[index]));
   }
 
@@ -47,17 +58,23 @@ export class ActionCache implements AsyncDisposable {
   }
 
   /** All good records whose keys begin so, in the order of the keys. */
-  async list(prefix: string): Promise<{ key: string; value: unknown; sizeBytes: number }[]> {
-    const records: { key: string; value: unknown; sizeBytes: number }[] = [];
-    await this.#healing(async () => {
-      const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
-      for await (const [rawKey, raw] of this.#database.iterator(range)) {
-        const key = decodeBytes(rawKey);
-        const value = decodeRecord(key, raw);
-        if (value !== undefined) records.push({ key, value, sizeBytes: rawKey.length + raw.length });
-      }
-    });
+  async list(prefix: string): Promise<ActionEntry[]> {
+    const records: ActionEntry[] = [];
+    for await (const record of this.read(prefix)) records.push(record);
     return records;
+  }
+
+  /** The same one by one, for when they are many. */
+  async *read(prefix: string): AsyncGenerator<ActionEntry> {
+    for await (const [key, raw] of this.#entries(prefix)) {
+      const value = decodeRecord(key, raw);
+      if (value !== undefined) yield { key, value, sizeBytes: sizeOf(key, raw) };
+    }
+  }
+
+  /** What all records whose keys begin so take up, good or bad: many times faster than reading them. */
+  async *sizes(prefix: string): AsyncGenerator<Omit<ActionEntry, 'value'>> {
+    for await (const [key, raw] of this.#entries(prefix)) yield { key, sizeBytes: sizeOf(key, raw) };
   }
 
   /** Writes all of the records or none. @throws LevelDB's errors, as when the disk is full */
@@ -80,6 +97,33 @@ export class ActionCache implements AsyncDisposable {
     await this.#database.close();
   }
 
+  /** When the database turns out to be corrupt, that was all. */
+  async *#entries(prefix: string): AsyncGenerator<[key: string, raw: Buffer]> {
+    const range = { gte: encodeBytes(prefix), lt: Buffer.concat([encodeBytes(prefix), Buffer.of(0xff)]) };
+    const iterator = this.#database.iterator(range);
+    try {
+      for (;;) {
+        const entries = await this.#healing(() => iterator.nextv(entriesAtOnce));
+        if (!entries || entries.length === 0) return;
+        for (const [rawKey, raw] of entries) yield [decodeBytes(rawKey), raw];
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /**
+   * By this thread: waking one of LevelDB's, and being woken by it, takes ten times as long as reading. Undefined when
+   * that fails: errors of synchronous reads do not tell what they are.
+   */
+  #readHere(rawKeys: readonly Buffer[]): (Buffer | undefined)[] | undefined {
+    try {
+      return rawKeys.map((rawKey) => this.#database.getSync(rawKey));
+    } catch {
+      return undefined;
+    }
+  }
+
   async #write(records: readonly ActionRecord[]): Promise<void> {
     const batch = this.#database.batch();
     for (const { key, value } of records) {
@@ -91,16 +135,34 @@ export class ActionCache implements AsyncDisposable {
 
   /** @returns undefined when the database had to be begun anew */
   async #healing<T>(action: () => Promise<T>): Promise<T | undefined> {
+    const database = this.#database;
     try {
       return await action();
     } catch (error) {
-      if (!isCorruption(error)) throw error;
-      await this.#database.close();
-      await moveAside(this.#dir, this.#onNotice);
-      this.#database = await openDatabase(this.#dir, this.#onNotice);
+      if (isCorruption(error)) {
+        this.#beginning ??= this.#beginAnew(database).finally(() => {
+          this.#beginning = undefined;
+        });
+      } else if (database === this.#database && !this.#beginning) {
+        throw error;
+      }
+      // Of many that are under way one stumbles over it first; then the others find it closed.
+      await this.#beginning;
       return undefined;
     }
   }
+
+  /** Unless that has been done already. */
+  async #beginAnew(corrupt: Database): Promise<void> {
+    if (corrupt !== this.#database) return;
+    await corrupt.close();
+    await moveAside(this.#dir, this.#onNotice);
+    this.#database = await openDatabase(this.#dir, this.#onNotice);
+  }
+}
+
+function sizeOf(key: string, raw: Buffer): number {
+  return key.length + raw.length;
 }
 
 /* A record: 0 CRC-32 of key and all that follows, u32 little endian · 4 JSON, bigints as decimal strings. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, futimesSync, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
@@ -47,6 +47,8 @@ function takeOver(fd: number, ownerUid: number, mode: number): boolean {
   try {
     if (ownerUid !== process.geteuid!()) fchownSync(fd, process.geteuid!(), process.getegid!());
     fchmodSync(fd, mode);
+    // The time of a blob is that of its last use, whatever time a command has given to the file.
+    futimesSync(fd, Date.now() / 1000, Date.now() / 1000);
     return true;
   } catch (error) {
     if (isErrno(error, 'EPERM')) return false;

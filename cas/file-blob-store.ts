@@ -21,6 +21,7 @@ import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { chunksOf, chunksOfFile, collect } from './chunks.ts';
 import { DigestHasher, digestOf, emptyDigest, equalDigests, expectDigest, formatDigest } from './digest.ts';
 import { explainDiskFull } from './disk-full.ts';
+import { noteUse } from './last-use.ts';
 import { tryReflink } from './reflink.ts';
 import { readSmallFile, smallFileBytes, writeSmallFile } from './small-file.ts';
 import { SparseFileWriter } from './sparse-file-writer.ts';
@@ -34,7 +35,7 @@ const staleTempMs = 60 * 60 * 1000;
  * see whole blobs. No fsync: what a power failure cuts short has a wrong size or a wrong hash, and is found when read.
  *
  * Content is hashed whenever it is read through here; a blob found bad is dropped, so that it can be had again from
- * elsewhere.
+ * elsewhere. Whoever looks for a blob is taken to use it: see cas/last-use.ts and cas/garbage-collection.ts.
  */
 export class FileBlobStore implements BlobStore {
   /** The store's folder, absolute. */
@@ -68,6 +69,11 @@ export class FileBlobStore implements BlobStore {
   pathOf({ hash }: Digest): string {
     if (/^[0-9a-f]{64}$/.test(hash)) return `${this.dir}/${hash.slice(0, 2)}/${hash}`;
     throw new AppError(`Not a hash: ${JSON.stringify(hash)}`, { code: 'bad-digest', category: 'caller' });
+  }
+
+  /** Whether a blob is here, as far as can be told without reading it; to be asked for here is no use of it. */
+  holds(digest: Digest): boolean {
+    return statSync(fsPath(this.pathOf(digest)), { throwIfNoEntry: false })?.size === digest.sizeBytes;
   }
 
   async findMissing(digests: readonly Digest[]): Promise<Digest[]> {
@@ -218,7 +224,9 @@ export class FileBlobStore implements BlobStore {
   }
 
   #sizeOf(digest: Digest): number | undefined {
-    return statSync(fsPath(this.pathOf(digest)), { throwIfNoEntry: false })?.size;
+    const path = fsPath(this.pathOf(digest));
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats && noteUse(path, stats) ? stats.size : undefined;
   }
 
   /** Valid until the next small file is read. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cacheSizeSchema } from '../runtime/cache-size.ts';
 import { listenAddressSchema } from '../runtime/listen-address.ts';
 
 /** What the command line may say; what it leaves out depends on the machine, see main.ts. */
@@ -15,6 +16,7 @@ export const executorConfigSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('Folder for content (default: the one that masters of this user have)'),
+  cacheSizeMib: cacheSizeSchema,
   slots: z
     .number()
     .int()

@@ -1,8 +1,11 @@
 import { availableParallelism, homedir, hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
+import { StoreLimit } from '../cas/store-limit.ts';
 import { CoordinatorClient } from '../coordinator/coordinator-client.ts';
 import type { ExecutorInfo } from '../protocol/executor-info.ts';
+import { cacheSizeBytes } from '../runtime/cache-size.ts';
+import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
@@ -46,6 +49,9 @@ async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
   const name = config.name ?? `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`;
   const storeDir = resolve(config.store ?? join(cacheDir(), 'cas'));
   const store = await FileBlobStore.open(storeDir);
+  const maxBytes = cacheSizeBytes(config.cacheSizeMib, process.env);
+  const limit = scope.use(new StoreLimit(store, { maxBytes, clock: systemClock, onNotice: say }));
+  void limit.enforce();
   const { executor, slots } = scope.use(
     await startExecutor({
       ...{ name, store, slotCount, hostId },

@@ -10,6 +10,7 @@ import type { DoneMessage } from './box-messages.ts';
 import type { Content } from './content.ts';
 import type { Executor } from './executor.ts';
 import { JobRun } from './job-run.ts';
+import type { OomKills } from './oom-kills.ts';
 import type { Origin } from './origin.ts';
 import { takeOutputs } from './outputs.ts';
 import { Prediction } from './prediction.ts';
@@ -27,6 +28,7 @@ export interface SandboxExecutorOptions {
   box: BoxClient;
   mirrors: SystemMirrors;
   slots: Slots;
+  oomKills: OomKills;
   store: { adopt(absolutePath: string): Promise<Digest> };
   /** Where jobs have their directories, absolute; best on the file system of the store. */
   jobsDir: string;
@@ -55,17 +57,18 @@ export class SandboxExecutor implements Executor {
   }
 
   async #execute(job: Job, signal: AbortSignal): Promise<JobResult> {
-    const { box, mirrors, slots, jobsDir, hostId, sourceOf } = this.#options;
+    const { box, mirrors, slots, oomKills, jobsDir, hostId, sourceOf } = this.#options;
     const { origin, content } = sourceOf(job.origin);
     const project = `${job.origin.id} ${job.projectRoot}`;
     const collecting = this.#prediction.collect(project, job.root, content);
-    using _slot = await slots.acquire(signal);
+    using _slots = await slots.acquire(signal, job.slots);
     const acquired = await mirrors.acquire(await box.box(), job.origin, { origin, content });
     if (!acquired.ok) return acquired;
     using lease = acquired.value;
     const { mirror } = lease;
     const directories = await collecting;
     const jobDir = join(jobsDir, `${++this.#jobCount}`);
+    const oomKillsBefore = oomKills.latest;
     const refusalsBefore = mirror.lastRefusedPath === undefined ? 0n : mirror.refusals();
     using run = new JobRun({ job, jobDir, mirror, origin, content, directories, hostId, signal });
     const ended = await run.ended;
@@ -79,8 +82,11 @@ export class SandboxExecutor implements Executor {
     // Awaited here: the directory is gone as soon as this scope ends.
     const taken = await this.#takeOutputs(done, job.root, jobDir, content);
     await traced;
-    if (!taken.ok || !job.systemTraceKnown || mirror.isBroken) return taken;
-    return succeed({ ...taken.value, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
+    if (!taken.ok) return taken;
+    const manifest =
+      oomKills.read() === oomKillsBefore ? taken.value : { ...taken.value, wasShortOfMemory: true };
+    if (!job.systemTraceKnown || mirror.isBroken) return succeed(manifest);
+    return succeed({ ...manifest, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
   }
 
   /** Why what the command ended with may be the fault of this executor, not its own. */

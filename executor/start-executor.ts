@@ -5,6 +5,7 @@ import { Scope } from '../runtime/scope.ts';
 import { BoxClient } from './box-client.ts';
 import type { ContentStore } from './content.ts';
 import type { Executor } from './executor.ts';
+import { OomKills } from './oom-kills.ts';
 import type { Origin } from './origin.ts';
 import { SandboxExecutor } from './sandbox-executor.ts';
 import { Slots } from './slots.ts';
@@ -28,6 +29,8 @@ export interface StartExecutorOptions {
   slotCount?: number;
   /** The uid and gid that jobs run as, outside their sandboxes, when this process is root; 200,000 unless told. */
   hostId?: number;
+  /** For tests: the file to read instead of /proc/vmstat. */
+  vmstatFile?: string;
 }
 
 /** Closing it ends all jobs, unmounts and removes everything. */
@@ -55,6 +58,7 @@ export async function startExecutor(options: StartExecutorOptions): Promise<Runn
     const slots = new Slots(slotCount);
     const executor = new SandboxExecutor({
       ...{ name, box, mirrors, slots, store },
+      oomKills: new OomKills(options.vmstatFile),
       jobsDir: workDir.makeDir('jobs'),
       hostId,
       sourceOf: (origin) => sources.of(origin),

@@ -18,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import { writeSmallFile } from '../cas/small-file.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
@@ -32,11 +33,15 @@ import { SafePaths } from './safe-paths.ts';
 import type { Snapshot } from './snapshot.ts';
 import { FifoNode, type FileNode, SymlinkNode } from './tree-node.ts';
 
+/** Content in memory, by hash, found good. */
+export type HeldContent = Map<string, Uint8Array>;
+
 export interface ApplyOptions {
   projectRoot: string;
   snapshot: Snapshot;
-  /** Has all content that is to be written. */
+  /** Has all content that is to be written, but what is held. */
   store: FileBlobStore;
+  held?: HeldContent | undefined;
   /** Part of the names of temporary files. */
   id: string;
   /** Present directories that have to be made writable, with the modes to give back to them. */
@@ -206,7 +211,9 @@ class Apply {
     const isInPlace = write === 'in-place' && (await this.#overwrite(step, place));
     if (write !== 'keep' && !isInPlace) {
       const temporary = this.#temporary(path);
-      await this.#options.store.exportFile(node.digest, temporary, { mode: node.mode });
+      const content = this.#options.held?.get(node.digest.hash);
+      if (content) writeSmallFile(temporary, content, node.mode);
+      else await this.#options.store.exportFile(node.digest, temporary, { mode: node.mode });
       this.#done(`write ${path}`);
       this.#setTime(temporary, path, node.digest, time ?? this.#options.stampNs);
       this.#rename(temporary, place, path);

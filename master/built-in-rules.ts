@@ -1,17 +1,42 @@
-import { type SimpleCommand, simpleCommands } from './shell-words.ts';
+import { leavesRunning, type SimpleCommand, simpleCommands } from './shell-words.ts';
+import { isTrivial, trivialPrograms } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
-export type BuiltInReason = 'recursive' | 'build-tool';
+export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background';
+
+export interface BuiltInRule {
+  reason: BuiltInReason;
+  /** By name or as a name with options. */
+  programs: readonly string[];
+  /** All programs of a line have to be among them; else one is enough. */
+  needsAll?: true;
+}
+
+/** For people: which programs are meant, in the order in which they are asked for. */
+export const builtInRules: readonly BuiltInRule[] = [
+  { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
+  {
+    reason: 'build-tool',
+    programs: ['cmake -E', 'cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
+  },
+  { reason: 'trivial', programs: trivialPrograms, needsAll: true },
+];
 
 const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
 const cmake = /^(?:.*\/)?cmake3?$/;
 const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;
 
 /**
- * The rules that hold without any configuration: a make below make joins in by itself, and the other tools that start
- * builds, or that CMake's makefiles call for each trifle (`cmake -E`), cost less here than anywhere else.
+ * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start
+ * builds, or that CMake's makefiles call for each trifle (`cmake -E`), cost less here than anywhere else; and so do
+ * `mkdir`, `mv` and their like. What is started in the background shall live on, which it does only here.
  */
 export function builtInReason(line: string): BuiltInReason | undefined {
+  const reason = toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
+  return reason ?? (line.includes('&') && leavesRunning(line) ? 'background' : undefined);
+}
+
+function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
   // Nearly all lines name none of these anywhere: spare them the parsing.
   if (!/make|MAKE|termite|ctest|ninja|samu|meson/.test(line.replaceAll('\\\n', ''))) return undefined;
   const commands = simpleCommands(line);

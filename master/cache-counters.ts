@@ -5,7 +5,7 @@ export type CacheStatistics = z.infer<typeof cacheStatisticsSchema>;
 
 /** What is counted over all builds. */
 export const countersSchema = z.object({
-  ...cacheStatisticsSchema.omit({ resultCount: true, sizeBytes: true }).shape,
+  ...cacheStatisticsSchema.omit({ resultCount: true, quarantinedCount: true, sizeBytes: true }).shape,
 });
 
 type Counts = z.infer<typeof countersSchema>;

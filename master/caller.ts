@@ -1,5 +1,17 @@
 import type { ExitStatus } from '../runtime/child-process.ts';
 
+/** How a command is to be run where make is. */
+export interface LocalRun {
+  /** Whether commands that it starts may ask us again. */
+  isRecursive: boolean;
+  /** It has been granted a slot of this machine (local-slots.ts). */
+  holdsSlot: boolean;
+  /** It is to read from /dev/null. */
+  hasEmptyStdin: boolean;
+  /** See `environmentEdits`. */
+  envEdits: readonly string[];
+}
+
 /**
  * Whoever waits for one command: a shell below make, or `termite run`. Exactly one of `runLocally`, `exited`,
  * `cancelled` and `abandon` is called, last. All of them do nothing once the caller is gone.
@@ -7,8 +19,7 @@ import type { ExitStatus } from '../runtime/child-process.ts';
 export interface Caller {
   /** Aborted when the caller goes away, or asks for the command to be cancelled. */
   readonly signal: AbortSignal;
-  /** @param isRecursive whether commands that it starts may ask us again */
-  runLocally(options: { isRecursive: boolean }): void;
+  runLocally(how: LocalRun): void;
   /** From now on the command must never be run again. */
   committing(): void;
   /** Resolves when the caller keeps up. */

@@ -7,7 +7,7 @@ import type { Change, Manifest } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
-import { applyPlan } from './apply.ts';
+import { applyPlan, type HeldContent } from './apply.ts';
 import { type ApplyPlan, parentPath, planApply } from './apply-plan.ts';
 import { fetchContent } from './fetch-content.ts';
 import type { Journal, JournalEntry } from './journal.ts';
@@ -23,7 +23,7 @@ export interface CommitterOptions {
   blobs: ProjectBlobs;
   journal: Journal;
   /** Brings the snapshot up to date with the disk. */
-  refresh: () => Promise<void>;
+  refresh: () => Promise<unknown>;
   /** Remembers the digests of files just written. */
   remember: (files: readonly FileNode[]) => void;
   /** See `ApplyOptions`. */
@@ -41,6 +41,8 @@ export interface CommitOptions {
 /** Bytes kept free on the project's file system, for directories and the like. */
 const reserveBytes = 4 * 1024 * 1024;
 const maxFetches = 3;
+/** Content of one commit that may be in memory. */
+const maxHeldBytes = 8 * 1024 * 1024;
 
 /**
  * Turns manifests into files, as `Workspace.commit` says:
@@ -64,8 +66,9 @@ export class Committer {
       return succeed(undefined);
     }
     const { snapshot, refresh } = this.#options;
+    const held: HeldContent = new Map();
     try {
-      const unfetched = await this.#fetch(differingContent(changes, snapshot), options);
+      const unfetched = await this.#fetch(differingContent(changes, snapshot), held, options);
       if (unfetched) return fail(unfetched);
       using _lock = await this.#locks.acquire(changes);
       for (let fetches = 0; ; fetches++) {
@@ -73,13 +76,14 @@ export class Committer {
         if (options.signal.aborted) return fail({ reason: 'cancelled' });
         const planned = planApply({ changes, startedNs, snapshot });
         if (!planned.ok) return planned;
-        const missing = await this.#options.store.findMissing(contentOf(planned.value));
+        const notHeld = contentOf(planned.value).filter(({ hash }) => !held.has(hash));
+        const missing = await this.#options.store.findMissing(notHeld);
         if (missing.length === 0) {
           // Nothing may be awaited between the plan and its first step but the check above, which is of no files of the
           // project: `findMissing` of a local store does not let the event loop turn.
-          return await this.#apply(planned.value, manifest, options);
+          return await this.#apply(planned.value, held, manifest, options);
         }
-        const failure = await this.#fetch(missing, options);
+        const failure = await this.#fetch(missing, held, options);
         if (failure) return fail(failure);
         if (fetches === maxFetches)
           return fail({ reason: 'content-missing', digest: formatDigest(missing[0]!) });
@@ -91,7 +95,12 @@ export class Committer {
     }
   }
 
-  async #apply(plan: ApplyPlan, manifest: Manifest, { onCommitting }: CommitOptions): Promise<Result<void>> {
+  async #apply(
+    plan: ApplyPlan,
+    held: HeldContent,
+    manifest: Manifest,
+    { onCommitting }: CommitOptions,
+  ): Promise<Result<void>> {
     const { journal, projectRoot } = this.#options;
     if (plan.sizeBytes > 0) {
       const { bavail, bsize } = statfsSync(fsPath(projectRoot));
@@ -110,7 +119,7 @@ export class Committer {
     entry.begin();
     try {
       this.#options.afterStep?.('begin');
-      this.#options.remember(await applyPlan(plan, { ...this.#options, id, opened }));
+      this.#options.remember(await applyPlan(plan, { ...this.#options, id, opened, held }));
     } catch (cause) {
       throw new AppError('Cannot apply the result of a command: some of its outputs are in place', {
         code: 'apply-failed',
@@ -154,14 +163,26 @@ export class Committer {
     return opened;
   }
 
-  async #fetch(digests: readonly Digest[], options: CommitOptions): Promise<Failure | undefined> {
+  /** Sees to it that all content is here and good. What is small is held on to, so that it is read only once. */
+  async #fetch(
+    digests: readonly Digest[],
+    held: HeldContent,
+    options: CommitOptions,
+  ): Promise<Failure | undefined> {
     const { store, blobs } = this.#options;
     const missing: Digest[] = [];
+    let heldBytes = 0;
     for (const digest of digests) {
       // Hashed, not only found: from `onCommitting` on there is no way back when a blob has gone bad.
-      if (await store.verify(digest, options)) continue;
-      // A file that was only moved: nobody else needs to have its content.
-      if (!(await blobs.ensureStored(digest))) missing.push(digest);
+      const isSmall = heldBytes + digest.sizeBytes <= maxHeldBytes;
+      const content = isSmall ? await getIfGood(store, digest) : undefined;
+      if (content) {
+        held.set(digest.hash, content);
+        heldBytes += digest.sizeBytes;
+      } else if (isSmall || !(await store.verify(digest, options))) {
+        // A file that was only moved: nobody else needs to have its content.
+        if (!(await blobs.ensureStored(digest))) missing.push(digest);
+      }
     }
     if (missing.length === 0) return undefined;
     const unavailable = await fetchContent(missing, {
@@ -187,6 +208,16 @@ function differingContent(changes: readonly Change[], snapshot: Snapshot): Diges
 
 function contentOf({ entries }: ApplyPlan): Digest[] {
   return entries.flatMap((step) => (step.kind === 'file' && step.write !== 'keep' ? [step.node.digest] : []));
+}
+
+/** undefined also for a blob that was bad, and is gone. */
+async function getIfGood(store: FileBlobStore, digest: Digest): Promise<Uint8Array | undefined> {
+  try {
+    return await store.get(digest);
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'digest-mismatch') return undefined;
+    throw error;
+  }
 }
 
 function isAbort(error: unknown): boolean {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cacheSizeSchema } from '../runtime/cache-size.ts';
 import { listenAddressSchema } from '../runtime/listen-address.ts';
 
 /** What the command line may say; what it leaves out depends on the environment and the machine, see main.ts. */
@@ -20,6 +21,7 @@ export const masterConfigSchema = z.strictObject({
   listen: listenAddressSchema
     .default('127.0.0.1:0')
     .describe('Where executors of a coordinator get content from, HOST:PORT, port 0 for any; loopback only'),
+  cacheSizeMib: cacheSizeSchema,
   untilIdle: z.boolean().default(false).describe('End when the last build has ended'),
 });
 

@@ -49,7 +49,8 @@ export class ControlConnection {
     switch (request.op) {
       case 'open-session': {
         if (!this.#socket.isOpen) return;
-        this.#session ??= service.openSession((reply) => this.#reply(reply));
+        const { op: _op, ...wishes } = request;
+        this.#session ??= service.openSession((reply) => this.#reply(reply), wishes);
         return this.#reply({ op: 'session', id: this.#session.id, jobs: service.jobCount });
       }
       case 'report': {

@@ -3,18 +3,23 @@ import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, LocalRun } from './caller.ts';
+import { countedEnvironment } from './counted-environment.ts';
+import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
-import { jobArguments, jobEnvironment } from './job-environment.ts';
+import { jobArguments, jobEnvironment, type Shells } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
+import type { Treatment } from './local-rule.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
+import type { LocalSlots } from './local-slots.ts';
 import { type Attempts, nextStep } from './next-step.ts';
-import { commandLine, place } from './placement.ts';
+import { commandLine, type Placement, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
-import type { RunningCommand, Session } from './session.ts';
+import type { Outcome, RunningCommand, Session } from './session.ts';
 import { StdinReplay } from './stdin-replay.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
+import type { Rival, Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
 export interface DispatcherOptions {
@@ -25,7 +30,9 @@ export interface DispatcherOptions {
   store: BlobStore;
   /** Absent: every command is run. */
   results?: ResultCache | undefined;
+  verifier: Verifier;
   stdinRoutes: StdinRoutes;
+  localSlots: LocalSlots;
   /** How executors know and reach this master. */
   origin: { id: string; url: string };
   /** Absolute path of the shell that make is given. */
@@ -36,15 +43,21 @@ const maxNotedOutputs = 100;
 
 /** What stays the same over all attempts to run one command. */
 interface Command {
+  /** As its rule wants it to be. */
   request: RunRequest;
+  treatment: Treatment;
   question: Question;
   line: string;
+  /** How the caller is to run it, if it comes to that. */
+  local: LocalRun;
   caller: Caller;
   session: Session;
   running: RunningCommand;
   stdin: StdinReplay;
   /** It wanted to read although there was nothing. */
   hasReadEmptyStdin: boolean;
+  /** What its result is to be compared with, see `Session.check`. */
+  rival: Rival | undefined;
   attempts: Attempts;
   /** Executors that have failed it. */
   avoid: Set<string>;
@@ -78,36 +91,24 @@ export class Dispatcher {
 
   /** Never rejects; resolves when the caller has its answer. */
   async dispatch(request: RunRequest, caller: Caller, session: Session): Promise<void> {
-    const line = commandLine(request);
-    const running = session.begin(line, request.cwd);
+    const running = session.begin(commandLine(request), request.cwd);
     const onGone = () => running.abort();
     caller.signal.addEventListener('abort', onGone, { once: true });
     if (caller.signal.aborted) running.abort();
-    const command: Command = {
-      request,
-      question: this.#question(request),
-      line,
-      caller,
-      session,
-      running,
-      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
-      hasReadEmptyStdin: false,
-      attempts: { retries: 0, conflicts: 0 },
-      avoid: new Set(),
-      isCommitting: false,
-    };
     try {
-      await this.#place(command);
-    } catch (error) {
-      await this.#broke(command, error);
+      const placement = await this.#place(request, { caller, session, running });
+      if (placement) await this.#follow(placement, request, { caller, session, running });
     } finally {
       caller.signal.removeEventListener('abort', onGone);
       running.end();
     }
   }
 
-  async #place(command: Command): Promise<void> {
-    const { request, caller, session, running } = command;
+  /** undefined when the rules are wrong: then the caller has its answer. */
+  async #place(
+    request: RunRequest,
+    { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
+  ): Promise<Placement | undefined> {
     let ruleSet: LocalRuleSet;
     try {
       ruleSet = this.#options.rules.current();
@@ -116,18 +117,71 @@ export class Dispatcher {
       await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
       running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
       caller.exited({ kind: 'exit', code: 125 });
-      return;
+      return undefined;
     }
     for (const notice of ruleSet.notices) session.notice(notice, notice);
-    const { projectRoot } = this.#options.workspace;
-    const placement = place(request, { rules: ruleSet.rules, projectRoot });
-    if (placement.where === 'remote') return this.#remote(command, placement);
-    running.end({ where: 'local', reason: placement.reason, isFallback: false });
-    caller.runLocally({ isRecursive: placement.isRecursive });
+    const { workspace, ownShell } = this.#options;
+    return place(request, { rules: ruleSet.rules, projectRoot: workspace.projectRoot, ownShell });
   }
 
-  async #remote(command: Command, { isCached }: { isCached: boolean }): Promise<void> {
-    const results = isCached ? this.#options.results : undefined;
+  async #follow(
+    placement: Placement,
+    original: RunRequest,
+    { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
+  ): Promise<void> {
+    const { treatment, rule } = placement;
+    const envEdits = environmentEdits(original.env, treatment.env);
+    const request = {
+      ...original,
+      env: editEnvironment(original.env, envEdits),
+      isStdinEmpty: original.isStdinEmpty || treatment.hasEmptyStdin,
+    };
+    const isRecursive = placement.where === 'remote' || placement.isRecursive;
+    const command: Command = {
+      ...{ request, treatment, caller, session, running },
+      question: this.#question(request, treatment),
+      line: commandLine(request),
+      local: { isRecursive, holdsSlot: false, hasEmptyStdin: treatment.hasEmptyStdin, envEdits },
+      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
+      hasReadEmptyStdin: false,
+      rival: undefined,
+      attempts: { retries: 0, conflicts: 0 },
+      avoid: new Set(),
+      isCommitting: false,
+    };
+    if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
+    try {
+      if (placement.where === 'remote') return await this.#remote(command);
+      const { reason, needsSlot } = placement;
+      await this.#local(command, { reason, needsSlot, isFallback: false, ruleReason: rule?.reason });
+    } catch (error) {
+      await this.#broke(command, error);
+    }
+  }
+
+  /** Has it run where make is, when one of this machine's slots is free if it needs one. */
+  async #local(
+    command: Command,
+    { needsSlot, ...outcome }: Omit<Extract<Outcome, { where: 'local' }>, 'where'> & { needsSlot: boolean },
+  ): Promise<void> {
+    const { request, caller, running, local } = command;
+    const { signal } = running;
+    let holdsSlot = false;
+    try {
+      holdsSlot = needsSlot && (await this.#options.localSlots.grant(request, signal));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return this.#cancelled(command);
+    }
+    running.end({ where: 'local', ...outcome });
+    caller.runLocally({ ...local, holdsSlot });
+  }
+
+  async #remote(command: Command): Promise<void> {
+    const { cache, hasNetwork } = command.treatment;
+    const isTwice = command.session.check?.kind === 'twice';
+    const results = cache === 'none' || isTwice ? undefined : this.#options.results;
+    if (cache === 'none') command.running.note({ notStored: hasNetwork ? 'network' : 'rule' });
     if (results && (await this.#replay(command, results))) return;
     let because = '';
     for (;;) {
@@ -148,9 +202,16 @@ export class Dispatcher {
   async #replay(command: Command, results: ResultCache): Promise<boolean> {
     const { request, question, session, running } = command;
     try {
-      const answer = await results.lookUp(question, { isStdinEmpty: request.isStdinEmpty });
+      const answer = await results.lookUp(question, {
+        isStdinEmpty: request.isStdinEmpty,
+        acceptsFailure: acceptsFailure(command),
+      });
       if (answer.kind === 'miss') {
         running.note({ reason: answer.reason, differences: answer.differences });
+        return false;
+      }
+      if (this.#options.verifier.wants(session)) {
+        command.rival = { kind: 'hit', hit: answer };
         return false;
       }
       running.note({ key: answer.key, savedMs: answer.tookMs });
@@ -158,7 +219,8 @@ export class Dispatcher {
         content: this.#options.store,
         isCached: true,
       });
-      if (!replayed.ok && replayed.failure.reason === 'cancelled') this.#cancelled(command);
+      if (replayed.ok) results.used(answer);
+      else if (replayed.failure.reason === 'cancelled') this.#cancelled(command);
       return replayed.ok || replayed.failure.reason === 'cancelled';
     } catch (error) {
       if (command.isCommitting) throw error;
@@ -172,16 +234,23 @@ export class Dispatcher {
   async #attempt(command: Command, results: ResultCache | undefined): Promise<Result<void>> {
     const { running } = command;
     const { signal } = running;
-    const acquired = await this.#options.pool.acquire({ signal, avoid: command.avoid });
+    const acquired = await this.#options.pool.acquire({
+      ...{ signal, avoid: command.avoid, slotCount: command.treatment.slotCount },
+    });
     if (!acquired.ok) return acquired;
     const lease = acquired.value;
     const { member } = lease;
     running.note({ executor: member.name });
     try {
-      const { result, basis } = await this.#execute(command, lease, results);
+      const { result, basis } = await this.#executeAsAsked(command, lease, results);
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
       const { content } = member;
+      const { rival } = command;
+      if (result.ok && rival) {
+        command.rival = undefined;
+        await this.#options.verifier.verify({ ...command, rival, manifest: result.value, basis, content });
+      }
       const finished = result.ok
         ? await this.#finish(command, result.value, { content, isCached: false })
         : result;
@@ -189,7 +258,10 @@ export class Dispatcher {
         const { question } = command;
         const [manifest, executor, printed] = [result.value, member.name, finished.value.small];
         void results
-          .store({ question, basis, manifest, executor, printed, stdin: stdinUse(command) })
+          .store({
+            ...{ question, basis, manifest, executor, printed },
+            ...{ stdin: stdinUse(command), acceptsFailure: acceptsFailure(command) },
+          })
           .then((stored) => running.note(stored));
       }
       if (!finished.ok && finished.failure.reason !== 'conflict') command.avoid.add(member.name);
@@ -205,19 +277,35 @@ export class Dispatcher {
     }
   }
 
-  async #execute(
+  /** Once, or twice on the same state of the project where the build wants that. @returns the first, if both succeed */
+  async #executeAsAsked(
     command: Command,
     lease: Lease,
     results: ResultCache | undefined,
   ): Promise<{ result: JobResult; basis: Basis }> {
-    const { workspace, stdinRoutes, origin } = this.#options;
-    const { request, question, running } = command;
+    const basis = await this.#options.workspace.snapshot();
+    const first = await this.#execute(command, lease, { results, basis });
+    if (!first.ok || command.session.check?.kind !== 'twice') return { result: first, basis };
+    const second = await this.#execute(command, lease, { results, basis });
+    if (!second.ok) return { result: second, basis };
+    command.rival = { kind: 'twin', manifest: second.value };
+    return { result: first, basis };
+  }
+
+  async #execute(
+    command: Command,
+    lease: Lease,
+    { results, basis }: { results: ResultCache | undefined; basis: Basis },
+  ): Promise<JobResult> {
+    const { stdinRoutes, origin } = this.#options;
+    const { request, treatment, question, running } = command;
     const { signal } = running;
-    const basis = await workspace.snapshot();
-    if (signal.aborted) return { result: fail({ reason: 'cancelled' }), basis };
+    if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
     const job: Job = {
       ...question,
+      env: jobEnvironment(request.env, this.#shells(request)),
+      slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },
       root: basis.root,
@@ -225,29 +313,34 @@ export class Dispatcher {
       forwardStdin: !request.isStdinEmpty || results !== undefined,
       ...(results && { systemTraceKnown: results.knownOf(lease.member.name) }),
     };
-    const readStdin = request.isStdinEmpty ? emptyStdin(command) : command.stdin.attempt();
-    using _route = job.forwardStdin ? stdinRoutes.open(job.id, readStdin) : undefined;
-    const result = await lease.member.executor.execute(job, { signal });
+    const toTerminal = new AbortController();
+    using _route = job.forwardStdin ? stdinRoutes.open(job.id, stdinOf(command, toTerminal)) : undefined;
+    const ends = request.isStdinTerminal ? AbortSignal.any([signal, toTerminal.signal]) : signal;
+    const result = await lease.member.executor.execute(job, { signal: ends });
+    if (toTerminal.signal.aborted) return fail({ reason: 'terminal' });
     lease.note(result);
-    return { result, basis };
+    return result;
   }
 
-  #question(request: RunRequest): Question {
-    const { workspace, ownShell } = this.#options;
-    const shells = { own: ownShell, real: request.shell };
+  #shells(request: RunRequest): Shells {
+    return { own: this.#options.ownShell, real: request.shell };
+  }
+
+  #question(request: RunRequest, treatment: Treatment): Question {
+    const shells = this.#shells(request);
     const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
     return {
-      projectRoot: workspace.projectRoot,
+      projectRoot: this.#options.workspace.projectRoot,
       argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
-      env: jobEnvironment(request.env, shells),
+      env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
       cwd: request.cwd,
       umask: request.umask,
       uid: this.#user.uid,
       gid: this.#user.gid,
       home: home.startsWith('/') ? home : '',
       mergeOutput: request.mergeOutput,
-      network: false,
-      timeoutMs: 0,
+      network: treatment.hasNetwork,
+      timeoutMs: treatment.timeoutMs,
     };
   }
 
@@ -285,13 +378,14 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    const { session, running, caller, line } = command;
+    const { session, line } = command;
     // The caller's own stdin cannot be put back to its beginning.
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
     const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
     session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
-    running.end({ where: 'local', reason, isFallback });
-    caller.runLocally({ isRecursive: true });
+    // Others do not wait for what waits for a person.
+    const needsSlot = reason !== 'terminal';
+    await this.#local(command, { reason, isFallback, needsSlot });
   }
 
   /** Neither here nor elsewhere can it run any more: it has consumed its stdin. */
@@ -324,10 +418,16 @@ export class Dispatcher {
   }
 }
 
-/** A reader for a stdin of which nothing can be read; notes that it was tried. */
-function emptyStdin(command: Command): () => Promise<Uint8Array> {
+/**
+ * A reader of its stdin for one attempt. Where nothing can be read it notes that this was tried; a terminal it leaves alone,
+ * and aborts the attempt.
+ */
+function stdinOf(command: Command, toTerminal: AbortController): (maxBytes: number) => Promise<Uint8Array> {
+  const { isStdinEmpty, isStdinTerminal } = command.request;
+  if (!isStdinEmpty && !isStdinTerminal) return command.stdin.attempt();
   return async () => {
-    command.hasReadEmptyStdin = true;
+    if (isStdinEmpty) command.hasReadEmptyStdin = true;
+    else toTerminal.abort();
     return new Uint8Array();
   };
 }
@@ -336,4 +436,8 @@ function emptyStdin(command: Command): () => Promise<Uint8Array> {
 function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
   if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
   return stdin.isUntouched ? 'unread' : undefined;
+}
+
+function acceptsFailure({ treatment }: Command): boolean {
+  return treatment.cache === 'failures';
 }

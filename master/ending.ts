@@ -24,6 +24,11 @@ export class Ending {
     }
   }
 
+  /** Whether there is time: nobody has sent a signal. */
+  get isUnhurried(): boolean {
+    return this.#reason?.kind === 'stop';
+  }
+
   request(reason: EndReason): void {
     this.#reason ??= reason;
     this.#resolve(this.#reason);

@@ -13,12 +13,12 @@ export interface PoolMember {
   readonly content: Pick<BlobStore, 'read' | 'getMany'>;
 }
 
-/** A slot of one executor, for one job. */
+/** Slots of one executor, for one job. */
 export interface Lease {
   readonly member: PoolMember;
   /** Tells how the job went, so that an executor in trouble is left alone for a while. */
   note(result: JobResult): void;
-  /** Gives the slot back; idempotent. */
+  /** Gives the slots back; idempotent. */
   release(): void;
 }
 
@@ -34,6 +34,7 @@ interface Entry {
 
 interface Waiter {
   avoid: ReadonlySet<string>;
+  slotCount: number;
   settle(result: Result<Lease>): void;
 }
 
@@ -82,11 +83,20 @@ export class ExecutorPool {
   }
 
   /**
-   * Waits for a slot. Failures: `no-executor` as soon as there is no executor to wait for, `cancelled` when aborted.
+   * Waits for slots. Failures: `no-executor` as soon as there is no executor to wait for, `cancelled` when aborted.
    *
    * @param avoid names of executors that are taken only when there is no other
+   * @param slotCount how many of one executor; all of it when it has fewer
    */
-  acquire({ signal, avoid }: { signal: AbortSignal; avoid: ReadonlySet<string> }): Promise<Result<Lease>> {
+  acquire({
+    signal,
+    avoid,
+    slotCount = 1,
+  }: {
+    signal: AbortSignal;
+    avoid: ReadonlySet<string>;
+    slotCount?: number;
+  }): Promise<Result<Lease>> {
     if (signal.aborted) return Promise.resolve(fail({ reason: 'cancelled' }));
     return new Promise((resolve) => {
       const onAbort = () => {
@@ -95,6 +105,7 @@ export class ExecutorPool {
       };
       const waiter: Waiter = {
         avoid,
+        slotCount,
         settle: (result) => {
           signal.removeEventListener('abort', onAbort);
           resolve(result);
@@ -110,15 +121,19 @@ export class ExecutorPool {
   #serve(): void {
     while (this.#waiters.length > 0) {
       const waiter = this.#waiters[0]!;
-      const entry = this.#choose(waiter.avoid);
+      const entry = this.#choose(waiter);
       if (entry === 'busy') return;
       this.#waiters.shift();
-      waiter.settle(entry === undefined ? fail({ reason: 'no-executor' }) : succeed(this.#lease(entry)));
+      waiter.settle(
+        entry === undefined
+          ? fail({ reason: 'no-executor' })
+          : succeed(this.#lease(entry, slotsOf(entry, waiter.slotCount))),
+      );
     }
   }
 
-  /** The best executor with a free slot; `busy` when it is worth waiting, undefined when not. */
-  #choose(avoid: ReadonlySet<string>): Entry | 'busy' | undefined {
+  /** The best executor with that many free slots; `busy` when it is worth waiting, undefined when not. */
+  #choose({ avoid, slotCount }: Waiter): Entry | 'busy' | undefined {
     const nowMs = this.#clock.nowMs();
     const awake = [...this.#entries.values()].filter(
       ({ member, restUntilMs }) => member.slotCount > 0 && restUntilMs <= nowMs,
@@ -127,13 +142,16 @@ export class ExecutorPool {
     const others = awake.filter(({ member }) => !avoid.has(member.name));
     const candidates = others.length > 0 ? others : awake;
     const load = ({ member, running }: Entry) => running / member.slotCount;
-    const best = candidates.reduce((a, b) => (load(b) < load(a) ? b : a));
-    return load(best) < 1 ? best : 'busy';
+    const free = candidates.filter(
+      (entry) => entry.running + slotsOf(entry, slotCount) <= entry.member.slotCount,
+    );
+    if (free.length === 0) return 'busy';
+    return free.reduce((a, b) => (load(b) < load(a) ? b : a));
   }
 
-  #lease(entry: Entry): Lease {
+  #lease(entry: Entry, slotCount: number): Lease {
     const { member } = entry;
-    entry.running += 1;
+    entry.running += slotCount;
     let isHeld = true;
     return {
       member,
@@ -141,7 +159,7 @@ export class ExecutorPool {
       release: () => {
         if (!isHeld) return;
         isHeld = false;
-        entry.running -= 1;
+        entry.running -= slotCount;
         this.#serve();
       },
     };
@@ -161,4 +179,8 @@ export class ExecutorPool {
       entry.restUntilMs = 0;
     }
   }
+}
+
+function slotsOf({ member }: Entry, wanted: number): number {
+  return Math.min(wanted, member.slotCount);
 }

@@ -1,6 +1,5 @@
 import type { Difference } from '../protocol/build-log.ts';
 import type { Observation } from '../protocol/job.ts';
-import { countedEnvironment } from './counted-environment.ts';
 import type { Question } from './fingerprint.ts';
 
 /** So many are told. */
@@ -14,7 +13,7 @@ export interface CommandTraits {
 }
 
 export function traitsOf({ argv, env, umask }: Question): CommandTraits {
-  return { argv, env: countedEnvironment(env), umask };
+  return { argv, env, umask };
 }
 
 /** How a command differs from an earlier one: words, variables, umask. */

@@ -1,10 +1,12 @@
 import { digestOf } from '../cas/digest.ts';
 import type { Job, Observation } from '../protocol/job.ts';
 import { encodeBytes } from '../runtime/byte-path.ts';
-import { countedEnvironment } from './counted-environment.ts';
 
-/** What is asked of the cache: a job without what differs between two runs of one command. */
-export type Question = Omit<Job, 'id' | 'origin' | 'root' | 'systemTraceKnown' | 'forwardStdin'>;
+/**
+ * What is asked of the cache: a job without what differs between two runs of one command. Its `env` is only what counts,
+ * see `countedEnvironment`.
+ */
+export type Question = Omit<Job, 'id' | 'origin' | 'root' | 'systemTraceKnown' | 'forwardStdin' | 'slots'>;
 
 /** Counts up whenever the meaning of a fingerprint, or of what jobs are shown, changes: then all that was stored is void. */
 const version = 1;
@@ -27,7 +29,7 @@ export function weakFingerprint(question: Question): string {
       network,
       timeoutMs,
     ],
-    ...[argv.length, ...argv, ...countedEnvironment(env)],
+    ...[argv.length, ...argv, ...env],
   ]);
 }
 

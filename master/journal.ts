@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import {
+  closeSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   statSync,
   unlinkSync,
-  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { z } from 'zod';
 import { manifestSchema, pathInTreeSchema } from '../protocol/job.ts';
@@ -43,14 +44,29 @@ export interface PreparedEntry {
   discard(): void;
 }
 
-/**
- * Commits in progress, one file each. What was only prepared, or cannot be read, did nothing to the project yet.
- * No fsync: it is there for killed processes, not for power failures.
- */
-export class Journal {
-  readonly #dir: string;
+/** What was begun by a process that was killed. */
+export interface UnfinishedEntry {
+  entry: JournalEntry;
+  begunNs: bigint;
+  /** It has been dealt with. */
+  forget(): void;
+}
 
-  /** @param dir made if need be */
+/* A page: 0 state · 4 length of what follows, u32 little endian · 8 JSON. The rest is of longer entries before. */
+const headBytes = 8;
+const State = { idle: Buffer.of(0), begun: Buffer.of(1) } as const;
+
+/**
+ * Commits in progress, one page each: a file that serves one entry after the other, since making and removing files is
+ * what costs most on disk. What was only prepared, or cannot be read, did nothing to the project yet. No fsync: it is
+ * there for killed processes, not for power failures.
+ */
+export class Journal implements Disposable {
+  readonly #dir: string;
+  readonly #free: number[] = [];
+  readonly #paths: string[] = [];
+
+  /** @param dir made if need be; nobody else may use it */
   constructor(dir: string) {
     this.#dir = dir;
     mkdirSync(dir, { recursive: true });
@@ -62,36 +78,59 @@ export class Journal {
 
   /** Writes an entry that does not count before it is begun. */
   prepare(entry: JournalEntry): PreparedEntry {
-    const path = `${this.#dir}/${entry.id}.json`;
-    const prepared = `${this.#dir}/${entry.id}.prepared`;
-    writeFileSync(prepared, encodeJson(entry), { flag: 'wx', mode: 0o600 });
+    const page = this.#free.pop() ?? this.#newPage();
+    const json = Buffer.from(encodeJson(entry));
+    const head = Buffer.alloc(headBytes);
+    head.writeUInt32LE(json.length, 4);
+    writeAll(page, Buffer.concat([head, json]));
+    const free = () => void this.#free.push(page);
     return {
-      begin: () => renameSync(prepared, path),
-      end: () => unlinkSync(path),
-      discard: () => unlinkSync(prepared),
+      begin: () => void writeSync(page, State.begun, 0, 1, 0),
+      end: () => {
+        writeSync(page, State.idle, 0, 1, 0);
+        free();
+      },
+      discard: free,
     };
   }
 
-  end(id: string): void {
-    unlinkSync(`${this.#dir}/${id}.json`);
-  }
-
-  /** Commits that were begun and not ended, oldest first, with the time when they were begun. */
-  unfinished(): { entry: JournalEntry; begunNs: bigint }[] {
-    const found: { entry: JournalEntry; begunNs: bigint }[] = [];
+  /** Commits that were begun and not ended, oldest first. Before anything is prepared. */
+  unfinished(): UnfinishedEntry[] {
+    const found: UnfinishedEntry[] = [];
     for (const name of readdirSync(this.#dir)) {
       const path = `${this.#dir}/${name}`;
-      const entry = name.endsWith('.json') ? parseEntry(readFileSync(path, 'utf8')) : undefined;
-      if (entry) found.push({ entry, begunNs: statSync(path, { bigint: true }).mtimeNs });
-      else unlinkSync(path);
+      const entry = parsePage(readFileSync(path));
+      const forget = () => unlinkSync(path);
+      // Its last write was that which began it.
+      if (entry) found.push({ entry, begunNs: statSync(path, { bigint: true }).mtimeNs, forget });
+      else forget();
     }
     return found.sort((a, b) => (a.begunNs < b.begunNs ? -1 : 1));
   }
+
+  [Symbol.dispose](): void {
+    for (const page of this.#free.splice(0)) closeSync(page);
+    for (const path of this.#paths.splice(0)) unlinkSync(path);
+  }
+
+  #newPage(): number {
+    const path = `${this.#dir}/${this.newId()}`;
+    const page = openSync(path, 'wx', 0o600);
+    this.#paths.push(path);
+    return page;
+  }
 }
 
-function parseEntry(text: string): JournalEntry | undefined {
+/** A write may be cut short by a disk that is full. */
+function writeAll(page: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(page, bytes, done, bytes.length - done, done);
+}
+
+function parsePage(page: Buffer): JournalEntry | undefined {
+  if (page[0] !== State.begun[0] || page.length < headBytes) return undefined;
   try {
-    return journalEntrySchema.safeParse(JSON.parse(text)).data;
+    const json = page.toString('utf8', headBytes, headBytes + page.readUInt32LE(4));
+    return journalEntrySchema.safeParse(JSON.parse(json)).data;
   } catch {
     return undefined;
   }

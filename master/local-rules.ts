@@ -3,19 +3,8 @@ import { z } from 'zod';
 import { AppError } from '../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
-import { goRegExp } from './go-regexp.ts';
+import { type LocalRule, localRule, ruleEntrySchema } from './local-rule.ts';
 import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './located-json.ts';
-
-/** One rule of the user's: what to do with command lines that match. */
-export interface LocalRule {
-  regexp: RegExp;
-  /** Run it where make is; else on an executor, even when a built-in rule would not. */
-  isLocal: boolean;
-  /** What it starts takes part in the build again. */
-  isRecursive: boolean;
-  /** Whether a past result may answer it, and its own be kept. */
-  isCached: boolean;
-}
 
 export interface LocalRuleSet {
   rules: readonly LocalRule[];
@@ -24,15 +13,6 @@ export interface LocalRuleSet {
 }
 
 export const localRulesName = '.termite-localrc';
-
-const entrySchema = z.strictObject({
-  Regexp: z.string(),
-  Local: z.boolean().default(false),
-  Recurse: z.boolean().default(false),
-  Cache: z.boolean().default(true),
-  SkipRefresh: z.boolean().default(false),
-  Debug: z.boolean().default(false),
-});
 
 /**
  * The rules in `.termite-localrc`, a JSON list in the format of Termite 1: lines that are empty or begin with `#` or
@@ -45,22 +25,22 @@ export function parseLocalRules(text: string, path: string): LocalRuleSet {
   // Skipped lines stay as empty ones, so that line numbers are those of the file.
   const kept = text.split('\n').map((line) => (/^(?:#|\/\/)/.test(line) ? '' : line));
   const json = parse(kept.join('\n'), path);
-  const parsed = z.array(entrySchema).safeParse(json.value);
+  const parsed = z.array(ruleEntrySchema).safeParse(json.value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
     const place = unknown === undefined ? issue.path : [...issue.path, unknown];
-    const key = place.length > 1 ? `"${String(place.at(-1))}": ` : '';
+    const key = place.length > 1 ? `"${spellKey(place.slice(1))}": ` : '';
     throw problem(path, json.lineOf(place), key + (unknown === undefined ? issue.message : 'Unknown key'));
   }
-  const rules = parsed.data.map((entry, index) => ({
-    regexp: compile(entry.Regexp, (message) =>
-      problem(path, json.lineOf([index, 'Regexp']), `"Regexp": ${message}`),
-    ),
-    isLocal: entry.Local,
-    isRecursive: entry.Recurse,
-    isCached: entry.Cache,
-  }));
+  const rules = parsed.data.map((entry, index) => {
+    try {
+      return localRule(entry, json.lineOf([index]));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      throw problem(path, json.lineOf([index, 'Regexp']), `"Regexp": ${error.message}`);
+    }
+  });
   const hasDebug = parsed.data.some((entry) => entry.Debug);
   return { rules, notices: hasDebug ? [`"Debug" has no effect any more: ${path}`] : [] };
 }
@@ -112,12 +92,12 @@ function parse(text: string, path: string): LocatedJson {
   }
 }
 
-function compile(source: string, describe: (message: string) => AppError): RegExp {
-  try {
-    return goRegExp(source);
-  } catch (error) {
-    throw describe(error instanceof Error ? error.message : String(error));
-  }
+/** `Env.Unset[0]` */
+function spellKey(place: readonly PropertyKey[]): string {
+  return place
+    .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .join('')
+    .slice(1);
 }
 
 function problem(path: string, line: number, message: string): AppError {

@@ -3,33 +3,43 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
+import { StatCache } from '../cas/stat-cache.ts';
+import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { describeError, explainError } from '../runtime/app-error.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
+import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
 import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { DeviationArchive } from './deviation-archive.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Ending } from './ending.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { hashingProgress } from './hashing-progress.ts';
 import { IdleWatch } from './idle-watch.ts';
 import { LocalRules } from './local-rules.ts';
+import { LocalSlots } from './local-slots.ts';
 import { MasterServer } from './master-server.ts';
 import { MasterService } from './master-service.ts';
-import { openCache } from './open-cache.ts';
 import { openResultCache } from './open-result-cache.ts';
+import { openWhenFree } from './open-when-free.ts';
 import { openWorkspace } from './open-workspace.ts';
 import { listenForOrigin } from './origin-server.ts';
+import { resultsName } from './other-results.ts';
 import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
 import { socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
+import { Verifier } from './verifier.ts';
+import { Watcher } from './watcher.ts';
 import { writeBuildLog } from './write-build-log.ts';
 
+/** For the master that was here before. */
+const lockPatienceMs = 15_000;
 const packageRoot = resolve(import.meta.dirname, '../..');
 
 /**
@@ -95,13 +105,21 @@ async function build(
   const baseDir = cacheDir(env);
   const stateDir = projectStateDir(env, root);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  const maxBytes = cacheSizeBytes(config.cacheSizeMib, env);
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
-  const cache = scope.use(await openCache(join(stateDir, 'db'), say));
+  const limit = scope.use(new StoreLimit(store, { maxBytes, clock: systemClock, onNotice: say }));
+  // Nobody waits for a master that ends with its build; the store only when all else is closed and the next can begin.
+  const hasTime = () => config.untilIdle && ending.isUnhurried;
+  scope.defer(() => (hasTime() ? limit.enforce() : undefined));
+  const cache = scope.use(
+    await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
+  );
   const stdinRoutes = new StdinRoutes();
+  const watchProgram = join(packageRoot, 'native/build/termite-watch');
   const workspace = scope.use(
     await openWorkspace({
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
-      watchProgram: join(packageRoot, 'native/build/termite-watch'),
+      watchProgram,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
       onProgress: hashingProgress(systemClock, (message) => process.stdout.write(`${message}\n`)),
     }),
@@ -137,20 +155,37 @@ async function build(
   }
 
   const results = await openResultCache({
-    ...{ dir: join(stateDir, 'results'), workspace, store, scope, onNotice: say },
+    ...{ dir: join(stateDir, resultsName), workspace, store, scope, onNotice: say },
     distortion: env['TERMITE_TEST_DISTORT'],
   });
+  // make reads its makefiles meanwhile.
+  results?.prepare();
+  const cacheService = scope.use(new CacheService({ store, results, limit, stateDir, onNotice: say }));
+  scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
   const rules = new LocalRules(root);
   const sessions = new Sessions({
     clock: systemClock,
-    onIdle: () => idleWatch?.check(),
-    onClose: async ({ records }) => {
+    onIdle: () => (idleWatch ? idleWatch.check() : void cacheService.tidy()),
+    onClose: async (session) => {
+      const { records, compileCommands } = session;
       await results?.idle();
-      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()));
+      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
+      if (compileCommands)
+        tryTo(
+          () => compileCommands.write(),
+          (message) => session.notice('compile-commands', message),
+        );
     },
   });
+  const verifier = new Verifier({
+    ...{ results, inputs: workspace.inputs, random: Math.random },
+    archive: new DeviationArchive(join(stateDir, 'mismatches'), store),
+  });
+  const localSlots = scope.use(
+    new LocalSlots({ slotCount: availableParallelism(), openWatch: () => Watcher.start(watchProgram) }),
+  );
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, results, stdinRoutes },
+    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes, localSlots },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });
@@ -161,7 +196,6 @@ async function build(
   const idleWatch = config.untilIdle
     ? scope.use(new IdleWatch({ isIdle: () => sessions.count === 0, end: stop }))
     : undefined;
-  const cacheService = new CacheService(store, results);
   return new MasterService({
     ...{ sessions, dispatcher, pool, rules, workspace, stop, problem },
     cache: cacheService,
@@ -169,11 +203,11 @@ async function build(
 }
 
 /** For what no build may fail of. */
-function tryTo(action: () => void): void {
+function tryTo(action: () => void, tell: (message: string) => void): void {
   try {
     action();
   } catch (error) {
-    say(describeError(error));
+    tell(describeError(error));
   }
 }
 

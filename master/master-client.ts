@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { type ControlReply, type ControlRequest, controlReplySchema } from '../protocol/control.ts';
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
-import { ShellFrame } from '../protocol/frame-types.ts';
+import { LocalFlag, ShellFrame } from '../protocol/frame-types.ts';
 import { encodeRun, type RunRequest } from '../protocol/run-request.ts';
 import { AppError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
@@ -9,7 +9,11 @@ import { connectSocket } from './connect-socket.ts';
 import { FrameSocket } from './frame-socket.ts';
 
 export { resolveRoot } from './resolve-root.ts';
+export type * from './rule-book.ts';
 export { socketName } from './socket-path.ts';
+
+/** Loaded only when it is asked for: most commands explain nothing. */
+export const loadRuleBook = () => import('./rule-book.ts');
 
 type Reply<Op extends ControlReply['op']> = Extract<ControlReply, { op: Op }>;
 export type MasterEvent = Reply<'progress' | 'notice' | 'failed'>;
@@ -90,7 +94,7 @@ export class MasterClient implements Disposable {
 /** How a command that a master was asked to run ended; `local`: the caller is to run it itself. */
 export type RunEnd =
   | ExitStatus
-  | { kind: 'local' }
+  | { kind: 'local'; hasEmptyStdin: boolean; envEdits: string[] }
   | { kind: 'cancelled' }
   | { kind: 'master-gone'; isCommitting: boolean };
 
@@ -116,7 +120,11 @@ export async function runOnMaster(
     const socket = new FrameSocket(connected, (frame) => {
       switch (frame.type) {
         case ShellFrame.local:
-          return resolve({ kind: 'local' });
+          return resolve({
+            kind: 'local',
+            hasEmptyStdin: (frame.u32() & LocalFlag.emptyStdin) !== 0,
+            envEdits: frame.list(() => frame.text()),
+          });
         case ShellFrame.stdout:
           return handlers.write('stdout', frame.rest());
         case ShellFrame.stderr:

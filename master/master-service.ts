@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os';
-import type { ControlReply } from '../protocol/control.ts';
+import type { ControlReply, SessionWishes } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { CacheService } from './cache-service.ts';
 import type { Caller } from './caller.ts';
+import { CompilationDatabase } from './compilation-database.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ExecutorPool } from './executor-pool.ts';
 import type { LocalRules } from './local-rules.ts';
@@ -45,9 +46,12 @@ export class MasterService {
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
-  openSession(send: Parameters<Sessions['open']>[0]): Session {
+  openSession(send: Parameters<Sessions['open']>[0], { check, compileCommands }: SessionWishes): Session {
     this.#options.rules.current();
-    const session = this.sessions.open(send);
+    const session = this.sessions.open(send, {
+      check,
+      compileCommands: compileCommands === undefined ? undefined : new CompilationDatabase(compileCommands),
+    });
     if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);
     return session;
   }

@@ -23,6 +23,7 @@ export function nextStep(failure: Failure, attempts: Attempts): NextStep {
       return { step: 'cancelled' };
     case 'outside-root':
     case 'unsupported-output':
+    case 'terminal':
       return { step: 'local', reason: failure.reason, isFallback: false };
     case 'no-executor':
     case 'timed-out':

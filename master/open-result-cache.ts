@@ -4,6 +4,7 @@ import { describeError } from '../runtime/app-error.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Scope } from '../runtime/scope.ts';
 import { distortions } from './distort-state.ts';
+import { openWhenFree } from './open-when-free.ts';
 import { ResultCache } from './result-cache.ts';
 import { SystemGenerations } from './system-generations.ts';
 import type { Workspace } from './workspace.ts';
@@ -20,11 +21,14 @@ export interface OpenResultCacheOptions {
   distortion?: string | undefined;
 }
 
+/** Another project's master looks at results for milliseconds; without them a build is only slower. */
+const lockPatienceMs = 1_000;
+
 /** @returns undefined, and says why, when the database cannot be opened: builds go on without past results */
 export async function openResultCache(options: OpenResultCacheOptions): Promise<ResultCache | undefined> {
   const { dir, workspace, store, scope, onNotice } = options;
   try {
-    const cache = scope.use(await ActionCache.open(dir, { onNotice }));
+    const cache = scope.use(await openWhenFree(() => ActionCache.open(dir, { onNotice }), lockPatienceMs));
     const generations = new SystemGenerations({
       cache,
       describe: (observation) => workspace.inputs.describeSystem(observation),

@@ -76,6 +76,9 @@ class LocalWorkspace implements Workspace {
   readonly #system: SystemLayer;
   readonly #refreshing = new SharedTask(() => this.#takeInChanges());
   #committer: Committer | undefined;
+  #journal: Journal | undefined;
+  /** Whether the snapshot was brought up to date in this turn of the event loop. */
+  #isFresh = false;
   /** Whether everything that was ever drained has been taken in: false after a refresh that failed. */
   #isComplete = true;
 
@@ -139,7 +142,7 @@ class LocalWorkspace implements Workspace {
   async load(): Promise<void> {
     const { projectRoot } = this;
     const { store, stateDir, onNotice, afterStep } = this.#options;
-    const journal = new Journal(join(stateDir, 'journal'));
+    this.#journal = new Journal(join(stateDir, 'journal'));
     const isFineGrained = hasFineGrainedTimes(join(this.#probeDir(), `${temporaryPrefix}${process.pid}`));
     // Watched first, so that what changes while it is read shows at the next drain.
     await this.#watcher.watchTree(projectRoot, this.#excluded);
@@ -149,14 +152,14 @@ class LocalWorkspace implements Workspace {
       snapshot: this.#snapshot,
       store,
       blobs: this.#blobs,
-      journal,
+      journal: this.#journal,
       remember: (files: readonly FileNode[]) => this.#remember(files, isFineGrained),
       isFineGrained,
       onNotice,
       afterStep,
     };
     await recover(shared);
-    this.#committer = new Committer({ ...shared, refresh: () => this.#refreshing.run() });
+    this.#committer = new Committer({ ...shared, refresh: () => this.#refreshUnlessFresh() });
     await this.#options.cache.flush();
   }
 
@@ -168,8 +171,13 @@ class LocalWorkspace implements Workspace {
     return this.#system.epoch;
   }
 
-  async snapshot(): Promise<Basis> {
+  async refresh(): Promise<number> {
     await this.#refreshing.run();
+    return this.#system.epoch;
+  }
+
+  async snapshot(): Promise<Basis> {
+    await this.refresh();
     return { root: this.#snapshot.rootDigest(), epoch: this.#system.epoch };
   }
 
@@ -180,6 +188,7 @@ class LocalWorkspace implements Workspace {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#refreshing.idle();
     await this.#watcher[Symbol.asyncDispose]();
+    this.#journal?.[Symbol.dispose]();
     await this.#options.cache.flush();
   }
 
@@ -195,6 +204,15 @@ class LocalWorkspace implements Workspace {
       await this.#absorb(changes);
     }
     this.#isComplete = true;
+    this.#isFresh = true;
+    setImmediate(() => {
+      this.#isFresh = false;
+    });
+  }
+
+  /** For a commit: a hit comes straight from its look-up, whose refresh was an instant ago. */
+  async #refreshUnlessFresh(): Promise<void> {
+    if (!this.#isFresh) await this.#refreshing.run();
   }
 
   async #absorb(changes: Changes): Promise<void> {

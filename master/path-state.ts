@@ -89,6 +89,21 @@ export class FormerTree {
     return absentState(path, flags, overwritten);
   }
 
+  /** What stood at a path, as manifests say it. */
+  node(path: string): TreeNode | null {
+    const entry = path === '' ? undefined : this.#entry(path);
+    const file = entry?.files[0];
+    const symlink = entry?.symlinks[0];
+    if (path === '' || entry?.directories[0]) {
+      const { mode = 0o755, mtimeNs = 0n } = lookUpSelf(this.#directory(path) ?? new Uint8Array());
+      return { type: 'directory', mode, mtimeNs };
+    }
+    if (symlink) return { type: 'symlink', target: symlink.target };
+    if (file?.type === 'fifo') return { type: 'fifo', mode: file.mode };
+    if (file?.type !== 'file') return null;
+    return { type: 'file', digest: file.digest, mode: file.mode, mtimeNs: file.mtimeNs ?? 0n };
+  }
+
   /** When the file there was changed last; undefined for anything else. */
   mtimeNs(path: string): bigint | undefined {
     return path === '' ? undefined : this.#entry(path)?.files[0]?.mtimeNs;

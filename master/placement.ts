@@ -1,33 +1,49 @@
 import type { RunRequest } from '../protocol/run-request.ts';
-import { builtInReason } from './built-in-rules.ts';
-import type { LocalRule } from './local-rules.ts';
+import { type BuiltInReason, builtInReason } from './built-in-rules.ts';
+import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts';
 
-/** Where a command is to run, and why. */
-export type Placement =
-  | { where: 'remote'; reason: 'default' | 'rule'; isCached: boolean }
-  | { where: 'local'; reason: LocalReason; isRecursive: boolean };
+/**
+ * Where a command is to run, why, and how. `rule`: the one of the user's that has decided. A local one needs one of this
+ * machine's slots, unless it only starts others that ask by themselves, or takes no time.
+ */
+export type Placement = { treatment: Treatment; rule?: LocalRule } & (
+  | { where: 'remote'; reason: 'default' | 'rule' }
+  | { where: 'local'; reason: LocalReason; isRecursive: boolean; needsSlot: boolean }
+);
 
 /** `outside-root`: its directory is not in the project, so nothing that it writes could be brought back. */
-export type LocalReason = 'rule' | 'recursive' | 'build-tool' | 'outside-root';
+export type LocalReason = 'rule' | BuiltInReason | 'outside-root';
 
 /** The user's rules come first, the first that matches wins; then what make and we know; everything else goes away. */
 export function place(
   request: RunRequest,
-  { rules, projectRoot }: { rules: readonly LocalRule[]; projectRoot: string },
+  { rules, projectRoot, ownShell }: { rules: readonly LocalRule[]; projectRoot: string; ownShell: string },
 ): Placement {
   const line = commandLine(request);
-  if (!isWithin(request.cwd, projectRoot))
-    return { where: 'local', reason: 'outside-root', isRecursive: true };
+  const reason = knownReason(request, line);
+  // Only elsewhere does the real shell's name stand in place of ours.
+  const known = reason === 'trivial' && line.includes(ownShell) ? undefined : reason;
+  if (!isWithin(request.cwd, projectRoot)) return locally('outside-root', { needsSlot: known === undefined });
   const rule = rules.find(({ regexp }) => regexp.test(line));
   if (rule) {
-    return rule.isLocal
-      ? { where: 'local', reason: 'rule', isRecursive: rule.isRecursive }
-      : { where: 'remote', reason: 'rule', isCached: rule.isCached };
+    const { isLocal, isRecursive, treatment } = rule;
+    const why = { reason: 'rule', rule, treatment } as const;
+    return isLocal
+      ? { where: 'local', isRecursive, needsSlot: !isRecursive, ...why }
+      : { where: 'remote', ...why };
   }
-  if (request.hasJobserver) return { where: 'local', reason: 'recursive', isRecursive: true };
-  const builtIn = request.isExec ? undefined : builtInReason(line);
-  if (builtIn) return { where: 'local', reason: builtIn, isRecursive: true };
-  return { where: 'remote', reason: 'default', isCached: true };
+  if (known) return locally(known, { needsSlot: false });
+  return { where: 'remote', reason: 'default', treatment: usualTreatment };
+}
+
+function locally(reason: LocalReason, { needsSlot }: { needsSlot: boolean }): Placement {
+  return { where: 'local', reason, isRecursive: true, needsSlot, treatment: usualTreatment };
+}
+
+/** What make or its line say without any rule of the user's. */
+function knownReason({ hasJobserver, isExec }: RunRequest, line: string): BuiltInReason | undefined {
+  if (hasJobserver) return 'recursive';
+  return isExec ? undefined : builtInReason(line);
 }
 
 /** What rules look at: the argument of `-c`, or program and arguments with spaces between. */

@@ -30,14 +30,14 @@ export interface RecoverOptions extends Omit<ApplyOptions, 'id' | 'opened' | 'st
  * it again.
  */
 export async function recover(options: RecoverOptions): Promise<void> {
-  for (const { entry, begunNs } of options.journal.unfinished()) {
+  for (const { entry, begunNs, forget } of options.journal.unfinished()) {
     try {
       removeTemporaries(entry, options.projectRoot);
       await finish(entry, begunNs, options);
     } catch (error) {
       options.onNotice(`A result that was being applied could not be finished: ${describeError(error)}`);
     }
-    options.journal.end(entry.id);
+    forget();
   }
 }
 

@@ -14,6 +14,7 @@ import {
 import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { CacheCounters, type CacheStatistics, countersSchema, noCounts } from './cache-counters.ts';
+import { contentOfResult, contentOfResults, evictResults } from './evict-results.ts';
 import { compareStates, compareTraits, maxDifferences, traitsOf } from './explain-miss.ts';
 import {
   pathSetFingerprint,
@@ -30,7 +31,7 @@ import type { Basis, Workspace } from './workspace.ts';
 export interface ResultCacheOptions {
   cache: ActionCache;
   generations: SystemGenerations;
-  workspace: Pick<Workspace, 'snapshot' | 'inputs'>;
+  workspace: Pick<Workspace, 'refresh' | 'inputs'>;
   store: FileBlobStore;
   clock: Clock;
   onNotice: (message: string) => void;
@@ -39,12 +40,25 @@ export interface ResultCacheOptions {
 }
 
 /** Why there was no hit. */
-export type MissReason = 'new-command' | 'inputs-changed' | 'content-missing';
+export type MissReason =
+  | 'new-command'
+  | 'inputs-changed'
+  | 'failed-before'
+  | 'content-missing'
+  | 'quarantined';
 
-export type Answer =
-  /** `manifest` is based on what stands there now. `tookMs`: what it cost when it was run. */
-  | { kind: 'hit'; key: string; manifest: Manifest; tookMs: number }
-  | { kind: 'miss'; reason: MissReason; differences: Difference[] };
+export interface Hit {
+  kind: 'hit';
+  key: string;
+  /** Based on what stands there now. */
+  manifest: Manifest;
+  /** What it cost when it was run. */
+  tookMs: number;
+  /** Whether it is the answer for that state as well; false when that is not known any more. */
+  holdsOn(basis: Basis): boolean;
+}
+
+export type Answer = Hit | { kind: 'miss'; reason: MissReason; differences: Difference[] };
 
 /** Why a result is not kept. */
 export type NotStored =
@@ -52,10 +66,12 @@ export type NotStored =
   | 'stdin-read'
   | 'network'
   | 'outside-written'
+  | 'out-of-memory'
   | 'no-trace'
   | 'system-changed'
   | 'basis-gone'
   | 'times-copied'
+  | 'quarantined'
   | 'content-missing';
 
 /** A command that has just run to its end, and was applied. */
@@ -68,6 +84,8 @@ export interface Finished {
   printed: ReadonlyMap<string, Uint8Array>;
   /** undefined: it read some. */
   stdin: StdinUse | undefined;
+  /** Keep the result also when its exit status is not 0. */
+  acceptsFailure: boolean;
 }
 
 interface PathSet {
@@ -75,16 +93,18 @@ interface PathSet {
   observations: readonly Observation[];
 }
 
-/** How many path sets are kept per command: which files a command looks at hardly changes, so there are few. */
+/** How many path sets are kept per command. Hardly ever is there a new one: docs/measurements.md, "Growth". */
 const maxPathSets = 16;
 /** Of so many commands the path sets are kept in memory. */
 const maxKnownCommands = 2_000;
 const maxAttempts = 3;
+const dayMs = 24 * 60 * 60 * 1000;
 const digits = /^[0-9a-f]{64}$/;
 
 const weakSchema = z.object({ sets: z.array(z.string().regex(digits)) });
 const pathSetSchema = z.array(z.tuple([z.string(), z.number().int()]));
 const statesSchema = z.object({ states: z.array(z.string()), generation: z.string() });
+const evictedSchema = z.object({ atMs: z.number() });
 const traitsSchema = z.object({ argv: z.array(z.string()), env: z.array(z.string()), umask: z.number() });
 const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
 
@@ -105,14 +125,28 @@ export class ResultCache implements AsyncDisposable {
   /** The path sets of commands seen by this process, the latest used first. */
   readonly #sets = new Map<string, PathSet[]>();
   #counters = new CacheCounters();
+  /** When results were last used, by key, since that was last written down. */
+  #used = new Map<string, number>();
   readonly #storing = new Set<Promise<unknown>>();
 
   constructor(options: ResultCacheOptions) {
     this.#options = options;
   }
 
-  /** @throws what the workspace and the database throw */
-  async lookUp(question: Question, { isStdinEmpty }: { isStdinEmpty: boolean }): Promise<Answer> {
+  /** Finds out whether what commands looked at outside the project is as it was: the first look-up has to wait for that. */
+  prepare(): void {
+    // What goes wrong goes wrong again when somebody asks.
+    void this.#options.generations.valid().catch(() => {});
+  }
+
+  /**
+   * @param acceptsFailure whether a result with an exit status other than 0 is an answer
+   * @throws what the workspace and the database throw
+   */
+  async lookUp(
+    question: Question,
+    { isStdinEmpty, acceptsFailure }: { isStdinEmpty: boolean; acceptsFailure: boolean },
+  ): Promise<Answer> {
     const weak = weakFingerprint(question);
     const overwritten = overwrittenOutputs(question);
     const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
@@ -120,9 +154,8 @@ export class ResultCache implements AsyncDisposable {
     if (sets.length === 0) return this.#miss('new-command', await this.#compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const { epoch, ids } = await this.#options.generations.valid();
-      const basis = await this.#options.workspace.snapshot();
-      if (basis.epoch !== epoch) continue;
-      // Nothing may be awaited from the snapshot to here.
+      if ((await this.#options.workspace.refresh()) !== epoch) continue;
+      // Nothing may be awaited from the refresh to here.
       const candidates = sets.flatMap((set) => {
         const states = this.#statesNow(set, overwritten);
         if (!states) return [];
@@ -130,45 +163,85 @@ export class ResultCache implements AsyncDisposable {
           strongFingerprint({ weak, pathSet: set.id, states, generation, stdin });
         return ids.flatMap((id) => uses.map((stdin) => ({ set, states, key: keyOf(id, stdin) })));
       });
-      const found = await this.#options.cache.getMany(candidates.map(({ key }) => `r ${key}`));
+      const keys = candidates.map(({ key }) => key);
+      const found = await this.#options.cache.getMany(keys.map((key) => `r ${key}`));
       const index = found.findIndex((record) => record !== undefined);
+      if (index < 0 && (await this.#isQuarantined(keys))) return this.#miss('quarantined', []);
       if (index < 0) return this.#miss('inputs-changed', await this.#compareStates(weak, sets, overwritten));
       const { set, states, key } = candidates[index]!;
       const { manifest, tookMs } = resultSchema.parse(found[index]);
+      if (hasFailed(manifest) && !acceptsFailure) return this.#miss('failed-before', []);
       if (!(await this.#isStored(manifest))) return this.#miss('content-missing', []);
       // While the database was read things may have changed; the bases have to be of the same moment as the states.
       if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
       sets.unshift(...sets.splice(sets.indexOf(set), 1));
-      this.#counters.hit(tookMs);
-      return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs };
+      const holdsOn = (at: Basis) =>
+        at.epoch === epoch && this.#statesOn(at, set, overwritten)?.join('\0') === states.join('\0');
+      return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs, holdsOn };
     }
     return this.#miss('inputs-changed', []);
   }
 
-  /** Takes a result out, e.g. because it was found wrong. */
-  forget(key: string): Promise<void> {
-    return this.#options.cache.write([{ key: `r ${key}` }]);
+  /** Counts a hit: one that took the place of running the command. */
+  used({ key, tookMs }: Hit): void {
+    this.#counters.hit(tookMs);
+    this.#used.set(key, this.#options.clock.nowMs());
   }
 
-  /** Forgets all results; the content that they name stays in the store. */
-  async clear(): Promise<void> {
+  /** Takes out a result that was not reproduced; none is kept under that key any more (`x` in the cache). */
+  quarantine(key: string): Promise<void> {
+    return this.#options.cache.write([{ key: `r ${key}` }, { key: `x ${key}`, value: true }]);
+  }
+
+  /** Forgets all results; their content stays in the store. @returns the hashes of that content */
+  async clear(): Promise<Set<string>> {
+    const content = await contentOfResults(this.#options.cache);
     this.#sets.clear();
     this.#options.generations.forgetAll();
     this.#counters = new CacheCounters();
+    this.#used.clear();
     await this.#options.cache.clear();
+    return content;
+  }
+
+  /**
+   * Drops results that can be of no use any more, and those that were not used for longest until the records of the
+   * others fit into `maxBytes`. To be called when no build is under way: results stored meanwhile may be lost.
+   *
+   * @returns how many results went
+   */
+  async evict(maxBytes: number): Promise<number> {
+    const { cache, store } = this.#options;
+    await this.idle();
+    await this.#saveNotes();
+    const isStored = (digest: Digest) => store.holds(digest);
+    const droppedCount = await evictResults(cache, { isStored, maxBytes });
+    this.#sets.clear();
+    await this.#noteEviction();
+    return droppedCount;
+  }
+
+  /** To be called when no build is under way: writes down what was noted, and once a day does as `evict`. */
+  async tidy(maxBytes: number): Promise<void> {
+    const { cache, clock } = this.#options;
+    const latest = evictedSchema.safeParse(await cache.get('evicted'));
+    if (latest.success && latest.data.atMs <= clock.nowMs() - dayMs) return void (await this.evict(maxBytes));
+    await this.#saveNotes();
+    if (!latest.success) await this.#noteEviction();
   }
 
   /** What is kept, and how useful it was so far. */
   async statistics(): Promise<CacheStatistics> {
-    await Promise.all(this.#storing);
-    await this.#saveCounters();
-    let [resultCount, sizeBytes] = [0, 0];
-    for (const { key, sizeBytes: bytes } of await this.#options.cache.list('')) {
+    await this.idle();
+    await this.#saveNotes();
+    let [resultCount, quarantinedCount, sizeBytes] = [0, 0, 0];
+    for await (const { key, sizeBytes: bytes } of this.#options.cache.sizes('')) {
       if (key.startsWith('r ')) resultCount += 1;
+      if (key.startsWith('x ')) quarantinedCount += 1;
       sizeBytes += bytes;
     }
     const counted = countersSchema.parse((await this.#options.cache.get('c')) ?? noCounts);
-    return { resultCount, sizeBytes, ...counted };
+    return { resultCount, quarantinedCount, sizeBytes, ...counted };
   }
 
   /** What an executor need not tell again, see `Job.systemTraceKnown`. */
@@ -200,7 +273,13 @@ export class ResultCache implements AsyncDisposable {
   /** Waits for what is being stored. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.idle();
-    await this.#saveCounters().catch(() => {});
+    await this.#saveNotes().catch(() => {});
+  }
+
+  /** Whether any of them is. */
+  async #isQuarantined(keys: readonly string[]): Promise<boolean> {
+    const found = await this.#options.cache.getMany(keys.map((key) => `x ${key}`));
+    return found.some((record) => record !== undefined);
   }
 
   #miss(reason: MissReason, differences: Difference[]): Answer {
@@ -236,22 +315,34 @@ export class ResultCache implements AsyncDisposable {
     return changed.map(([name, was, is]) => ({ kind: 'system', name, was, is }));
   }
 
-  /** Adds what was counted here to what is written. */
-  async #saveCounters(): Promise<void> {
+  /** Adds what was counted here to what is written; last uses are written for a whole build at once. */
+  async #saveNotes(): Promise<void> {
     const { cache } = this.#options;
-    const counters = this.#counters;
+    const [counters, used] = [this.#counters, this.#used];
     this.#counters = new CacheCounters();
+    this.#used = new Map();
     const former = countersSchema.safeParse(await cache.get('c'));
-    await cache.write([{ key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) }]);
+    await cache.write([
+      { key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) },
+      ...[...used].map(([key, usedMs]) => ({ key: `u ${key}`, value: { usedMs } })),
+    ]);
   }
 
-  async #store({ question, basis, manifest, executor, printed, stdin }: Finished) {
+  #noteEviction(): Promise<void> {
+    const { cache, clock } = this.#options;
+    return cache.write([{ key: 'evicted', value: { atMs: clock.nowMs() } }]);
+  }
+
+  async #store({ question, basis, manifest, executor, printed, stdin, acceptsFailure }: Finished) {
     const { workspace, generations, cache, store, clock, distortState = (state) => state } = this.#options;
     const { status, discarded, systemTrace } = manifest;
-    if (status.kind !== 'exit' || status.code !== 0) return { notStored: 'failed' } as const;
+    // A signal may have come from outside, as for want of memory.
+    if (status.kind === 'signal' || (hasFailed(manifest) && !acceptsFailure))
+      return { notStored: 'failed' } as const;
     if (stdin === undefined) return { notStored: 'stdin-read' } as const;
     if (question.network) return { notStored: 'network' } as const;
     if (discarded.length > 0) return { notStored: 'outside-written' } as const;
+    if (manifest.wasShortOfMemory) return { notStored: 'out-of-memory' } as const;
     if (!systemTrace) return { notStored: 'no-trace' } as const;
     const overwritten = overwrittenOutputs(question);
     const observations = normalize(manifest.trace, overwritten);
@@ -270,19 +361,24 @@ export class ResultCache implements AsyncDisposable {
     const weak = weakFingerprint(question);
     const pathSet = pathSetFingerprint(observations);
     const key = strongFingerprint({ weak, pathSet, states, generation, stdin });
+    if (await this.#isQuarantined([key])) return { notStored: 'quarantined' } as const;
     const sets = await this.#pathSets(weak);
     const known = sets.findIndex(({ id }) => id === pathSet);
     sets.unshift(...(known < 0 ? [{ id: pathSet, observations }] : sets.splice(known, 1)));
     const dropped = sets.splice(maxPathSets);
     const { trace: _trace, systemTrace: _systemTrace, changes, ...rest } = manifest;
     const kept = { ...rest, trace: [], changes: changes.map((change) => ({ ...change, base: null })) };
+    const likeness = likenessOf(question);
     const tookMs = Number((manifest.finishedNs - manifest.startedNs) / 1_000_000n);
     await cache.write([
-      { key: `r ${key}`, value: { manifest: kept, tookMs, storedMs: clock.nowMs() } },
+      {
+        key: `r ${key}`,
+        value: { manifest: kept, tookMs, storedMs: clock.nowMs(), set: `${weak} ${pathSet}`, generation },
+      },
       { key: `s ${weak} ${pathSet}`, value: observations.map(({ path, flags }) => [path, flags]) },
       { key: `t ${weak} ${pathSet}`, value: { states, generation } },
-      { key: `q ${likenessOf(question)}`, value: traitsOf(question) },
-      { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id) } },
+      { key: `q ${likeness}`, value: traitsOf(question) },
+      { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id), likeness } },
       ...dropped.flatMap(({ id }) => [{ key: `s ${weak} ${id}` }, { key: `t ${weak} ${id}` }]),
     ]);
     return { key };
@@ -298,6 +394,14 @@ export class ResultCache implements AsyncDisposable {
       states.push(distortState(state, observation));
     }
     return states;
+  }
+
+  /** As they were; undefined when that is not known any more. */
+  #statesOn({ root }: Basis, { observations }: PathSet, overwritten: Overwritten): string[] | undefined {
+    const { workspace, distortState = (state: string) => state } = this.#options;
+    const former = workspace.inputs.former(root);
+    const states = observations.map((seen) => distortState(former.state(seen, overwritten), seen));
+    return former.isIncomplete ? undefined : states;
   }
 
   async #pathSets(weak: string): Promise<PathSet[]> {
@@ -320,10 +424,8 @@ export class ResultCache implements AsyncDisposable {
     return latest;
   }
 
-  async #isStored({ stdout, stderr, changes }: Manifest): Promise<boolean> {
-    const digests: Digest[] = [stdout, stderr];
-    for (const { node } of changes) if (node?.type === 'file') digests.push(node.digest);
-    return (await this.#options.store.findMissing(digests)).length === 0;
+  async #isStored(manifest: Manifest): Promise<boolean> {
+    return (await this.#options.store.findMissing(contentOfResult({ manifest }))).length === 0;
   }
 
   /** The same changes, from what stands there now. */
@@ -334,6 +436,10 @@ export class ResultCache implements AsyncDisposable {
       .filter(({ base, node }) => base !== null || node !== null);
     return { ...manifest, changes };
   }
+}
+
+function hasFailed({ status }: Manifest): boolean {
+  return status.kind === 'signal' || status.code !== 0;
 }
 
 /** Whether something stands at a path that is overwritten unseen is no observation. */

@@ -1,11 +1,13 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
-import type { ControlReply, Report } from '../protocol/control.ts';
+import type { Check, ControlReply, Report } from '../protocol/control.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { CompilationDatabase } from './compilation-database.ts';
 
 /** How a command was done with. */
 export type Outcome =
   | { where: 'remote'; isCached: boolean; hasFailed: boolean; discarded: readonly string[] }
-  | { where: 'local'; reason: string; isFallback: boolean };
+  /** `ruleReason`: in the words of the user whose rule keeps it here. */
+  | { where: 'local'; reason: string; isFallback: boolean; ruleReason?: string | undefined };
 
 /** One command of a session while it is under way. */
 export interface RunningCommand {
@@ -15,6 +17,8 @@ export interface RunningCommand {
   abort(): void;
   /** A result could not be applied because its paths were changed meanwhile. */
   conflicted(): void;
+  /** Its result was compared with that of another run. */
+  verified(isSame: boolean): void;
   /** For whoever asks later where it ran, and why; may be called after its end. */
   note(details: Partial<CommandRecord>): void;
   /** Counts it. Without an outcome (cancelled) it is not counted. */
@@ -22,6 +26,13 @@ export interface RunningCommand {
 }
 
 type Send = (reply: Extract<ControlReply, { op: 'progress' | 'notice' | 'failed' }>) => void;
+
+export interface SessionOptions {
+  clock: Clock;
+  send: Send;
+  check?: Check | undefined;
+  compileCommands?: CompilationDatabase | undefined;
+}
 
 const progressIntervalMs = 100;
 const maxDiscarded = 100;
@@ -34,14 +45,29 @@ const maxLineLength = 4_000;
  */
 export class Session {
   readonly id: string;
+  /** What of its commands is to be checked by running them once more. */
+  readonly check: Check | undefined;
+  /** Is told of each command. */
+  readonly compileCommands: CompilationDatabase | undefined;
   /** Set once the build itself is over: nobody waits for what still runs. */
   hasFinished = false;
   readonly #clock: Clock;
   readonly #send: Send;
   readonly #startedMs: number;
   readonly #running = new Map<AbortController, string>();
-  readonly #counts = { commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 };
+  readonly #counts = {
+    commands: 0,
+    cached: 0,
+    remote: 0,
+    local: 0,
+    fallbacks: 0,
+    conflicts: 0,
+    failed: 0,
+    verified: 0,
+    mismatched: 0,
+  };
   readonly #localByReason = new Map<string, number>();
+  readonly #localByRule = new Map<string, number>();
   readonly #discarded = new Set<string>();
   readonly #noticed = new Set<string>();
   readonly #records: CommandRecord[] = [];
@@ -49,8 +75,10 @@ export class Session {
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
 
-  constructor(id: string, { clock, send }: { clock: Clock; send: Send }) {
+  constructor(id: string, { clock, send, check, compileCommands }: SessionOptions) {
     this.id = id;
+    this.check = check;
+    this.compileCommands = compileCommands;
     this.#clock = clock;
     this.#send = send;
     this.#startedMs = clock.nowMs();
@@ -65,9 +93,10 @@ export class Session {
     return this.#records;
   }
 
-  /** @param line what is shown of it */
+  /** @param line all of it, as `commandLine` gives it; only its beginning is kept */
   begin(line: string, cwd = ''): RunningCommand {
     const startedMs = this.#clock.nowMs();
+    this.compileCommands?.note(line, cwd);
     const record: CommandRecord = {
       ...{ number: this.#records.length + 1, line: line.slice(0, maxLineLength), cwd, where: 'running' },
       ...{ wallMs: 0, outputs: [], differences: [] },
@@ -82,6 +111,11 @@ export class Session {
       abort: () => controller.abort(),
       conflicted: () => {
         this.#counts.conflicts += 1;
+      },
+      verified: (isSame) => {
+        this.#counts.verified += 1;
+        if (!isSame) this.#counts.mismatched += 1;
+        record.verdict = isSame ? 'same' : 'different';
       },
       note: (details) => void Object.assign(record, details),
       end: (outcome) => {
@@ -114,6 +148,7 @@ export class Session {
     return {
       ...this.#counts,
       localByReason: Object.fromEntries(this.#localByReason),
+      localByRule: Object.fromEntries(this.#localByRule),
       wallMs: Math.max(0, this.#clock.nowMs() - this.#startedMs),
       discarded: [...this.#discarded],
     };
@@ -143,7 +178,8 @@ export class Session {
     counts.commands += 1;
     if (outcome.where === 'local') {
       counts.local += 1;
-      this.#localByReason.set(outcome.reason, (this.#localByReason.get(outcome.reason) ?? 0) + 1);
+      countOne(this.#localByReason, outcome.reason);
+      if (outcome.ruleReason !== undefined) countOne(this.#localByRule, outcome.ruleReason);
       if (outcome.isFallback) counts.fallbacks += 1;
       return;
     }
@@ -163,6 +199,10 @@ export class Session {
       this.#send({ op: 'progress', running: size, done: this.#counts.commands, latest: this.#latest });
     }, progressIntervalMs);
   }
+}
+
+function countOne(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }
 
 function describeOutcome(outcome: Outcome | undefined): Partial<CommandRecord> {

@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../runtime/clock.ts';
-import { Session } from './session.ts';
-
-type Send = ConstructorParameters<typeof Session>[1]['send'];
+import { Session, type SessionOptions } from './session.ts';
 
 export interface SessionsOptions {
   clock: Clock;
@@ -33,8 +31,12 @@ export class Sessions {
     return this.#open.size;
   }
 
-  open(send: Send): Session {
-    const session = new Session(randomBytes(6).toString('hex'), { clock: this.#clock, send });
+  open(
+    send: SessionOptions['send'],
+    wishes: Pick<SessionOptions, 'check' | 'compileCommands'> = {},
+  ): Session {
+    const id = randomBytes(6).toString('hex');
+    const session = new Session(id, { clock: this.#clock, send, ...wishes });
     this.#open.set(session.id, session);
     return session;
   }

@@ -1,23 +1,22 @@
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
-import { ShellFrame } from '../protocol/frame-types.ts';
+import { LocalFlag, ShellFrame } from '../protocol/frame-types.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
-import type { Caller } from './caller.ts';
+import type { Caller, LocalRun } from './caller.ts';
 import type { FrameSocket } from './frame-socket.ts';
-
-/** For a local command: what it starts is not to ask us any more. */
-const localWithoutRecursion = 1;
 
 /** A shell on the other end of a connection, which waits for its command. */
 export class ShellConnection implements Caller {
   readonly #socket: FrameSocket;
   readonly #gone = new AbortController();
+  #isAnswered = false;
   #lastStdinId = 0;
   #stdin: { id: number; resolve(chunk: Uint8Array): void; reject(error: Error): void } | undefined;
 
   constructor(socket: FrameSocket) {
     this.#socket = socket;
     void socket.closed.then(() => {
-      this.#gone.abort();
+      // Nobody listens any more once it has its answer, and an abort makes an error with a stack.
+      if (!this.#isAnswered) this.#gone.abort();
       this.#stdin?.reject(new Error('The shell is gone'));
     });
   }
@@ -40,9 +39,13 @@ export class ShellConnection implements Caller {
     }
   }
 
-  runLocally({ isRecursive }: { isRecursive: boolean }): void {
-    const flags = isRecursive ? 0 : localWithoutRecursion;
-    this.#answer(new FrameWriter(ShellFrame.local).u32(flags).finish());
+  runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun): void {
+    const flags =
+      (isRecursive ? 0 : LocalFlag.alone) |
+      (holdsSlot ? LocalFlag.slot : 0) |
+      (hasEmptyStdin ? LocalFlag.emptyStdin : 0);
+    const frame = new FrameWriter(ShellFrame.local).u32(flags);
+    this.#answer(frame.list(envEdits, (edit) => frame.text(edit)).finish());
   }
 
   committing(): void {
@@ -82,6 +85,7 @@ export class ShellConnection implements Caller {
   }
 
   #answer(frame: Buffer): void {
+    this.#isAnswered = true;
     this.#socket.send(frame);
     this.#socket.end();
   }

@@ -72,9 +72,17 @@ function skipOptions(name: string, args: string[], hasOperand: boolean): string[
   return args.slice(hasOperand ? i + 1 : i);
 }
 
+/** Whether a line starts commands with `&` and nowhere waits for any. */
+export function leavesRunning(line: string): boolean {
+  const { commands, hasBackground } = new Splitter(line);
+  return hasBackground && !commands.some(([name]) => name === 'wait');
+}
+
 /** Cuts a line into the words of each command. */
 class Splitter {
   readonly commands: string[][] = [];
+  /** One of them is followed by a single `&`. */
+  hasBackground = false;
   readonly #line: string;
   #at = 0;
 
@@ -137,6 +145,8 @@ class Splitter {
       } else if (c === ';' || c === '&' || c === '|') {
         endCommand();
         if (c === ';' && next === ';') isPattern = true;
+        if (c === '&' && !/[&|]/.test(this.#line[this.#at - 1] ?? '') && !/[&>]/.test(next ?? ''))
+          this.hasBackground = true;
       } else if (c === ')') {
         if (!isPattern) break;
         endWord();

@@ -23,6 +23,7 @@ interface Waiting {
 /**
  * The native watcher (native/watch) as a child process: inotify over a tree and over single directories. The kernel
  * queues events before the changing system call returns, so a drain tells everything that happened before it was asked.
+ * It also knows when processes end.
  *
  * Once the process is gone, every call rejects with AppError `watcher-lost`.
  */
@@ -79,6 +80,11 @@ export class Watcher implements AsyncDisposable {
   unwatchDirectory(path: string): void {
     if (!this.#lost)
       this.#child.stdin.write(new FrameWriter(WatchFrame.unwatchDirectory).text(path).finish());
+  }
+
+  /** Resolves when a process has ended, at once when there is none of that number. */
+  async processEnded(pid: number): Promise<void> {
+    await this.#ask(WatchFrame.watchProcess, (writer) => writer.u32(pid));
   }
 
   async drain(): Promise<Changes> {

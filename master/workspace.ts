@@ -25,7 +25,9 @@ export interface Workspace extends AsyncDisposable {
   /** Number of files in the snapshot. */
   readonly fileCount: number;
   readonly epoch: number;
-  /** Takes in everything that changed on disk up to now, by whomever. */
+  /** Takes in everything that changed on disk up to now, by whomever. @returns the epoch */
+  refresh(): Promise<number>;
+  /** The same, for a job to be based on: names the state by its root digest, which has to be computed. */
   snapshot(): Promise<Basis>;
   /**
    * Applies a manifest: fetches all its content first, then checks every path against its base (failure `conflict`),

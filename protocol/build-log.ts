@@ -21,11 +21,15 @@ export const commandRecordSchema = z.strictObject({
   executor: z.string().optional(),
   /** Why it ran locally, or why it was no hit. */
   reason: z.string().optional(),
+  /** The user's rule that decided on it: its line in the file, and its `Reason`. */
+  rule: z.strictObject({ line: z.number().int(), reason: z.string().optional() }).optional(),
   /** Why its result was not kept. */
   notStored: z.string().optional(),
   /** Strong fingerprint of its result. */
   key: z.string().optional(),
   hasFailed: z.boolean().optional(),
+  /** Its result was compared with that of another run, and found so. */
+  verdict: z.enum(['same', 'different']).optional(),
   /** From the question to the answer. */
   wallMs: z.number(),
   /** What a hit took when it was run. */

@@ -8,12 +8,18 @@ export const reportSchema = z.strictObject({
   local: z.number().int(),
   /** Why commands ran locally: reason → count. */
   localByReason: z.record(z.string(), z.number().int()),
+  /** Of those that the user's rules keep here: `Reason` of the rule → count. */
+  localByRule: z.record(z.string(), z.number().int()),
   /** Commands that ran locally only because remote execution failed. */
   fallbacks: z.number().int(),
   /** Results that had to be made again because their paths were changed meanwhile. */
   conflicts: z.number().int(),
   /** Commands with an exit status other than 0. */
   failed: z.number().int(),
+  /** Commands whose result was compared with that of another run. */
+  verified: z.number().int(),
+  /** Those of them that did something else. */
+  mismatched: z.number().int(),
   wallMs: z.number(),
   /** Absolute paths outside the project that commands wrote and that were discarded. */
   discarded: z.array(z.string()),
@@ -24,6 +30,8 @@ export type Report = z.infer<typeof reportSchema>;
 /** What the cache of results holds, and how useful it was since it was begun. */
 export const cacheStatisticsSchema = z.strictObject({
   resultCount: z.number().int(),
+  /** Results that were not reproduced when they were checked, and are not used any more. */
+  quarantinedCount: z.number().int(),
   /** Of the database; the content is in the store. */
   sizeBytes: z.number().int(),
   hits: z.number().int(),
@@ -35,18 +43,36 @@ export const cacheStatisticsSchema = z.strictObject({
   notStored: z.record(z.string(), z.number().int()),
 });
 
+/** What a build wants to be checked: its hits, so many percent of them, by running them; or each command, by running it twice. */
+export const checkSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('hits'), percent: z.number().min(0).max(100) }),
+  z.strictObject({ kind: z.literal('twice') }),
+]);
+
+export type Check = z.infer<typeof checkSchema>;
+
+/** What a build wants besides being run. */
+export const sessionWishesSchema = z.strictObject({
+  check: checkSchema.optional(),
+  /** Absolute path of a compilation database that is to be brought up to date at the end of the build. */
+  compileCommands: z.string().startsWith('/').optional(),
+});
+
+export type SessionWishes = z.infer<typeof sessionWishesSchema>;
+
 /** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
-  z.strictObject({ op: z.literal('open-session') }),
+  z.strictObject({ op: z.literal('open-session'), ...sessionWishesSchema.shape }),
   /** The build is over: ends what it still runs, closes the session, and reports. */
   z.strictObject({ op: z.literal('report') }),
   z.strictObject({ op: z.literal('status') }),
   z.strictObject({ op: z.literal('cache-statistics') }),
-  /** Drops the content that was not used for longest, until no more than that is left. */
-  z.strictObject({ op: z.literal('cache-collect'), maxBytes: z.number().int().nonnegative() }),
+  /** Drops the content that was not used for longest, until no more than that, or what may be kept at all, is left. */
+  z.strictObject({ op: z.literal('cache-collect'), maxBytes: z.number().int().nonnegative().optional() }),
   /** Hashes all content and drops what is bad. */
   z.strictObject({ op: z.literal('cache-verify') }),
+  /** Forgets the project's results, and drops the content that only they need. */
   z.strictObject({ op: z.literal('cache-clear') }),
   z.strictObject({ op: z.literal('stop') }),
 ]);
@@ -81,10 +107,15 @@ export const controlReplySchema = z.discriminatedUnion('op', [
     op: z.literal('cache'),
     /** Absent when the cache could not be opened. */
     statistics: cacheStatisticsSchema.optional(),
+    droppedResultCount: z.number().int().optional(),
+    /** All content was left, since masters of other projects may need it. */
+    isContentKept: z.boolean().optional(),
     store: z.strictObject({
       blobCount: z.number().int(),
       sizeBytes: z.number(),
       droppedCount: z.number().int(),
+      /** How large it may become. */
+      maxBytes: z.number(),
     }),
   }),
   z.strictObject({ op: z.literal('stopping') }),

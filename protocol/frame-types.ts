@@ -14,6 +14,9 @@ export const ShellFrame = {
   controlReply: 0x210,
 } as const;
 
+/** Of `local`. */
+export const LocalFlag = { alone: 1, slot: 2, emptyStdin: 4 } as const;
+
 export const BoxFrame = {
   mount: 0x401,
   listed: 0x402,
@@ -40,6 +43,8 @@ export const WatchFrame = {
   watchDirectory: 0x602,
   drain: 0x603,
   unwatchDirectory: 0x604,
+  watchProcess: 0x605,
   ready: 0x701,
   changed: 0x702,
+  processEnded: 0x703,
 } as const;

@@ -49,6 +49,8 @@ export const jobSchema = z.strictObject({
   network: z.boolean(),
   /** 0: none. */
   timeoutMs: z.number().int().nonnegative(),
+  /** How many slots of its executor it takes; all of them when it has fewer. */
+  slots: z.number().int().positive(),
   /** Asks for the system trace, less what is known of it already; absent: not wanted. */
   systemTraceKnown: systemTraceKnownSchema.optional(),
 });
@@ -94,6 +96,8 @@ export const manifestSchema = z.strictObject({
   changes: z.array(changeSchema),
   /** Absolute paths outside the project that were written and discarded; at most 100. */
   discarded: z.array(z.string()),
+  /** While it ran, the kernel killed a process of that machine for want of memory: maybe one of its own, unnoticed. */
+  wasShortOfMemory: z.boolean().optional(),
   /** Project paths observed, exact, relative to the project root. */
   trace: z.array(observationSchema),
   /**

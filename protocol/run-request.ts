@@ -2,7 +2,7 @@ import { type FrameReader, FrameWriter } from './frame.ts';
 import { ShellFrame } from './frame-types.ts';
 
 /** Version of the conversation between shell and master. */
-const wireVersion = 1;
+const wireVersion = 2;
 
 const RunFlag = { mergeOutput: 1, jobserver: 2, stdinEmpty: 4, stdinTerminal: 8, exec: 16 } as const;
 
@@ -25,6 +25,8 @@ export interface RunRequest {
   isStdinTerminal: boolean;
   /** `argv` is a program to be run directly, without any shell. */
   isExec: boolean;
+  /** The caller's, which becomes the command's own when it is told to run it; 0: it will not. */
+  processId: number;
 }
 
 export function encodeRun(request: RunRequest): Buffer {
@@ -32,7 +34,7 @@ export function encodeRun(request: RunRequest): Buffer {
   frame.list(request.argv, (word) => frame.text(word));
   frame.text(request.shell).text(request.cwd);
   frame.list(request.env, (entry) => frame.text(entry));
-  return frame.u32(request.umask).u32(encodeFlags(request)).finish();
+  return frame.u32(request.umask).u32(encodeFlags(request)).u32(request.processId).finish();
 }
 
 /** @throws RangeError for a frame that ends early, has another version, no argument or no absolute paths */
@@ -46,6 +48,7 @@ export function decodeRun(frame: FrameReader): RunRequest {
   const env = frame.list(() => frame.text());
   const umask = frame.u32();
   const flags = frame.u32();
+  const processId = frame.u32();
   if (argv.length === 0 || !cwd.startsWith('/'))
     throw new RangeError('Run frame without command or directory');
   return {
@@ -59,6 +62,7 @@ export function decodeRun(frame: FrameReader): RunRequest {
     isStdinEmpty: (flags & RunFlag.stdinEmpty) !== 0,
     isStdinTerminal: (flags & RunFlag.stdinTerminal) !== 0,
     isExec: (flags & RunFlag.exec) !== 0,
+    processId,
   };
 }
 

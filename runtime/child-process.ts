@@ -17,6 +17,8 @@ export interface ChildOptions {
   /** A number is an open descriptor of ours. */
   stdout?: 'pipe' | 'ignore' | 'inherit' | number;
   stderr?: 'pipe' | 'ignore' | 'inherit' | number;
+  /** Further descriptors of ours, above 2, that it has under the same numbers. */
+  inherited?: readonly number[];
   /**
    * A process group of its own, so that `kill` reaches what the child has started and a terminal's Ctrl-C does not:
    * true unless told.
@@ -110,6 +112,8 @@ export async function spawnChild(
   options: ChildOptions = {},
 ): Promise<Child> {
   const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', ownGroup = true } = options;
+  const stdio: (NonNullable<ChildOptions['stdout']> | undefined)[] = [stdin, stdout, stderr];
+  for (const fd of options.inherited ?? []) stdio[fd] = fd;
   const strings = [program, ...args, cwd ?? '', ...Object.values(env ?? {})];
   const malformed = strings.find((text) => text !== undefined && !text.isWellFormed());
   if (malformed !== undefined) {
@@ -118,7 +122,8 @@ export async function spawnChild(
   }
   try {
     const child = spawn(program, args, {
-      stdio: [stdin, stdout, stderr],
+      // Those in between stay closed.
+      stdio: Array.from(stdio, (option) => option ?? 'ignore'),
       detached: ownGroup,
       ...(cwd === undefined ? {} : { cwd }),
       ...(env === undefined ? {} : { env }),

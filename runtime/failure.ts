@@ -19,6 +19,8 @@ export const failureSchema = z.discriminatedUnion('reason', [
   z.strictObject({ reason: z.literal('outside-root'), path: z.string() }),
   /** The command did something that the mirror cannot bring back, e.g. made a socket or a device. */
   z.strictObject({ reason: z.literal('unsupported-output'), path: z.string() }),
+  /** The command wants to read from the caller's terminal, and then to be on it. */
+  z.strictObject({ reason: z.literal('terminal') }),
   /** It ran longer than its rule allows. */
   z.strictObject({ reason: z.literal('timed-out'), timeoutMs: z.number() }),
   /** Whoever asked for it is gone or changed their mind. */
@@ -53,6 +55,8 @@ export function describeFailure(failure: Failure): string {
       return `it was refused "${failure.path}", outside the project`;
     case 'unsupported-output':
       return `it made "${failure.path}", which is neither file, directory, symlink nor FIFO`;
+    case 'terminal':
+      return 'it reads from the terminal';
     case 'timed-out':
       return `it ran longer than ${failure.timeoutMs} ms`;
     case 'cancelled':

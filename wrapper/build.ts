@@ -1,3 +1,4 @@
+import { join, resolve } from 'node:path';
 import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
@@ -53,7 +54,12 @@ export async function runBuild(
     hasFailed = true;
     stderr.write(`termite: ${event.message}\n`);
   };
-  using session = await openSession(project, { env, onEvent });
+  const { check, compileCommands: database } = flags;
+  using session = await openSession(project, {
+    ...{ env, onEvent, check },
+    compileCommands:
+      database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json')),
+  });
   const tool = command(session);
   const status = await runInForeground(tool.program, tool.args, {
     ...tool.env,

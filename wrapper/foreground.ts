@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { type Child, type ExitStatus, spawnChild } from '../runtime/child-process.ts';
+import { inheritedJobserver } from './inherited-jobserver.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -8,13 +9,14 @@ const fromTerminal = ['SIGINT', 'SIGQUIT'] as const;
 const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
- * Runs a program in our place: with our stdin, stdout and stderr, in our process group. We outlive it whatever signal
- * comes: those of the terminal it gets by itself, the others are passed on.
+ * Runs a program in our place: with our stdin (or none), stdout and stderr, with the jobserver of a make around us, in our
+ * process group. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
  */
 export async function runInForeground(
   program: string,
   args: readonly string[],
   env: Environment,
+  { stdin = 'inherit' }: { stdin?: 'inherit' | 'ignore' } = {},
 ): Promise<ExitStatus> {
   let child: Child | undefined;
   const ignore = () => {};
@@ -24,9 +26,10 @@ export async function runInForeground(
   try {
     child = await spawnChild(program, args, {
       env: { ...env },
-      stdin: 'inherit',
+      stdin,
       stdout: 'inherit',
       stderr: 'inherit',
+      inherited: inheritedJobserver(env['MAKEFLAGS'], process.ppid),
       ownGroup: false,
     });
     return await child.ended;

@@ -23,7 +23,8 @@ export async function logCommand(argv: readonly string[], env: Environment): Pro
   process.stdout.write(commands.map((record) => `${show(record)}\n`).join(''));
 }
 
-function showRecord({ number, where, wallMs, key, line }: CommandRecord): string {
+function showRecord({ number, where, wallMs, key = '', line, rule }: CommandRecord): string {
   const shown = line.trim().split('\n', 1)[0]!.slice(0, 200);
-  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${(key ?? '').slice(0, 12).padEnd(12)}  ${shown}`;
+  const why = rule?.reason === undefined ? '' : `  (${rule.reason})`;
+  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${key.slice(0, 12).padEnd(12)}  ${shown}${why}`;
 }

@@ -26,6 +26,7 @@ Runs the commands of a build on other machines, or not at all when their results
   masquerade       Makes links in the place of compilers, which ask a master first
   log              Lists the commands of the last build
   why [COMMAND]    Tells where a command of the last build ran, and why
+  rules [CMD…]     Tells which rule decides where a command runs; without CMD lists all rules
   cache ACTION     Looks after past results: stats, gc, verify, clear
   status           Prints what the project's master is doing
   stop             Ends the project's master
@@ -54,6 +55,9 @@ const commands: Readonly<Record<string, Command>> = {
   ),
   log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
   why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
+  rules: succeeding(async (argv) =>
+    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, ...native }),
+  ),
   cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),
   status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env)),
   stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, process.env)),

@@ -13,10 +13,12 @@ export interface MakefileShell {
 /** Names that make looks for, in its order. */
 const defaultNames = ['GNUmakefile', 'makefile', 'Makefile'];
 
+const maxIncludeDepth = 10;
+
 /**
  * The shell that the makefiles themselves ask for. Our own is put in its place from the command line, which beats
- * those assignments, so it has to be told which one to stand in for. Included makefiles are not looked at, and `?=`
- * has no effect on SHELL.
+ * those assignments, so it has to be told which one to stand in for. Makefiles that are included by a plain name are
+ * looked at as well; `?=` has no effect on SHELL.
  *
  * @param dir where make reads its makefiles, absolute
  * @param files of -f; empty: the usual names
@@ -26,15 +28,22 @@ export function findMakefileShell(dir: string, files: readonly string[]): Makefi
     files.length > 0
       ? files
       : defaultNames.filter((name) => existsSync(fsPath(resolve(dir, name)))).slice(0, 1);
-  const texts = wanted.filter((file) => file !== '-').map((file) => readText(resolve(dir, file)));
-  const found = texts.map(scanShell);
+  const read = (file: string) => readText(resolve(dir, file));
+  const found = wanted.filter((file) => file !== '-').map((file) => scanShell(read(file), read));
   const path = found.findLast((shell) => shell.path !== undefined && existsSync(fsPath(shell.path)))?.path;
   return { ...(path === undefined ? {} : { path }), isOverridden: found.some((shell) => shell.isOverridden) };
 }
 
-/** The assignments to SHELL in the text of one makefile. Only the last that is plain counts. */
-export function scanShell(makefile: string): MakefileShell {
+/**
+ * The assignments to SHELL in the text of one makefile. Only the last that is plain counts.
+ *
+ * @param read the text of an included makefile; empty when there is none
+ * @param depth of includes: those that go round in a circle are make's to complain about
+ */
+export function scanShell(makefile: string, read: (file: string) => string, depth = 0): MakefileShell {
   const result: MakefileShell = { isOverridden: false };
+  // As the many files of dependencies that compilers write.
+  if (!/SHELL|include/.test(makefile)) return result;
   let defineDepth = 0;
   for (const line of makefile.replaceAll(/\\\r?\n[ \t]*/g, ' ').split(/\r?\n/)) {
     // A line that begins with a tab belongs to a recipe.
@@ -42,6 +51,13 @@ export function scanShell(makefile: string): MakefileShell {
     if (/^ *endef\b/.test(line)) defineDepth -= 1;
     else if (/^ *(?:override +|export +)*define\b/.test(line)) defineDepth += 1;
     if (defineDepth > 0) continue;
+    const included = /^ *[s-]?include[ \t]+(?<names>[^#]*)/.exec(line)?.groups?.['names'] ?? '';
+    for (const name of depth < maxIncludeDepth ? included.split(/\s+/) : []) {
+      if (!/^[\w./+-]+$/.test(name)) continue;
+      const { path, isOverridden } = scanShell(read(name), read, depth + 1);
+      if (path !== undefined) result.path = path;
+      result.isOverridden ||= isOverridden;
+    }
     const match = /^ *(?<words>(?:(?:export|override|private)[ \t]+)*)SHELL[ \t]*:{0,3}=(?<value>.*)$/.exec(
       line,
     );

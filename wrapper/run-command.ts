@@ -4,6 +4,7 @@ import { type RunEnd, runOnMaster } from '../master/master-client.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { checkOf } from './check-flags.ts';
 import type { Environment } from './command.ts';
 import { findProject, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
@@ -11,11 +12,14 @@ import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
 import { writeReport } from './write-report.ts';
 
-export const runHelp = `termite run [--root DIR] CMD [ARGS…]
+export const runHelp = `termite run [--root DIR] [--verify[=PERCENT] | --twice] CMD [ARGS…]
 Runs one program, without a shell, as a command of a build would be.
 
-  --root DIR  Root of the project: what the program may change (default: where a master runs, else the current folder)
-  --help      Prints this
+  --root DIR          Root of the project: what the program may change (default: where a master runs, else the current folder)
+  --verify[=PERCENT]  Runs it, or runs it in so many percent of the cases, although its result is cached, and compares
+  --twice             Runs it twice on the same files, without cache, tells whether it did the same, and keeps what the
+                      first run did; ends as the program does, or with 1 when it did not do the same
+  --help              Prints this
 `;
 
 const cancelling = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const;
@@ -23,7 +27,9 @@ const cancelTimeoutMs = 3_000;
 
 /** @returns the program's own end, or 125 for our trouble */
 export async function runCommand(argv: readonly string[], env: Environment): Promise<ExitStatus> {
-  const { flags, rest } = splitOwnFlags(argv, { command: 'termite run', valued: ['root'], plain: ['help'] });
+  const { flags, rest } = splitOwnFlags(argv, {
+    ...{ command: 'termite run', valued: ['root'], optional: ['verify'], plain: ['twice', 'help'] },
+  });
   if (flags.has('help')) {
     process.stdout.write(runHelp);
     return { kind: 'exit', code: 0 };
@@ -38,9 +44,11 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
   const root = flags.get('root');
   const project =
     root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const check = checkOf(flags, 'termite run');
   const say = (message: string) => void process.stderr.write(`termite: ${message}\n`);
   using session = await openSession(project, {
     env,
+    check,
     onEvent: (event) => {
       if (event.op !== 'progress') say(event.message);
     },
@@ -54,12 +62,16 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
   );
   if (report && env['TERMITE_REPORT']) writeReport(env['TERMITE_REPORT'], report);
   if (signal !== undefined) return { kind: 'signal', signal };
+  if (check?.kind === 'twice' && !report?.verified) throw notComparable();
+  if (check?.kind === 'twice' && report?.mismatched) return { kind: 'exit', code: 1 };
   switch (end?.kind) {
     case 'exit':
     case 'signal':
       return end;
     case 'local':
-      return await runInForeground(program, args, env);
+      return await runInForeground(program, args, edited(env, end.envEdits), {
+        stdin: end.hasEmptyStdin ? 'ignore' : 'inherit',
+      });
     default:
       if (end?.kind === 'master-gone' && end.isCommitting)
         throw new AppError('The master died while applying outputs', {
@@ -69,6 +81,13 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
       say('the master is gone: running locally');
       return await runInForeground(program, args, env);
   }
+}
+
+function notComparable(): AppError {
+  return new AppError('Cannot compare two runs: the command was not run by an executor twice', {
+    ...{ code: 'not-comparable', category: 'caller' },
+    hint: 'A rule keeps it here, or it needs what no sandbox has',
+  });
 }
 
 /** Plays the part of the shell: output out, input in, signals to the command. */
@@ -102,6 +121,15 @@ async function runHere(
   }
 }
 
+/** @param edits `K=V` for what is set, `K` for what is taken away */
+function edited(env: Environment, edits: readonly string[]): Environment {
+  const changes = edits.map((edit) => {
+    const end = edit.indexOf('=');
+    return end < 0 ? [edit, undefined] : [edit.slice(0, end), edit.slice(end + 1)];
+  });
+  return { ...env, ...Object.fromEntries(changes) };
+}
+
 function requestOf(argv: string[], env: Environment): RunRequest {
   const stdin = describeDescriptor(0);
   const stdout = describeDescriptor(1);
@@ -116,6 +144,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinEmpty: stdin === undefined || stdin === nullDevice,
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
+    processId: 0,
   };
 }
 

@@ -2,6 +2,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MasterClient, type MasterEvent } from '../master/master-client.ts';
+import type { SessionWishes } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import { spawnChild } from '../runtime/child-process.ts';
@@ -35,14 +36,15 @@ export interface OpenSession extends Disposable {
  */
 export async function openSession(
   project: Project,
-  { env, onEvent }: { env: Environment; onEvent: (event: MasterEvent) => void },
+  options: { env: Environment; onEvent: (event: MasterEvent) => void } & SessionWishes,
 ): Promise<OpenSession> {
+  const { env, onEvent, ...wishes } = options;
   for (let attempt = 1; ; attempt++) {
     const client =
       (await MasterClient.connect(project.socketPath, onEvent)) ??
       (await startAndConnect(project, env, onEvent));
     try {
-      const { id, jobs } = await client.ask('open-session');
+      const { id, jobs } = await client.ask('open-session', wishes);
       return { client, id, jobs, [Symbol.dispose]: () => client[Symbol.dispose]() };
     } catch (error) {
       client[Symbol.dispose]();

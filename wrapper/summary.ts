@@ -5,20 +5,26 @@ const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
   recursive: (n) => `${n} recursive`,
   rule: (n) => plural(n, 'rule'),
   'build-tool': (n) => plural(n, 'build tool'),
+  trivial: (n) => `${n} trivial`,
   'outside-root': (n) => `${n} outside the project`,
+  background: (n) => `${n} in the background`,
+  terminal: (n) => `${n} on the terminal`,
   'unsupported-output': (n) => plural(n, 'special file'),
 };
 const maxShownPaths = 5;
 
 /** What is said at the end of a build: one line, and one more when something was thrown away. */
 export function summarize(report: Report): string[] {
-  const { commands, wallMs, cached, remote, local, conflicts, failed, discarded } = report;
+  const { commands, wallMs, cached, remote, local, conflicts, failed, verified, mismatched, discarded } =
+    report;
   const parts = [
     cached > 0 ? `${cached} from cache` : '',
     remote > 0 ? `${remote} remote` : '',
     local > 0 ? `${local} local${describeLocal(report)}` : '',
     conflicts > 0 ? plural(conflicts, 'conflict') : '',
     failed > 0 ? `${failed} failed` : '',
+    verified > 0 ? `${verified} verified` : '',
+    mismatched > 0 ? plural(mismatched, 'mismatch', 'mismatches') : '',
   ].filter((part) => part !== '');
   const head = `${plural(commands, 'command')} in ${(wallMs / 1000).toFixed(1)} s`;
   const lines = [parts.length > 0 ? `${head}: ${parts.join(', ')}` : head];
@@ -39,6 +45,6 @@ function describeLocal({ localByReason, fallbacks }: Report): string {
   return parts.length > 0 ? ` (${parts.join(', ')})` : '';
 }
 
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+function plural(count: number, noun: string, nouns = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : nouns}`;
 }

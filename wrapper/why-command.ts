@@ -33,9 +33,10 @@ function find(commands: readonly CommandRecord[], wanted: string | undefined): C
   if (wanted === undefined) return commands.at(-1);
   const [, number] = /^#?(\d+)$/.exec(wanted) ?? [];
   if (number !== undefined) return commands[Number(number) - 1];
+  const file = wanted.replace(/^(?:\.\/+)+/, '');
   return (
-    commands.findLast(({ outputs }) => outputs.includes(wanted)) ??
-    commands.findLast(({ outputs }) => outputs.some((path) => path.endsWith(`/${wanted}`))) ??
+    commands.findLast(({ outputs }) => outputs.includes(file)) ??
+    commands.findLast(({ outputs }) => outputs.some((path) => path.endsWith(`/${file}`))) ??
     commands.findLast(({ line }) => line.includes(wanted))
   );
 }
@@ -43,24 +44,29 @@ function find(commands: readonly CommandRecord[], wanted: string | undefined): C
 const missReasons: Readonly<Record<string, string>> = {
   'new-command': 'this command has not been run before, so or in this folder',
   'inputs-changed': 'something that it looks at is not as in any earlier run',
+  'failed-before': 'an earlier run failed, and no rule with "Cache": "failures" says that this will do',
   'content-missing': 'an output of the earlier run is not in the store any more',
+  quarantined: 'the result of the earlier run was not reproduced when it was checked',
 };
 
 const notStoredReasons: Readonly<Record<string, string>> = {
   failed: 'it failed',
   'stdin-read': 'it read standard input',
+  rule: 'a rule says so',
   network: 'it was allowed to use the network',
   'outside-written': 'it wrote outside the project',
+  'out-of-memory': 'a process was killed for want of memory while it ran',
   'no-trace': 'the executor could not tell what it looked at',
   'system-changed': 'something outside the project changed while it ran',
   'basis-gone': 'the project as it was when it began is not known any more',
   'times-copied': 'it gave an output the time of an input',
   'content-missing': 'not all of its outputs are in the store',
+  quarantined: 'an earlier run on the same inputs did something else',
 };
 
 /** The lines that answer the question. */
 export function explain(record: CommandRecord): string[] {
-  const { number, line, where, reason, notStored, executor, wallMs, savedMs, differences } = record;
+  const { number, line, where, reason, rule, notStored, executor, wallMs, savedMs, differences } = record;
   const lines = [`#${number} ${line.trim()}`];
   const took = `${Math.round(wallMs)} ms`;
   if (where === 'cache') {
@@ -74,6 +80,9 @@ export function explain(record: CommandRecord): string[] {
   } else {
     lines.push(`${where}${reason === undefined ? '' : `: ${reason}`}, in ${took}`);
   }
+  if (rule) lines.push(`by the rule in line ${rule.line}${rule.reason ? `: ${rule.reason}` : ''}`);
+  if (record.verdict === 'same') lines.push('its result was checked: another run gave the same');
+  if (record.verdict === 'different') lines.push('its result was checked: another run gave a different one');
   if (notStored !== undefined)
     lines.push(`its result is not kept: ${notStoredReasons[notStored] ?? notStored}`);
   return lines;

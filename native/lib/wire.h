@@ -5,12 +5,12 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 
 /* shell → master */
 enum {
 	SHELL_RUN = 0x101,     /* u32 version; list<bytes> argv[1..]; bytes real shell; bytes cwd; list<bytes> "K=V"; u32 umask;
-				  u32 RUN_* flags */
+				  u32 RUN_* flags; u32 its process, which will be the command's when that is local */
 	SHELL_CANCEL = 0x102,  /* u32 signal */
 	SHELL_STDIN = 0x103,   /* u32 id; bytes data, empty at the end */
 	SHELL_CONTROL = 0x110, /* bytes JSON; sent by the command-line tool only */
@@ -27,7 +27,7 @@ enum {
 
 /* master → shell */
 enum {
-	MASTER_LOCAL = 0x201,      /* u32 LOCAL_* flags: run it yourself */
+	MASTER_LOCAL = 0x201,      /* u32 LOCAL_* flags; list<bytes> "K=V" to set or "K" to unset: run it yourself */
 	MASTER_STDOUT = 0x202,     /* raw */
 	MASTER_STDERR = 0x203,     /* raw */
 	MASTER_COMMITTING = 0x204, /* outputs are being applied: from here on never run the command again */
@@ -84,7 +84,9 @@ enum {
 };
 
 enum {
-	LOCAL_ALONE = 1, /* what it starts does not ask the master either */
+	LOCAL_ALONE = 1,       /* what it starts does not ask the master either */
+	LOCAL_SLOT = 2,        /* it holds one of this machine's slots; what it starts needs no further one */
+	LOCAL_EMPTY_STDIN = 4, /* it is to find nothing on its stdin */
 };
 
 enum {
@@ -107,12 +109,14 @@ enum {
 	WATCH_DIR = 0x602,   /* u32 id; bytes path; that one directory */
 	WATCH_DRAIN = 0x603, /* u32 id */
 	UNWATCH_DIR = 0x604, /* bytes path */
+	WATCH_PROCESS = 0x605, /* u32 id; u32 process */
 };
 
 /* watch → master */
 enum {
 	WATCH_READY = 0x701,   /* u32 id; u32 errno; bytes message; u32 directories watched by it */
 	WATCH_CHANGED = 0x702, /* u32 id; u32 CHANGED_* flags; list<bytes> absolute paths */
+	WATCH_PROCESS_ENDED = 0x703, /* u32 id */
 };
 
 enum {

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -156,6 +158,7 @@ static void put_run(struct frame_out *out, const struct ask_question *question)
 	umask(mask);
 	frame_put_u32(out, (uint32_t)mask);
 	frame_put_u32(out, question->flags);
+	frame_put_u32(out, (uint32_t)getpid());
 	frame_end(out);
 }
 
@@ -221,6 +224,33 @@ static void take_exited(struct conversation *talk, struct frame_in *in)
 		end(talk, ASK_EXITED, exit_status(talk, value));
 }
 
+/* What a rule changes in the environment that the command gets here. */
+static void edit_environment(struct frame_in *in)
+{
+	for (uint32_t count = frame_get_count(in, 4); count > 0; count--) {
+		struct bytes edit = frame_get_bytes(in);
+		char *entry = in->failed ? NULL : strndup((const char *)edit.data, edit.length);
+		if (entry == NULL)
+			return;
+		if (strchr(entry, '=') != NULL) {
+			putenv(entry); /* keeps it */
+		} else {
+			unsetenv(entry);
+			free(entry);
+		}
+	}
+}
+
+static void take_local(struct conversation *talk, struct frame_in *in)
+{
+	if (talk->is_cancelled) {
+		end(talk, ASK_KILLED, caught);
+		return;
+	}
+	end(talk, ASK_RUN_LOCALLY, (int)frame_get_u32(in));
+	edit_environment(in);
+}
+
 static void take_frame(struct conversation *talk, const struct frame *frame)
 {
 	struct frame_in in = frame_in_of(frame->payload);
@@ -245,10 +275,7 @@ static void take_frame(struct conversation *talk, const struct frame *frame)
 		take_exited(talk, &in);
 		break;
 	case MASTER_LOCAL:
-		if (talk->is_cancelled)
-			end(talk, ASK_KILLED, caught);
-		else
-			end(talk, ASK_RUN_LOCALLY, (int)frame_get_u32(&in));
+		take_local(talk, &in);
 		break;
 	case MASTER_CANCELLED:
 		/* Nothing was applied. Without our having asked for it the master is on its way out. */

@@ -20,7 +20,7 @@ struct ask_question {
 
 struct ask_answer {
 	enum ask_end {
-		ASK_RUN_LOCALLY,     /* the master wants it so */
+		ASK_RUN_LOCALLY,     /* the master wants it so, value is LOCAL_* flags; our environment is now the command's */
 		ASK_MASTER_GONE,     /* nothing has been applied: run it locally */
 		ASK_DIED_COMMITTING, /* the outputs may be half applied: the command must fail */
 		ASK_EXITED,          /* value is the exit status */

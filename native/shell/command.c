@@ -23,6 +23,9 @@ extern char **environ;
 /* Set for a command that the master wants alone: of what it starts, nothing is the master's business. */
 static const char alone[] = "TERMITE_LOCAL";
 
+/* Set for a command that holds a slot of this machine: if what it starts waited for further ones, all could wait forever. */
+static const char has_slot[] = "TERMITE_SLOT";
+
 /* Which process has asked the master last: the real shell that it becomes may have another stand-in of ours over it. */
 static const char asked[] = "TERMITE_ASKED";
 
@@ -97,6 +100,16 @@ static unsigned stdin_flags(void)
 	return poll(&now, 1, 0) == 1 && (now.revents & POLLHUP) && !(now.revents & POLLIN) ? RUN_STDIN_EMPTY : 0;
 }
 
+static void empty_stdin(void)
+{
+	/* O_CLOEXEC is not wanted: this is for the command. */
+	AUTO_CLOSE int fd = open("/dev/null", O_RDONLY);
+	if (fd == 0)
+		(void)steal_fd(&fd);
+	else if (fd < 0 || dup2(fd, 0) < 0)
+		say("open \"/dev/null\": ", strerror(errno), NULL);
+}
+
 void command_offer(const struct command *command)
 {
 	char cwd[PATH_MAX], pid[16];
@@ -140,5 +153,9 @@ void command_offer(const struct command *command)
 	case ASK_RUN_LOCALLY:
 		if (answer.value & LOCAL_ALONE)
 			setenv(alone, "1", 1);
+		if (answer.value & LOCAL_SLOT)
+			setenv(has_slot, "1", 1);
+		if (answer.value & LOCAL_EMPTY_STDIN)
+			empty_stdin();
 	}
 }

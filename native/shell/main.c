@@ -3,12 +3,22 @@
 #include "local.h"
 #include "parse.h"
 
+#include <stdbool.h>
+#include <string.h>
 #include <unistd.h>
+
+/* By $(SHELL) a line has our own name where the real shell's is meant. */
+static bool names_us(int argc, char **argv)
+{
+	return argc == 3 && strstr(argv[2], argv[0]) != NULL;
+}
 
 int main(int argc, char **argv)
 {
 	const char *wanted = local_variable("TERMITE_SHELL");
-	int status = command_run_simple(argc, argv, wanted ? wanted : USUAL_SHELL);
+	int status = COMMAND_NOT_SIMPLE;
+	if (!names_us(argc, argv))
+		status = command_run_simple(argc, argv, wanted ? wanted : USUAL_SHELL);
 	if (status >= 0)
 		_exit(status);
 

@@ -1,7 +1,8 @@
-/* termite-watch: tells the master what has changed. Frames on stdin and stdout; ends with stdin. */
+/* termite-watch: tells the master what has changed, and who has ended. Frames on stdin and stdout; ends with stdin. */
 #include "fd.h"
 #include "frame_io.h"
 #include "log.h"
+#include "processes.h"
 #include "watcher.h"
 #include "wire.h"
 
@@ -87,7 +88,35 @@ static int unwatch_dir(struct watcher *watcher, struct frame_in *in)
 	return 0;
 }
 
-static int take_frame(struct watcher *watcher, const struct frame *frame, struct frame_out *out)
+static void put_ended(struct frame_out *out, uint32_t id)
+{
+	frame_begin(out, WATCH_PROCESS_ENDED);
+	frame_put_u32(out, id);
+	frame_end(out);
+}
+
+static int watch_process(int processes, struct frame_in *in, struct frame_out *out)
+{
+	uint32_t id = frame_get_u32(in);
+	uint32_t process = frame_get_u32(in);
+	if (!frame_in_done(in))
+		return -EBADMSG;
+	/* What cannot be watched counts as ended: nobody shall wait for it in vain. */
+	if (processes_watch(processes, id, process) != 0)
+		put_ended(out, id);
+	return 0;
+}
+
+static int report_ended(int processes)
+{
+	AUTO_FRAME_OUT struct frame_out out = { 0 };
+	uint32_t id;
+	while (processes_take_ended(processes, &id))
+		put_ended(&out, id);
+	return frame_out_write_all(&out, 1);
+}
+
+static int take_frame(struct watcher *watcher, int processes, const struct frame *frame, struct frame_out *out)
 {
 	struct frame_in in = frame_in_of(frame->payload);
 	switch (frame->type) {
@@ -99,13 +128,15 @@ static int take_frame(struct watcher *watcher, const struct frame *frame, struct
 		return drain(watcher, &in, out);
 	case UNWATCH_DIR:
 		return unwatch_dir(watcher, &in);
+	case WATCH_PROCESS:
+		return watch_process(processes, &in, out);
 	default:
 		return -EBADMSG;
 	}
 }
 
 /* Takes what has arrived on stdin. 1 to go on, 0 at its end, -errno. */
-static int take_input(struct watcher *watcher, struct frame_reader *reader)
+static int take_input(struct watcher *watcher, int processes, struct frame_reader *reader)
 {
 	ssize_t count = frame_reader_read(reader, 0);
 	if (count <= 0)
@@ -114,7 +145,7 @@ static int take_input(struct watcher *watcher, struct frame_reader *reader)
 	struct frame frame;
 	int got;
 	while ((got = frame_reader_next(reader, &frame)) > 0) {
-		int failed = take_frame(watcher, &frame, &out);
+		int failed = take_frame(watcher, processes, &frame, &out);
 		if (!failed)
 			failed = frame_out_write_all(&out, 1);
 		if (failed)
@@ -132,22 +163,32 @@ int main(void)
 		log_line("%s", watcher.message);
 		return 1;
 	}
+	AUTO_CLOSE int processes = processes_open();
+	if (processes < 0) {
+		log_line("epoll_create1: %s", strerror(-processes));
+		return 1;
+	}
 	bool is_resting = false;
 	int result = 1;
 	while (result > 0) {
 		struct pollfd wanted[] = {
 			{ .fd = 0, .events = POLLIN },
+			{ .fd = processes, .events = POLLIN },
 			{ .fd = watcher.fd, .events = POLLIN },
 		};
-		int count = RETRY_EINTR(poll(wanted, is_resting ? 1 : 2, is_resting ? REST_MS : -1));
+		int count = RETRY_EINTR(poll(wanted, is_resting ? 2 : 3, is_resting ? REST_MS : -1));
 		is_resting = false;
-		if (count > 0 && wanted[1].revents) {
+		if (count > 0 && wanted[2].revents) {
 			watcher_drain(&watcher);
 			is_resting = true;
 		}
 		if (count > 0 && wanted[0].revents) {
-			result = take_input(&watcher, &reader);
+			result = take_input(&watcher, processes, &reader);
 			is_resting = false;
+		}
+		if (result > 0 && count > 0 && wanted[1].revents) {
+			int failed = report_ended(processes);
+			result = failed ? failed : result;
 		}
 	}
 	if (result < 0)

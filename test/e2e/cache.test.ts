@@ -2,69 +2,19 @@ import {
   appendFileSync,
   chmodSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
-import { TermiteRig } from '../rigs/termite.ts';
+import { CacheRig, withCacheRig as withRig } from '../rigs/cache.ts';
 import { differences, readTree } from '../rigs/tree.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
-
-/** A project that is built again and again, by the product as its user has it: one master for all builds of a test. */
-class CacheRig extends TermiteRig {
-  write(files: Readonly<Record<string, string>>): void {
-    for (const [path, content] of Object.entries(files)) {
-      mkdirSync(dirname(this.path(path)), { recursive: true });
-      writeFileSync(this.path(path), content);
-    }
-  }
-
-  path(path: string): string {
-    return join(this.project, path);
-  }
-
-  read(path: string): string {
-    return readFileSync(this.path(path), 'utf8');
-  }
-
-  remove(...paths: string[]): void {
-    for (const path of paths) rmSync(this.path(path), { recursive: true, force: true });
-  }
-
-  /** `termite run` of a shell line. @returns `hit` or `ran`; fails the test when the command fails or runs locally */
-  async sh(line: string, env: NodeJS.ProcessEnv = {}, cwd = '.'): Promise<'hit' | 'ran'> {
-    const outcome = await this.report(['run', '--root', this.project, 'sh', '-c', line], {
-      env: { ...this.env, ...env },
-      cwd: this.path(cwd),
-    });
-    assert.is(outcome.status, 0, outcome.stderr);
-    const { cached, remote, local } = outcome.report;
-    assert.equal([cached + remote, local], [1, 0], outcome.stderr);
-    return cached === 1 ? 'hit' : 'ran';
-  }
-
-  /** `termite make`. @returns how many commands were hits and how many ran */
-  async make(...args: string[]): Promise<[hits: number, ran: number]> {
-    const { status, stderr, report } = await this.report(['make', '-j2', ...args]);
-    assert.is(status, 0, stderr);
-    assert.is(report.fallbacks, 0, stderr);
-    return [report.cached, report.remote];
-  }
-}
-
-async function withRig(body: (rig: CacheRig) => Promise<void>): Promise<void> {
-  await using rig = new CacheRig('root');
-  await using _master = await rig.daemon(['master'], /ready/);
-  await body(rig);
-}
 
 const program = {
   'main.c': '#include "value.h"\n#include <stdio.h>\nint main(void) { return printf("%d\\n", VALUE) < 0; }\n',
@@ -330,6 +280,7 @@ suite('The cache of results is exact', (test) => {
         (await rig.report(['run', 'sh', '-c', line], input === undefined ? {} : { input })).report.cached;
       for (let round = 0; round < 2; round++) {
         assert.is(await cachedOf('exit 3'), 0);
+        assert.is(await cachedOf('kill -KILL $$'), 0);
         assert.is(await cachedOf('cat', `text ${round}`), 0);
         assert.is(await cachedOf('echo x > "$HOME/x"'), 0);
         assert.is(await cachedOf('cp -p /etc/hostname . ; cp -p hostname copy'), 0);
@@ -340,6 +291,24 @@ suite('The cache of results is exact', (test) => {
       assert.is(await cachedOf('wc -c'), 0);
       assert.is(await cachedOf('wc -c'), 1, 'there was nothing to read both times');
       assert.is(await cachedOf('wc -c', '12345'), 0);
+    }));
+
+  test('an input changed while the command runs: the result is that of the input it began with', () =>
+    withRig(async (rig) => {
+      rig.write({ in: '1' });
+      const line = 'cat in > out; sleep 1.03125';
+      const running = rig.sh(line);
+      await rig.findProcess(/^sleep 1[.]03125/);
+      rig.write({ in: '2' });
+      assert.is(await running, 'ran');
+      assert.is(rig.read('out'), '1');
+      rig.remove('out');
+      assert.is(await rig.sh(line), 'ran');
+      assert.is(rig.read('out'), '2');
+      rig.remove('out');
+      rig.write({ in: '1' });
+      assert.is(await rig.sh(line), 'hit');
+      assert.is(rig.read('out'), '1');
     }));
 
   test('output, status, modes, links and deletions come back as they were', () =>

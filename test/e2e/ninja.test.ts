@@ -1,32 +1,32 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { findProgram } from '../../wrapper/find-program.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { type TermiteOptions, TermiteRig } from '../rigs/termite.ts';
-import { sandboxObstacle } from '../rigs/user.ts';
+import { toolDir } from '../rigs/tools.ts';
+import { needPrograms, sandboxObstacle } from '../rigs/user.ts';
 
-const testTools = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'termite-test-tools');
-
-/** Programs that read build.ninja, and further folders where they may be. */
-const tools: [title: string, name: string, ...dirs: string[]][] = [
-  ['ninja', 'ninja'],
-  ['ninja 1.13', 'ninja', join(testTools, 'ninja-1.13')],
-  ['samu', 'samu'],
+/** Programs that read build.ninja. */
+const tools: [title: string, find: () => string][] = [
+  ['ninja', findNinja],
+  ['ninja 1.13', () => join(toolDir('ninja-1.13'), 'ninja')],
 ];
+
+function findNinja(): string {
+  needPrograms('ninja');
+  return 'ninja';
+}
 
 /** A project for one of them. */
 class NinjaRig extends TermiteRig {
   readonly #tool: string;
 
-  constructor([title, name, ...dirs]: (typeof tools)[number], files: Readonly<Record<string, string>>) {
+  constructor(findTool: () => string, files: Readonly<Record<string, string>>) {
     const obstacle = sandboxObstacle();
     if (obstacle) skip(obstacle, 'fuse');
-    const path = dirs[0] ?? process.env['PATH'];
-    if (!findProgram([name], path)) skip(`${title} is not installed`);
+    const tool = findTool();
     super();
-    this.#tool = dirs[0] === undefined ? name : join(dirs[0], name);
+    this.#tool = tool;
     for (const [file, text] of Object.entries(files)) this.write(file, text);
   }
 
@@ -41,7 +41,7 @@ class NinjaRig extends TermiteRig {
   /** Sends a signal to the tool alone, once what it has started sleeps. */
   async interrupt(signal: NodeJS.Signals): Promise<void> {
     await this.findProcess(/^sleep 1000/);
-    const [pid] = await this.findProcess(/^\S*(?:ninja|samu) /);
+    const [pid] = await this.findProcess(/^\S*ninja /);
     process.kill(pid!, signal);
   }
 
@@ -68,8 +68,8 @@ class NinjaRig extends TermiteRig {
 
 const sleeping = { 'build.ninja': 'rule sleep\n  command = touch $out; sleep 1000\nbuild never: sleep\n' };
 
-for (const tool of tools) {
-  suite(`Below ${tool[0]}`, (test) => {
+for (const [title, tool] of tools) {
+  suite(`Below ${title}`, (test) => {
     test('a depfile is read and removed, and what it names is a dependency', async () => {
       await using rig = new NinjaRig(tool, {
         'build.ninja': [
@@ -170,7 +170,7 @@ for (const tool of tools) {
           'rule run',
           '  command = $line',
           'build fails: run',
-          '  line = touch fails; exit 7',
+          '  line = echo > fails; exit 7',
           'build dies: run',
           '  line = kill -SEGV $$$$',
           'build works: run',
@@ -211,3 +211,22 @@ for (const tool of tools) {
     }
   });
 }
+
+suite('termite ninja', (test) => {
+  test('--verify runs what it could answer from the cache, and compares', async () => {
+    await using rig = new NinjaRig(findNinja, {
+      'build.ninja': 'rule copy\n  command = cat $in > $out\nbuild out: copy in\n',
+      in: 'x\n',
+    });
+    for (const [flags, cached, verified] of [
+      [[], 0, 0],
+      [['--verify'], 0, 1],
+      [['--verify=0'], 1, 0],
+    ] as const) {
+      const { status, stderr, report } = await rig.report(['ninja', ...flags]);
+      assert.equal([status, rig.read('out')], [0, 'x\n'], stderr);
+      assert.equal([report.cached, report.verified, report.mismatched], [cached, verified, 0], stderr);
+      rig.remove('out');
+    }
+  });
+});

@@ -1,7 +1,8 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { blobRoutes } from '../../cas/blob-server.ts';
+import { digestOf } from '../../cas/digest.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
 import { CoordinatorClient } from '../../coordinator/coordinator-client.ts';
@@ -72,6 +73,20 @@ function originRoutes(origin: DiskOrigin): Route[] {
 }
 
 suite('termite executor', (test) => {
+  test('keeps its store within the limit', async () => {
+    await using dir = await tempDir();
+    const store = await FileBlobStore.open(dir.join('cas'));
+    const digests = [1, 2].map((byte) => digestOf(Buffer.alloc(2 ** 19 + 1, byte)));
+    for (const [index, digest] of digests.entries()) {
+      await store.put(digest, Buffer.alloc(2 ** 19 + 1, index + 1));
+      utimesSync(store.pathOf(digest), 1e9 + index, 1e9 + index);
+    }
+    const args = ['--store', store.dir, '--cache-size-mib', '1', '--slots', '1'];
+    await using _executor = await daemon('executor/main.js', 'executorMain', args);
+    while (store.holds(digests[0]!)) await new Promise((wake) => setTimeout(wake, 10));
+    assert.ok(store.holds(digests[1]!));
+  });
+
   test('registers, runs jobs over HTTP, finishes them when told to end, and dies of the signal', async () => {
     // Only for its origin and its jobs; also skips where there can be no sandbox.
     await using rig = await executorRig();

@@ -25,7 +25,7 @@ const job: Job = {
     gid: 2,
     home: '/h',
   },
-  ...{ mergeOutput: false, forwardStdin: true, network: false, timeoutMs: 5 },
+  ...{ mergeOutput: false, forwardStdin: true, network: false, timeoutMs: 5, slots: 1 },
 };
 const result: JobResult = {
   ok: true,

@@ -12,6 +12,8 @@ export interface ExecutorRigOptions {
   parent?: string;
   /** Folder of the store, absolute, if not below the rig's folder. */
   storeDir?: string;
+  /** Stands for /proc/vmstat; absolute. */
+  vmstatFile?: string;
 }
 
 /** A real executor, a project folder, and this machine as their origin. */
@@ -54,6 +56,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     workParent: dir.join('executor'),
     slotCount: options.slotCount ?? 2,
     openOrigin: () => origin,
+    ...(options.vmstatFile !== undefined && { vmstatFile: options.vmstatFile }),
   });
   const job = (argv: readonly string[], overrides: Partial<Job> = {}): Job => ({
     id: `job-${++jobCount}`,
@@ -71,6 +74,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     forwardStdin: false,
     network: false,
     timeoutMs: 0,
+    slots: 1,
     ...overrides,
   });
   const execute: ExecutorRig['execute'] = (argv, overrides, { signal } = {}) =>

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import type { JobResult } from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
+import { tempDir } from '../harness/temp-dir.ts';
 import { executorRig } from './executor-rig.ts';
 import { findProcesses, isChildOf, untilProcess } from './processes.ts';
 
@@ -36,6 +37,20 @@ suite('SandboxExecutor', (test) => {
     await using rig = await executorRig();
     const { status } = await rig.sh('kill -SEGV $$');
     assert.equal(status, { kind: 'signal', signal: 11 });
+  });
+
+  test('execute() tells that memory was short while a job ran, whatever its status', async () => {
+    await using dir = await tempDir();
+    const vmstatFile = dir.join('vmstat');
+    writeFileSync(vmstatFile, 'pgfault 7\noom_kill 4\noom_kill_x 9\n');
+    await using rig = await executorRig({ vmstatFile });
+    const isShort = async (line: string) => (await rig.sh(line)).manifest.wasShortOfMemory === true;
+    assert.is(await isShort('true'), false);
+    const running = isShort('exec sleep 1.0625');
+    await untilProcess('1.0625', true);
+    writeFileSync(vmstatFile, 'oom_kill 5\n');
+    assert.is(await running, true);
+    assert.is(await isShort('true'), false);
   });
 
   test('execute() gives the order of merged output', async () => {
@@ -118,6 +133,20 @@ suite('SandboxExecutor', (test) => {
     first.abort();
     await executing;
     assert.is((await rig.sh('exit 4')).manifest.status.kind, 'exit');
+  });
+
+  test('execute() runs a job that takes all slots alone', async () => {
+    await using rig = await executorRig({ slotCount: 2 });
+    const large = new AbortController();
+    const running = rig.execute(['/bin/sh', '-c', sleepForever], { slots: 9 }, { signal: large.signal });
+    const { slots } = rig.running;
+    while (slots.freeCount > 0) await new Promise((turn) => setImmediate(turn));
+    const small = rig.sh('echo small');
+    while (slots.waitingCount === 0) await new Promise((turn) => setImmediate(turn));
+    large.abort();
+    await running;
+    assert.is((await small).stdout, 'small\n');
+    assert.is(slots.freeCount, 2);
   });
 
   test('execute() fails with `timed-out` after the time-out', async () => {

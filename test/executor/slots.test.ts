@@ -42,6 +42,33 @@ suite('Slots', (test) => {
     assert.is(slots.freeCount, 1);
   });
 
+  test('acquire() gives several slots, all when there are fewer, and lets nobody overtake', async () => {
+    const slots = new Slots(3);
+    const one = await slots.acquire(never);
+    const order: number[] = [];
+    const wait = async (count: number) => {
+      using _slots = await slots.acquire(never, count);
+      order.push(count);
+    };
+    const waiting = [wait(9), wait(1), wait(2)];
+    assert.equal([slots.freeCount, slots.waitingCount], [2, 3]);
+    one[Symbol.dispose]();
+    await Promise.all(waiting);
+    assert.equal(order, [9, 1, 2]);
+    assert.is(slots.freeCount, 3);
+  });
+
+  test('acquire() lets the next begin when who wanted many gives up', async () => {
+    const slots = new Slots(2);
+    await slots.acquire(never);
+    const aborter = new AbortController();
+    const many = slots.acquire(aborter.signal, 2);
+    const one = slots.acquire(never);
+    aborter.abort(new Error('enough'));
+    await rejection(many, 'enough');
+    (await one)[Symbol.dispose]();
+  });
+
   test('a slot given back twice is free once', async () => {
     const slots = new Slots(1);
     const slot = await slots.acquire(never);

@@ -71,8 +71,11 @@ export function suite(name: string, define: (test: TestDefinition) => void): voi
   uvuSuite.run();
 }
 
-/** What a machine must be able to do for some tests; MUST_SANDBOX=1 and MUST_FUSE=1 make their skips failures. */
-export type Ability = 'sandbox' | 'fuse';
+/**
+ * What a machine must be able to do, or have, for some tests; MUST_SANDBOX=1, MUST_FUSE=1 and MUST_TOOLS=1 make their
+ * skips failures.
+ */
+export type Ability = 'sandbox' | 'fuse' | 'tools';
 
 class Skip extends Error {}
 

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { type BuiltInReason, builtInReason } from '../../master/built-in-rules.ts';
+import { type BuiltInReason, builtInReason, builtInRules } from '../../master/built-in-rules.ts';
 import { suite } from '../harness/suite.ts';
 
 const cases: [line: string, reason: BuiltInReason | undefined][] = [
@@ -37,20 +37,20 @@ const cases: [line: string, reason: BuiltInReason | undefined][] = [
   ['termite make -j4', 'recursive'],
 
   ['gcc -o make x.o', undefined],
-  ['echo make', undefined],
-  ['echo "a; make b"', undefined],
-  ["echo 'a && make b'", undefined],
-  ['echo a \\; make b', undefined],
+  ['echo make', 'trivial'],
+  ['echo "a; make b"', 'trivial'],
+  ["echo 'a && make b'", 'trivial'],
+  ['echo a \\; make b', 'trivial'],
   ['makeinfo -o x.info x.texi', undefined],
   ['./makedeps make', undefined],
   ['automake --gnu', undefined],
-  ['install -m 755 make /usr/bin/make', undefined],
-  ['rm -f make; cp x make.o', undefined],
-  ['for t in make gmake; do echo $t; done', undefined],
+  ['install -m 755 make /usr/bin/make', 'trivial'],
+  ['rm -f make; cp x make.o', 'trivial'],
+  ['for t in make gmake; do echo $t; done', 'trivial'],
   ['case $t in make) echo x;; gmake) echo y;; esac', undefined],
   ['case $t in\n  make) echo x;;\nesac', undefined],
   ['# make\necho x', undefined],
-  ['echo x # make', undefined],
+  ['echo x # make', 'trivial'],
   ['cat > x <<EOF\nmake this\nEOF', undefined],
   ["cat > x <<-'END'\n\tmake this\n\tEND\n", undefined],
   ['cc >make', undefined],
@@ -67,9 +67,54 @@ const cases: [line: string, reason: BuiltInReason | undefined][] = [
   ['meson compile', 'build-tool'],
   ['cd b && ctest', 'build-tool'],
   ['/usr/bin/cc -c cmake.c', undefined],
-  ['echo cmake -E', undefined],
+  ['echo cmake -E', 'trivial'],
   ['cd b && ./cmake-gen -E', undefined],
   ['python3 ninja.py', undefined],
+
+  ['mv -f lib/.deps/x.Tpo lib/.deps/x.Po', 'trivial'],
+  ['rm -f libfoo.a', 'trivial'],
+  ['rm -rf "a b" *.o $(OBJECTS)', undefined],
+  ['rm -rf "a b" *.o $x', 'trivial'],
+  ['test -d x || mkdir -p x', 'trivial'],
+  ['[ -d x ] || mkdir x', 'trivial'],
+  ["/bin/mkdir -p 'x' && /usr/bin/install -c -m 644 a 'x'", 'trivial'],
+  ['cd sub && touch stamp', 'trivial'],
+  ['if test -f x; then rm x; else :; fi', 'trivial'],
+  ['(cd x; ln -sf ../y z)', 'trivial'],
+  ['for f in a b; do cp -p src/$f .; done', 'trivial'],
+  ['while ! test -e x; do touch x; done', 'trivial'],
+  ['chmod a-w x 2>/dev/null || :', 'trivial'],
+  ['mkdir x >/dev/null 2>&1; exit 0', 'trivial'],
+  ['mkdir \\\n  -p x', 'trivial'],
+  ['! mkdir x', 'trivial'],
+  ['echo x >&2', 'trivial'],
+  ['rm -f x && cc -o x x.c', undefined],
+  ['mv -f $(cat list) x', undefined],
+  ['rm -f `cat list`', undefined],
+  ['./rm -f x', undefined],
+  ['tools/bin/cp a b', undefined],
+  ['mvn package', undefined],
+  ['test-driver x', undefined],
+  ['echo x > y', undefined],
+  ['echo x >/dev/null/y', undefined],
+  ['echo x >&3', undefined],
+  ['cp /dev/stdin x < y', undefined],
+  ['$RM x', undefined],
+  ['rm() { cc x; }; rm', undefined],
+
+  ['./server &', 'background'],
+  ['./server >log 2>&1 & echo $! >pid', 'background'],
+  ['(./server &) && ./client', 'background'],
+  ['if ./a; then ./server& fi', 'background'],
+  ['nohup ./server >/dev/null &', 'background'],
+  ['./a & ./b & wait', undefined],
+  ['./a && ./b', undefined],
+  ['./a || ./b', undefined],
+  ['./a >&2 2>&1', undefined],
+  ['./a &>log', undefined],
+  ['./a |& ./b', undefined],
+  ['cc -DX=\'a & b\' "c & d" e\\&f', undefined],
+  ['./a # b & c', undefined],
 ];
 
 suite('builtInReason()', (test) => {
@@ -94,4 +139,12 @@ suite('builtInReason()', (test) => {
       builtInReason(line);
     }
   });
+});
+
+suite('builtInRules', (test) => {
+  for (const { reason, programs } of builtInRules) {
+    for (const program of programs) {
+      test(`says of "${program}" what holds`, () => assert.is(builtInReason(`cd x && ${program} y`), reason));
+    }
+  }
 });

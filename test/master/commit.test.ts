@@ -28,6 +28,7 @@ import { tempDir } from '../harness/temp-dir.ts';
 import { differences, readTree } from '../rigs/tree.ts';
 import {
   assertUpToDate,
+  begunCommits,
   manifestOf,
   nowNs,
   type PlannedChange,
@@ -567,11 +568,11 @@ suite('Workspace.commit()', (test) => {
     }
   });
 
-  test('leaves no journal and no temporary files', async () => {
+  test('leaves no begun commit and no temporary files', async () => {
     await using dir = await tempDir();
     await using rig = await workspaceRig(dir.path);
     await succeeds(rig, [{ path: 'a', node: rig.file('a') }]);
-    assert.equal(readdirSync(dir.join('state/journal')), []);
+    assert.equal(begunCommits(dir.join('state')), []);
     assert.equal(temporaries(rig), []);
   });
 });

@@ -1,15 +1,17 @@
 import { digestOf } from '../../cas/digest.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
-import type { Caller } from '../../master/caller.ts';
+import type { Caller, LocalRun } from '../../master/caller.ts';
 import { Dispatcher } from '../../master/dispatcher.ts';
 import { ExecutorPool } from '../../master/executor-pool.ts';
-import type { LocalRuleSet } from '../../master/local-rules.ts';
+import { type LocalRuleSet, parseLocalRules } from '../../master/local-rules.ts';
+import { LocalSlots } from '../../master/local-slots.ts';
 import { Session } from '../../master/session.ts';
 import { StdinRoutes } from '../../master/stdin-routes.ts';
-import type { ControlReply } from '../../protocol/control.ts';
+import type { Check, ControlReply } from '../../protocol/control.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
 import type { RunRequest } from '../../protocol/run-request.ts';
 import { type Failure, fail, succeed } from '../../runtime/failure.ts';
+import { fakeVerifier } from './fake-verifier.ts';
 import { FakeWorkspace, someDigest } from './fake-workspace.ts';
 
 /** What an executor of the rig does with a job. */
@@ -26,8 +28,14 @@ export class FakeCaller implements Caller {
   get signal() {
     return this.gone.signal;
   }
-  runLocally({ isRecursive }: { isRecursive: boolean }) {
-    this.told.push(isRecursive ? 'local' : 'local without recursion');
+  runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun) {
+    const how = [
+      isRecursive ? '' : ' without recursion',
+      holdsSlot ? ' with a slot' : '',
+      hasEmptyStdin ? ' without stdin' : '',
+      envEdits.length > 0 ? ` with ${envEdits.join(' ')}` : '',
+    ];
+    this.told.push(`local${how.join('')}`);
   }
   committing() {
     this.told.push('committing');
@@ -60,22 +68,36 @@ export class DispatcherRig {
   readonly pool = new ExecutorPool({ nowMs: () => this.nowMs });
   readonly store = new MemoryBlobStore();
   readonly stdinRoutes = new StdinRoutes();
+  /** Of processes that hold a local slot: gives it back. */
+  readonly endProcess = new Map<number, () => void>();
+  readonly localSlots = new LocalSlots({
+    slotCount: 1,
+    openWatch: async () => ({
+      processEnded: (pid) => new Promise((resolve) => this.endProcess.set(pid, resolve)),
+      [Symbol.asyncDispose]: async () => {},
+    }),
+  });
   readonly jobs: { executor: string; job: Job }[] = [];
   readonly replies: ControlReply[] = [];
   rules: () => LocalRuleSet = () => ({ rules: [], notices: [] });
-  readonly session = new Session('s', {
-    clock: { nowMs: () => this.nowMs },
-    send: (reply) => this.replies.push(reply),
-  });
+  readonly session: Session;
   readonly dispatcher = new Dispatcher({
     workspace: this.workspace,
     pool: this.pool,
     rules: { current: () => this.rules() },
     store: this.store,
+    verifier: fakeVerifier(),
     stdinRoutes: this.stdinRoutes,
+    localSlots: this.localSlots,
     origin: { id: 'origin', url: 'http://origin' },
     ownShell: '/opt/termite/sh',
   });
+
+  /** @param check what the build wants to be checked */
+  constructor(check?: Check) {
+    const clock = { nowMs: () => this.nowMs };
+    this.session = new Session('s', { clock, send: (reply) => this.replies.push(reply), check });
+  }
 
   /** @param content where its outputs are; the rig's own store unless told */
   addExecutor(
@@ -119,6 +141,12 @@ export class DispatcherRig {
     const digest = digestOf(Buffer.from(text));
     await this.store.put(digest, Buffer.from(text));
     return digest;
+  }
+
+  /** What `.termite-localrc` says from now on. */
+  setRules(...entries: object[]): void {
+    const ruleSet = parseLocalRules(JSON.stringify(entries), 'rules');
+    this.rules = () => ruleSet;
   }
 
   async dispatch(request: RunRequest, caller = new FakeCaller()): Promise<FakeCaller> {

@@ -71,16 +71,48 @@ suite('Dispatcher', (test) => {
 
   test('runs locally what rules keep, and counts why', async () => {
     const rig = new DispatcherRig();
-    rig.rules = () => ({
-      rules: [{ regexp: /^find/, isLocal: true, isRecursive: false, isCached: true }],
-      notices: ['old'],
-    });
+    rig.setRules({ Regexp: '^find', Local: true, Debug: true, Reason: 'it is short' });
     assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local']);
     assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local without recursion']);
     const report = rig.session.report();
     assert.equal(report.localByReason, { recursive: 1, rule: 1 });
+    assert.equal(report.localByRule, { 'it is short': 1 });
     assert.is(report.fallbacks, 0);
-    assert.equal(rig.notices(), ['old']);
+    assert.equal(rig.notices(), ['"Debug" has no effect any more: rules']);
+    assert.equal(rig.session.records[1]!.rule, { line: 1, reason: 'it is short' });
+  });
+
+  test('treats the job, and a command that runs locally after all, as its rule says', async () => {
+    const rig = new DispatcherRig();
+    const env = { Unset: ['CI_*'], Set: { LC_ALL: 'C' } };
+    rig.setRules({
+      ...{ Regexp: '^slow', Network: true, Timeout: 2, Stdin: 'empty', Slots: 3, Env: env },
+    });
+    rig.addExecutor('a', failing({ reason: 'timed-out', timeoutMs: 2000 }), { slotCount: 4 });
+    const request = runRequest('slow', { env: ['CI_ID=7', 'A=1', 'LC_ALL=de'], isStdinEmpty: false });
+    const { told } = await rig.dispatch(request);
+    const { job } = rig.jobs[0]!;
+    assert.equal(job.env, ['A=1', 'LC_ALL=C']);
+    assert.equal([job.network, job.timeoutMs, job.forwardStdin, job.slots], [true, 2000, false, 3]);
+    assert.equal(told, ['local without stdin with CI_ID LC_ALL=C']);
+    assert.equal(rig.session.report().localByReason, { 'timed-out': 1 });
+    assert.equal(rig.notices(), ['running locally: it ran longer than 2000 ms: slow']);
+    await rig.dispatch(request);
+    assert.is(rig.jobs.length, 2, 'an executor is not to blame for a command that takes long');
+  });
+
+  test('takes as many slots as the rule says', async () => {
+    const rig = new DispatcherRig();
+    rig.setRules({ Regexp: '^ld', Slots: 3 });
+    rig.addExecutor(
+      'a',
+      async () => {
+        assert.is(rig.pool.members()[0]!.running, 3);
+        return succeed(await rig.manifest());
+      },
+      { slotCount: 4 },
+    );
+    assert.equal((await rig.dispatch(runRequest('ld'))).told, ['committing', 'exit 0']);
   });
 
   test('ends the build when its rules have become wrong', async () => {
@@ -128,7 +160,7 @@ suite('Dispatcher', (test) => {
     test(`runs locally, without calling it a fallback, on ${reason}`, async () => {
       const rig = new DispatcherRig();
       rig.addExecutor('a', failing({ reason, path: '/etc/x' }));
-      assert.equal((await rig.dispatch(runRequest('install'))).told, ['local']);
+      assert.equal((await rig.dispatch(runRequest('./deploy'))).told, ['local']);
       const report = rig.session.report();
       assert.equal([report.localByReason, report.fallbacks], [{ [reason]: 1 }, 0]);
       assert.is(rig.jobs.length, 1);
@@ -323,6 +355,23 @@ suite('Dispatcher, for stdin', (test) => {
     await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
     assert.equal(seen, ['first second']);
     assert.is(rig.jobs[0]!.job.forwardStdin, true);
+  });
+
+  test('leaves a terminal to the command itself, which runs locally as soon as it reads', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', async (job, signal) => {
+      await rig.stdinRoutes.read(job.id, 4, signal).catch(() => {});
+      return hanging(job, signal);
+    });
+    const caller = new FakeCaller();
+    caller.stdin = ['typed'];
+    const request = runRequest('./ask', { isStdinEmpty: false, isStdinTerminal: true, processId: 7 });
+    await rig.dispatch(request, caller);
+    assert.equal(caller.told, ['local']);
+    assert.equal(caller.stdin, ['typed']);
+    const { localByReason, fallbacks } = rig.session.report();
+    assert.equal([localByReason, fallbacks], [{ terminal: 1 }, 0]);
+    assert.match(rig.notices()[0]!, /it reads from the terminal: .\/ask/);
   });
 
   test('gives each attempt all of it', async () => {

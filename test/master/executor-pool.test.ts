@@ -12,8 +12,8 @@ function rig(...members: [name: string, slotCount: number][]) {
   const add = (name: string, slotCount: number) =>
     pool.add({ name, slotCount, content, executor: { execute: (job, { signal }) => hanging(job, signal) } });
   for (const member of members) add(...member);
-  const acquire = (signal = new AbortController().signal, avoid: string[] = []) =>
-    pool.acquire({ signal, avoid: new Set(avoid) });
+  const acquire = (signal = new AbortController().signal, avoid: string[] = [], slotCount = 1) =>
+    pool.acquire({ signal, avoid: new Set(avoid), slotCount });
   return { clock, pool, add, acquire };
 }
 
@@ -47,6 +47,25 @@ suite('ExecutorPool', (test) => {
     add('b', 2);
     await Promise.all(waiting);
     assert.equal(order, ['first a', 'second b', 'third b']);
+  });
+
+  test('gives several slots of one executor, all of it when it has fewer, and lets nobody overtake', async () => {
+    const { acquire, pool } = rig(['a', 3]);
+    const many = (slotCount: number) => acquire(undefined, [], slotCount);
+    const leases = [held(await many(2)), held(await many(1))];
+    const order: string[] = [];
+    const waiting = [5, 1].map((count) =>
+      many(count).then((result) => {
+        order.push(`${count} of ${pool.members()[0]!.running}`);
+        return held(result);
+      }),
+    );
+    leases[0]!.release();
+    assert.is(pool.members()[0]!.running, 1, 'two are free, and the first wants all');
+    leases[1]!.release();
+    (await waiting[0]!).release();
+    await Promise.all(waiting);
+    assert.equal(order, ['5 of 3', '1 of 1']);
   });
 
   test('ends the waiting of who is aborted, and of everybody when the last executor goes', async () => {

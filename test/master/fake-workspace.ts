@@ -26,6 +26,10 @@ export class FakeWorkspace implements Workspace {
     throw new Error('No cache of a test asks for inputs');
   }
 
+  async refresh() {
+    return this.epoch;
+  }
+
   async snapshot() {
     this.snapshots += 1;
     await this.onSnapshot();

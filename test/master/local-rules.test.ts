@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import * as assert from 'uvu/assert';
+import { usualTreatment } from '../../master/local-rule.ts';
 import { LocalRules, parseLocalRules } from '../../master/local-rules.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { suite } from '../harness/suite.ts';
@@ -43,6 +44,35 @@ suite('parseLocalRules()', (test) => {
     assert.equal(notices, []);
   });
 
+  test('reads how a command is treated', () => {
+    const [given, silent, cached] = parseLocalRules(
+      JSON.stringify([
+        {
+          ...{ Regexp: 'a', Network: true, Timeout: 1.5, Stdin: 'empty', Slots: 3, Reason: 'why' },
+          Env: { Ignore: ['A'], Count: ['TERM'], Unset: ['B_*'], Set: { C: '1' } },
+        },
+        { Regexp: 'b' },
+        { Regexp: 'c', Cache: 'failures' },
+      ]),
+      'x',
+    ).rules;
+    assert.equal(given?.treatment, {
+      ...{ cache: 'none', hasNetwork: true, timeoutMs: 1500, hasEmptyStdin: true, slotCount: 3 },
+      env: { ignored: ['A'], counted: ['TERM'], unset: ['B_*'], set: { C: '1' } },
+    });
+    assert.is(given?.reason, 'why');
+    assert.equal(silent?.treatment, usualTreatment);
+    assert.is(cached?.treatment.cache, 'failures');
+  });
+
+  test('knows where each rule begins', () => {
+    const { rules } = parseLocalRules('# c\n[{"Regexp": "a"},\n\n {\n"Regexp": "b"}]', 'x');
+    assert.equal(
+      rules.map(({ line }) => line),
+      [2, 4],
+    );
+  });
+
   test('takes an empty file, and one of comments, for no rules', () => {
     assert.equal(parseLocalRules('', 'x').rules, []);
     assert.equal(parseLocalRules('# nothing\n\n', 'x').rules, []);
@@ -55,11 +85,50 @@ suite('parseLocalRules()', (test) => {
   const bad: [name: string, text: string, line: number, words: RegExp][] = [
     [
       'an unknown key',
-      '# c\n[\n {"Regexp": "a"},\n {"Regexp": "b",\n  "Timeout": 3}\n]',
+      '# c\n[\n {"Regexp": "a"},\n {"Regexp": "b",\n  "TimeOut": 3}\n]',
       5,
-      /"Timeout": Unknown key/,
+      /"TimeOut": Unknown key/,
     ],
     ['a wrong type', '[\n {"Regexp": "a",\n  "Local": "yes"}]', 3, /"Local": .*boolean/],
+    [
+      'a "Cache" that is neither',
+      '[{"Regexp": "a",\n"Cache": "yes"}]',
+      2,
+      /"Cache": expected true, false or/,
+    ],
+    ['a "Timeout" of nothing', '[{"Regexp": "a",\n"Timeout": 0}]', 2, /"Timeout": .*>0/],
+    ['a "Timeout" as text', '[{"Regexp": "a",\n"Timeout": "3s"}]', 2, /"Timeout": .*number/],
+    ['half a slot', '[{"Regexp": "a",\n"Slots": 1.5}]', 2, /"Slots": .*int/],
+    ['another "Stdin"', '[{"Regexp": "a",\n"Stdin": "closed"}]', 2, /"Stdin": .*"forward"\|"empty"/],
+    ['an empty "Reason"', '[{"Regexp": "a",\n"Reason": ""}]', 2, /"Reason": /],
+    ['an unknown key of "Env"', '[{"Regexp": "a",\n"Env": {\n"Drop": []}}]', 3, /"Env.Drop": Unknown key/],
+    [
+      'a value among names',
+      '[{"Regexp": "a",\n"Env": {"Ignore": [\n"A=1"]}}]',
+      3,
+      /"Env.Ignore\[0\]": .*name/,
+    ],
+    ['a pattern to be set', '[{"Regexp": "a",\n"Env": {"Set": {\n"A*": "1"}}}]', 3, /"Env.Set.A\*": /],
+    [
+      'a variable that counts and does not',
+      '[{"Regexp": "a", "Env": {"Ignore": ["A"],\n"Count": ["A"]}}]',
+      2,
+      /"Env.Count\[0\]": A is in "Ignore" too/,
+    ],
+    [
+      'a variable that is set and unset',
+      '[{"Regexp": "a", "Env": {"Set": {"A": "1"},\n"Unset": ["A"]}}]',
+      2,
+      /"Env.Unset\[0\]": A is in "Set" too/,
+    ],
+    ['"Timeout" where make is', '[{"Regexp": "a", "Local": true,\n"Timeout": 1}]', 2, /no effect .* "Local"/],
+    ['"Slots" where make is', '[{"Regexp": "a", "Local": true,\n"Slots": 2}]', 2, /no effect .* "Local"/],
+    [
+      'to cache what has the network',
+      '[{"Regexp": "a", "Network": true,\n"Cache": true}]',
+      2,
+      /"Cache": .*"Network" are never kept/,
+    ],
     ['a missing regexp', '[\n\n {"Local": true}]', 3, /"Regexp": /],
     ['a malformed regexp', '[{"Local": true,\n"Regexp": "a("}]', 2, /"Regexp": .*a\(/],
     ['a regexp that only Go knows', '[\n{"Regexp": "[[:alpha:]]"}]', 2, /"Regexp": .*not supported/],

@@ -1,20 +1,11 @@
-import {
-  chmodSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  utimesSync,
-} from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { decodeDirectory } from '../../cas/directory.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { asOrdinary } from '../rigs/as-ordinary.ts';
-import { assertUpToDate, manifestOf, nowNs, workspaceRig } from '../rigs/workspace.ts';
+import { assertUpToDate, begunCommits, manifestOf, nowNs, workspaceRig } from '../rigs/workspace.ts';
 
 suite('Workspace of an ordinary user', (test) => {
   test('leaves out what it cannot read, says so once, and never replaces it', async () => {
@@ -79,6 +70,6 @@ suite('Workspace of an ordinary user', (test) => {
     assert.equal(modes, [0o444, 0o555, 0o400, 0o555, 0o444, 0o444]);
     assert.ok(Math.abs(statSync(join(rig.project, 'touched')).mtimeMs - Date.now()) < 5000);
     await assertUpToDate(rig);
-    assert.equal(readdirSync(dir.join('state/journal')), []);
+    assert.equal(begunCommits(dir.join('state')), []);
   });
 });

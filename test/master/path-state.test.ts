@@ -33,6 +33,7 @@ suite('The states of paths', (test) => {
         JSON.stringify(observation),
       );
     }
+    for (const { path } of all) assert.equal(former.node(path), inputs.node(path), path);
     assert.not(former.isIncomplete);
     assert.is(inputs.state({ path: 'nothing', flags: absent }, overwritten), 'overwritten');
     assert.is(inputs.state({ path: 'dir/inner', flags: found }, overwritten), 'overwritten');

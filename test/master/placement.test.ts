@@ -1,16 +1,30 @@
 import * as assert from 'uvu/assert';
+import { usualTreatment } from '../../master/local-rule.ts';
 import { parseLocalRules } from '../../master/local-rules.ts';
 import { commandLine, place } from '../../master/placement.ts';
 import type { RunRequest } from '../../protocol/run-request.ts';
 import { suite } from '../harness/suite.ts';
 import { runRequest } from './run-request.ts';
 
-const placed = (request: RunRequest, rules: object[] = []) =>
-  place(request, { rules: parseLocalRules(JSON.stringify(rules), 'x').rules, projectRoot: '/project' });
+const decided = (request: RunRequest, rules: object[] = []) =>
+  place(request, {
+    rules: parseLocalRules(JSON.stringify(rules), 'x').rules,
+    projectRoot: '/project',
+    ownShell: '/opt/termite/sh',
+  });
+
+/** In short: without how it is treated. */
+function placed(request: RunRequest, rules: object[] = []) {
+  const placement = decided(request, rules);
+  const { where, reason } = placement;
+  if (where === 'remote') return { where, reason };
+  const { isRecursive, needsSlot } = placement;
+  return { where, reason, isRecursive, needsSlot };
+}
 
 suite('place()', (test) => {
   test('sends everything away by default', () => {
-    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default', isCached: true });
+    assert.equal(placed(runRequest('gcc -c x.c')), { where: 'remote', reason: 'default' });
   });
 
   test('keeps a make below make, and lets it join in', () => {
@@ -18,12 +32,32 @@ suite('place()', (test) => {
       where: 'local',
       reason: 'recursive',
       isRecursive: true,
+      needsSlot: false,
     });
   });
 
   test('keeps what make itself takes for recursive', () => {
     const request = runRequest('./build-all', { hasJobserver: true });
-    assert.equal(placed(request), { where: 'local', reason: 'recursive', isRecursive: true });
+    assert.equal(placed(request), {
+      where: 'local',
+      reason: 'recursive',
+      isRecursive: true,
+      needsSlot: false,
+    });
+  });
+
+  test('keeps what takes no time, without a slot', () => {
+    assert.equal(placed(runRequest('mkdir -p x')), {
+      where: 'local',
+      reason: 'trivial',
+      isRecursive: true,
+      needsSlot: false,
+    });
+  });
+
+  test('sends away what names our shell, and would print it', () => {
+    assert.is(placed(runRequest('echo "#!/opt/termite/sh"')).where, 'remote');
+    assert.is(placed(runRequest('cd x && make SHELL=/opt/termite/sh')).where, 'local');
   });
 
   test('lets the first rule that matches win, also over what is built in', () => {
@@ -32,14 +66,29 @@ suite('place()', (test) => {
       { Regexp: '^make', Local: true },
       { Regexp: 'gcc', Local: true, Recurse: true },
     ];
-    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule', isCached: true });
+    assert.equal(placed(runRequest('make fast'), rules), { where: 'remote', reason: 'rule' });
     assert.equal(placed(runRequest('make slow'), rules), {
       where: 'local',
       reason: 'rule',
       isRecursive: false,
+      needsSlot: true,
     });
-    assert.equal(placed(runRequest('x gcc'), rules), { where: 'local', reason: 'rule', isRecursive: true });
-    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default', isCached: true });
+    assert.equal(placed(runRequest('x gcc'), rules), {
+      where: 'local',
+      reason: 'rule',
+      isRecursive: true,
+      needsSlot: false,
+    });
+    assert.equal(placed(runRequest('ld'), rules), { where: 'remote', reason: 'default' });
+  });
+
+  test('tells which rule has decided, and treats the command as that one says', () => {
+    const rules = [{ Regexp: '^x' }, { Regexp: '^gcc', Slots: 2, Cache: false, Reason: 'big' }];
+    const { rule, treatment } = decided(runRequest('gcc'), rules);
+    assert.equal([rule?.source, rule?.reason], ['^gcc', 'big']);
+    assert.equal(treatment, { ...usualTreatment, slotCount: 2, cache: 'none' });
+    const usual = decided(runRequest('ld'), rules);
+    assert.equal([usual.rule, usual.treatment], [undefined, usualTreatment]);
   });
 
   test('keeps what runs outside of the project', () => {
@@ -48,14 +97,17 @@ suite('place()', (test) => {
         where: 'local',
         reason: 'outside-root',
         isRecursive: true,
+        needsSlot: true,
       });
     }
+    const make = placed(runRequest('make', { cwd: '/' }));
+    assert.equal([make.where, make.where === 'local' && make.needsSlot], ['local', false]);
     assert.is(placed(runRequest('gcc', { cwd: '/project/sub' })).where, 'remote');
   });
 
   test('does not look for shell syntax where there is no shell', () => {
     const request = runRequest('', { argv: ['make', 'x'], isExec: true });
-    assert.equal(placed(request), { where: 'remote', reason: 'default', isCached: true });
+    assert.equal(placed(request), { where: 'remote', reason: 'default' });
   });
 });
 

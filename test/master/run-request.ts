@@ -13,6 +13,7 @@ export function runRequest(line: string, changes: Partial<RunRequest> = {}): Run
     isStdinEmpty: true,
     isStdinTerminal: false,
     isExec: false,
+    processId: 0,
     ...changes,
   };
 }

@@ -88,6 +88,19 @@ suite('The shell, for a line that runs locally', (test) => {
     });
   }
 
+  test('gives a program the environment that its rule wants, and looks for it there', async () => {
+    await using rig = await localRig();
+    const path = `${rig.dir.join('sub')}:${process.env['PATH']}`;
+    const rule = { Regexp: '', Local: true, Env: { Unset: ['B'], Set: { A: 'given', PATH: path } } };
+    rig.dir.write('.termite-localrc', JSON.stringify([rule]));
+    assert.is((await rig.make('own', 'parent')).stdout, 'make\n');
+    const variables = (await rig.make('own', 'env')).stdout.split('\n');
+    assert.equal(
+      variables.filter((variable) => /^[AB]=/.test(variable)),
+      ['A=given'],
+    );
+  });
+
   test('starts the real shell for options that are the shell’s', async () => {
     await using rig = await localRig();
     assert.is((await rig.make('own', './parent', '.SHELLFLAGS = -e -c')).stdout, 'sh\n');

@@ -60,6 +60,18 @@ suite('The shell and its master', (test) => {
     assert.is((await rig.run(`: alone; ${inner} 2>/dev/null`)).stdout, 'local');
   });
 
+  test('give a local command the stdin and the environment that its rule wants', async () => {
+    await using rig = await shellRig(hanging);
+    const rule = {
+      ...{ Regexp: '^cat', Local: true, Stdin: 'empty' },
+      Env: { Unset: ['CI_*'], Set: { LC_ALL: 'C' } },
+    };
+    rig.dir.write('.termite-localrc', JSON.stringify([rule]));
+    const env = { CI_JOB: '7', LC_ALL: 'de', KEPT: 'k' };
+    const outcome = await rig.run('cat; echo "$CI_JOB $LC_ALL $KEPT"', { env, input: 'lost' });
+    assert.is(outcome.stdout, ' C k\n');
+  });
+
   test('forward stdin as it is read', async () => {
     await using rig = await shellRig(async (job, signal) => {
       let text = '';
@@ -95,7 +107,7 @@ suite('The shell and its master', (test) => {
       setImmediate(() => void rig.close());
       return hanging(job, signal);
     });
-    const outcome = await rig.run('printf %s local');
+    const outcome = await rig.run('cat /dev/null; printf %s local');
     assert.equal([outcome.status, outcome.stdout], [0, 'local']);
     assert.match(outcome.stderr, /master is gone: running locally/);
   });

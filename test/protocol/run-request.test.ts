@@ -23,6 +23,7 @@ suite('decodeRun()', (test) => {
       isStdinEmpty: true,
       isStdinTerminal: false,
       isExec: false,
+      processId: 4711,
     };
     assert.equal(decode(golden('run.bin')), request);
     assert.equal(encodeRun(request), golden('run.bin'));
@@ -30,8 +31,8 @@ suite('decodeRun()', (test) => {
 
   test('refuses a run without a command, without a directory, of another version', () => {
     assert.throws(() => decode(golden('run-empty.bin')), /without command/);
-    const relative = new FrameWriter(ShellFrame.run).u32(1).list(['x'], () => {});
+    const relative = new FrameWriter(ShellFrame.run).u32(2).list(['x'], () => {});
     assert.throws(() => decode(relative.finish()), RangeError);
-    assert.throws(() => decode(new FrameWriter(ShellFrame.run).u32(2).finish()), /version 2/);
+    assert.throws(() => decode(new FrameWriter(ShellFrame.run).u32(1).finish()), /version 1/);
   });
 });

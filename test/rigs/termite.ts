@@ -10,6 +10,9 @@ const packageRoot = resolve(import.meta.dirname, '../../..');
 /** The script of the command line. */
 export const termiteProgram = join(packageRoot, 'dist/wrapper/main.js');
 
+/** The words that run the program. */
+export const termiteCommand: readonly string[] = [process.execPath, termiteProgram];
+
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
 
@@ -109,6 +112,13 @@ export class TermiteRig implements AsyncDisposable {
       if (pids.length > 0) return pids;
     }
     throw new Error(`No process matches ${pattern}: ${JSON.stringify(this.#processes())}`);
+  }
+
+  /** Waits until there is none. */
+  async waitForEnd(pattern: RegExp, patienceMs = 10_000): Promise<void> {
+    for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(10))
+      if (this.processes(pattern).length === 0) return;
+    throw new Error(`A process still matches ${pattern}: ${JSON.stringify(this.#processes())}`);
   }
 
   /** Command lines of the processes below `ancestor`. */

@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
@@ -128,6 +128,12 @@ export function nodeAt(path: string): TreeNode | null {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
     throw error;
   }
+}
+
+/** Commits that were begun and not ended, by the journal on disk. */
+export function begunCommits(stateDir: string): string[] {
+  const dir = join(stateDir, 'journal');
+  return readdirSync(dir).filter((name) => readFileSync(join(dir, name))[0] !== 0);
 }
 
 export function nowNs(): bigint {

@@ -55,9 +55,22 @@ suite('termite', (test) => {
     [['master', '--root', '/no/such/folder'], /No such folder/],
     [['make', '--root', '/no/such/folder'], /No such folder/],
     [['make', '--root'], /--root needs a value/],
+    [['make', '--verify=most'], /--verify needs a percentage: "most" is none/],
+    [['run', '--verify=101', 'true'], /--verify needs a percentage/],
+    [['run', '--twice', '--verify', 'true'], /exclude each other/],
     [['run'], /a command is missing/],
     [['build'], /a command is missing/],
     [['masquerade', 'bin'], /a name is missing/],
+    [['cache'], /An action is missing/],
+    [['cache', 'dance'], /Unknown action "dance"/],
+    [['cache', 'constructor'], /Unknown action/],
+    [['cache', 'gc', '--size', '20X'], /Not a size: "20X"/],
+    [['cache', 'gc', '--size', '9999999999T'], /Not a size/],
+    [['cache', 'gc', '--size'], /--size needs a value/],
+    [['cache', 'stats', '--size', '1G'], /"stats" does not know "--size"/],
+    [['cache', 'clear', 'everything'], /"clear" does not know "everything"/],
+    [['master', '--cache-size-mib', '0'], /cacheSizeMib/],
+    [['executor', '--cache-size-mib', 'all'], /cacheSizeMib/],
   ];
   for (const [args, words] of wrong) {
     test(`refuses "${args.join(' ')}" with one clear message`, async () => {
@@ -69,6 +82,15 @@ suite('termite', (test) => {
       assert.match(stderr, /^termite: [^\n]+\n( {2}[^\n]+\n)?$/);
     });
   }
+
+  test('refuses a size of the cache that is none, also from the environment', async () => {
+    await using rig = rigWith('all: ; touch x\n', { needsSandbox: false });
+    const { status, stderr } = await rig.termite(['make'], {
+      env: { ...rig.env, TERMITE_CACHE_MIB: '1G' },
+    });
+    assert.is(status, 125);
+    assert.match(stderr, /^termite: [^\n]*the environment: TERMITE_CACHE_MIB: [^\n]*"1G"[^\n]*\n$/);
+  });
 
   test('prints help and version', async () => {
     await using rig = rigWith('', { needsSandbox: false });
@@ -149,6 +171,8 @@ suite('termite make', (test) => {
       'SHELL = /bin/bash\nall: ; @echo "#!$(SHELL)"; $(SHELL) -c "printf %s $$BASH"\n',
     );
     assert.is((await rig.termite(['make'])).stdout, '#!/bin/bash\n/bin/bash');
+    writeFileSync(join(rig.project, 'Makefile'), 'all:\n\t@echo $(SHELL)\n\t@printf "%s\\n" "$(SHELL)"\n');
+    assert.is((await rig.termite(['make'])).stdout, '/bin/sh\n/bin/sh\n');
   });
 
   test('joins a master that runs, from below its root too, and leaves it running', async () => {
@@ -164,7 +188,7 @@ suite('termite make', (test) => {
         ),
       );
       await rig.run(['mkdir', 'sub']);
-      writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; touch ../above\n');
+      writeFileSync(join(rig.project, 'sub/Makefile'), 'all: ; cat Makefile > ../above\n');
       const { report } = await rig.report(['make'], { cwd: join(rig.project, 'sub') });
       assert.equal([report.remote, report.local], [1, 0]);
       assert.ok(existsSync(join(rig.project, 'above')));

@@ -30,7 +30,10 @@ const cases: [makefile: string, expected: Partial<MakefileShell>][] = [
 suite('scanShell()', (test) => {
   for (const [makefile, expected] of cases) {
     test(`reads ${JSON.stringify(makefile)}`, () =>
-      assert.equal(scanShell(makefile), { isOverridden: false, ...expected }));
+      assert.equal(
+        scanShell(makefile, () => ''),
+        { isOverridden: false, ...expected },
+      ));
   }
 });
 
@@ -41,6 +44,22 @@ suite('findMakefileShell()', (test) => {
     assert.is(findMakefileShell(dir.path, []).path, '/bin/bash');
     dir.write('GNUmakefile', '');
     assert.is(findMakefileShell(dir.path, []).path, undefined);
+  });
+
+  test('reads included makefiles where they stand', async () => {
+    await using dir = await tempDir();
+    dir.write(
+      'Makefile',
+      'SHELL = /bin/sh\ninclude mk/first.mk mk/second.mk # both\n-include $(X) none *.d\n',
+    );
+    dir.write('mk/first.mk', 'include mk/bash.mk');
+    dir.write('mk/bash.mk', 'include mk/bash.mk Makefile\nSHELL = /bin/bash');
+    dir.write('mk/second.mk', 'x.o: x.h');
+    assert.equal(findMakefileShell(dir.path, []), { path: '/bin/bash', isOverridden: false });
+    dir.write('mk/second.mk', 'override SHELL = /bin/dash');
+    assert.equal(findMakefileShell(dir.path, []), { path: '/bin/dash', isOverridden: true });
+    dir.write('Makefile', 'sinclude mk/bash.mk\nSHELL = /bin/sh\n\tinclude mk/second.mk');
+    assert.equal(findMakefileShell(dir.path, []), { path: '/bin/sh', isOverridden: false });
   });
 
   test('reads the files of -f, and ignores a shell that is not there', async () => {

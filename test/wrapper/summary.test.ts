@@ -5,23 +5,24 @@ import { suite } from '../harness/suite.ts';
 
 const nothing: Report = {
   ...{ commands: 0, cached: 0, remote: 0, local: 0, fallbacks: 0, conflicts: 0, failed: 0 },
-  ...{ localByReason: {}, wallMs: 0, discarded: [] },
+  ...{ verified: 0, mismatched: 0 },
+  ...{ localByReason: {}, localByRule: {}, wallMs: 0, discarded: [] },
 };
 
 suite('summarize()', (test) => {
   test('names every part that there is', () => {
-    const localByReason = { recursive: 2, rule: 1, 'no-executor': 2 };
+    const localByReason = { recursive: 2, rule: 1, trivial: 4, 'no-executor': 2 };
     const report = {
-      commands: 341,
+      commands: 345,
       cached: 290,
       remote: 46,
-      local: 5,
+      local: 9,
       fallbacks: 2,
       conflicts: 1,
       failed: 3,
     };
     assert.equal(summarize({ ...nothing, ...report, localByReason, wallMs: 41_249 }), [
-      '341 commands in 41.2 s: 290 from cache, 46 remote, 5 local (2 recursive, 1 rule, 2 fallbacks), 1 conflict, 3 failed',
+      '345 commands in 41.2 s: 290 from cache, 46 remote, 9 local (2 recursive, 1 rule, 4 trivial, 2 fallbacks), 1 conflict, 3 failed',
     ]);
   });
 

@@ -1,0 +1,6 @@
+int b(void);
+
+int main(void)
+{
+	return b();
+}
