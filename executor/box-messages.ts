@@ -12,7 +12,7 @@ export interface SentDirectory {
 
 /** What a job needs to run in the box; the fields are explained in native/README.md. */
 export interface BoxJob {
-  /** Absolute; the box makes it, and removes it when the connection closes. */
+  /** Absolute; if the job's files are on disk the box makes it, and removes it when the connection closes. */
   jobDir: string;
   systemDir: string;
   projectRoot: string;
@@ -29,6 +29,8 @@ export interface BoxJob {
   network: boolean;
   forwardStdin: boolean;
   timeoutMs: number;
+  /** What its files may take in memory; 0: they are on disk. */
+  memoryBytes: number;
   home: string;
   directories: readonly SentDirectory[];
 }
@@ -63,6 +65,8 @@ export interface DoneMessage {
   userUs: number;
   systemUs: number;
   maxRssKib: number;
+  /** `jobDir`, or the same in memory: a path that leads there as long as the connection is open. */
+  filesDir: string;
   upper: UpperEntry[];
   trace: Observation[];
   /** Absolute paths written outside the project. */
@@ -80,7 +84,9 @@ export type BoxMessage =
   | { type: 'need-blob'; id: number; digest: Digest }
   | { type: 'need-stdin'; id: number; maxBytes: number }
   | DoneMessage
-  | { type: 'broken'; message: string };
+  | { type: 'broken'; message: string }
+  /** The job was ended: its files took more memory than they may. */
+  | { type: 'outgrown' };
 
 /** @throws RangeError for a frame that is cut short or of unknown type */
 export function decodeBoxMessage(frame: FrameReader): BoxMessage {
@@ -105,6 +111,8 @@ export function decodeBoxMessage(frame: FrameReader): BoxMessage {
       return readDone(frame);
     case BoxFrame.broken:
       return { type: 'broken', message: frame.text() };
+    case BoxFrame.outgrown:
+      return { type: 'outgrown' };
     default:
       throw new RangeError(`Unknown frame 0x${frame.type.toString(16)} from the box`);
   }
@@ -166,7 +174,7 @@ function encodeJob(job: BoxJob): Buffer {
       (job.network ? JobFlag.network : 0) |
       (job.forwardStdin ? JobFlag.forwardStdin : 0),
   );
-  writer.u64(job.timeoutMs).text(job.home);
+  writer.u64(job.timeoutMs).u64(job.memoryBytes).text(job.home);
   writer.list(job.directories, ({ digest, bytes }) => writer.digest(digest).bytes(bytes));
   return writer.finish();
 }
@@ -188,6 +196,7 @@ function readDone(frame: FrameReader): DoneMessage {
     userUs: Number(frame.u64()),
     systemUs: Number(frame.u64()),
     maxRssKib: Number(frame.u64()),
+    filesDir: frame.text(),
     upper: frame.list(() => readEntry(frame)),
     trace: readTrace(frame),
     outside: frame.list(() => frame.text()),

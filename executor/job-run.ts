@@ -12,6 +12,8 @@ export interface JobRunOptions {
   job: Job;
   /** Absolute; must not exist. */
   jobDir: string;
+  /** What the job's files may take in memory; 0: they are on disk. */
+  memoryBytes: number;
   mirror: SystemMirror;
   origin: Origin;
   content: Content;
@@ -21,26 +23,30 @@ export interface JobRunOptions {
   signal: AbortSignal;
 }
 
+/** How a job ended that the box did not fail. */
+export type JobEnd = DoneMessage | 'needs-disk';
+
 /**
  * One job in the box: sends it off, answers what it needs, and ends with what the box says about it or with the first
- * reason why there is nothing to say.
+ * reason why there is nothing to say. `needs-disk`: it has to be begun anew with its files on disk.
  *
- *     running ──done──► done            (the job's directory can be read)
+ *     running ──done──► done            (the job's files can be read)
+ *        ├──outgrown, stdin needed by a job in memory──► needs-disk
  *        └──broken, content not to be had, mirror broken, box gone, aborted──► failed
  *     either ──close──► closed          (what still runs is killed, the directory removed)
  */
 export class JobRun implements Disposable {
   /** Never rejects. */
-  readonly ended: Promise<Result<DoneMessage>>;
+  readonly ended: Promise<Result<JobEnd>>;
   readonly #options: JobRunOptions;
   readonly #connection: BoxConnection;
   /** Made when stdin is first asked for: few commands do, and aborting is not cheap. */
   #stdin: AbortController | undefined;
-  #end: (result: Result<DoneMessage>) => void = () => {};
+  #end: (result: Result<JobEnd>) => void = () => {};
   readonly #abort = () => this.#end(fail({ reason: 'cancelled' }));
 
   constructor(options: JobRunOptions) {
-    const { job, jobDir, mirror, directories, hostId, signal } = options;
+    const { job, jobDir, memoryBytes, mirror, directories, hostId, signal } = options;
     this.#options = options;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -55,7 +61,8 @@ export class JobRun implements Disposable {
       type: 'job',
       job: {
         ...{ jobDir, systemDir: mirror.mountDir, projectRoot, root, argv, env, cwd, umask, uid, gid, home },
-        ...{ hostUid: hostId, hostGid: hostId, mergeOutput, network, forwardStdin, timeoutMs, directories },
+        ...{ hostUid: hostId, hostGid: hostId, mergeOutput, network, forwardStdin, timeoutMs, memoryBytes },
+        directories,
       },
     });
     if (signal.aborted) this.#abort();
@@ -76,6 +83,8 @@ export class JobRun implements Disposable {
     switch (message.type) {
       case 'done':
         return this.#end(succeed(message));
+      case 'outgrown':
+        return this.#end(succeed('needs-disk'));
       case 'broken':
         return this.#fail({ reason: 'sandbox', message: message.message });
       case 'need-directory':
@@ -83,6 +92,8 @@ export class JobRun implements Disposable {
       case 'need-blob':
         return void this.#giveBlob(message.id, message.digest);
       case 'need-stdin':
+        // What has been read cannot be read again should the job outgrow the memory later.
+        if (this.#options.memoryBytes > 0) return this.#end(succeed('needs-disk'));
         return void this.#giveStdin(message.id, message.maxBytes);
       default:
         return this.#fail({

@@ -13,23 +13,21 @@ const parallelCount = 8;
 
 export interface OutputsOptions {
   done: DoneMessage;
-  /** Where the box left the job's files; they are taken out of it. */
-  jobDir: string;
   base: BaseTree;
-  store: {
-    /** Moves a file into the store. */
-    adopt(absolutePath: string): Promise<Digest>;
-  };
+  /** Takes a file into the store; it is not needed afterwards. */
+  take: (absolutePath: string) => Promise<Digest>;
 }
 
 /**
  * What a command that has ended did: takes its files into the store and says the rest. Failure:
  * `unsupported-output`. Rejects with AppError `disk-full`, and with what reading the base rejects with.
  */
-export async function takeOutputs({ done, jobDir, base, store }: OutputsOptions): Promise<Result<Manifest>> {
-  const take = async (path: string, sizeBytes: number) => (sizeBytes === 0 ? emptyDigest : store.adopt(path));
+export async function takeOutputs(options: OutputsOptions): Promise<Result<Manifest>> {
+  const { done, base } = options;
+  const take = async (path: string, sizeBytes: number) =>
+    sizeBytes === 0 ? emptyDigest : options.take(path);
   const takeStream = (name: string) => {
-    const path = join(jobDir, name);
+    const path = join(done.filesDir, name);
     return take(path, lstatSync(fsPath(path)).size);
   };
   // Names of one file have one content: the first is taken.
@@ -40,7 +38,7 @@ export async function takeOutputs({ done, jobDir, base, store }: OutputsOptions)
   }
   const digests = new Map<bigint, Digest>();
   await forEachBounded([...contents.values()], async ({ path, ino, sizeBytes }) => {
-    digests.set(ino, await take(join(jobDir, 'upper', path), sizeBytes));
+    digests.set(ino, await take(join(done.filesDir, 'upper', path), sizeBytes));
   });
   const harvested = await harvest(done.upper, {
     base,

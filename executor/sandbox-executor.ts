@@ -9,7 +9,8 @@ import type { BoxClient } from './box-client.ts';
 import type { DoneMessage } from './box-messages.ts';
 import type { Content } from './content.ts';
 import type { Executor } from './executor.ts';
-import { JobRun } from './job-run.ts';
+import type { JobMemory } from './job-memory.ts';
+import { JobRun, type JobRunOptions } from './job-run.ts';
 import type { OomKills } from './oom-kills.ts';
 import type { Origin } from './origin.ts';
 import { takeOutputs } from './outputs.ts';
@@ -29,13 +30,21 @@ export interface SandboxExecutorOptions {
   mirrors: SystemMirrors;
   slots: Slots;
   oomKills: OomKills;
-  store: { adopt(absolutePath: string): Promise<Digest> };
-  /** Where jobs have their directories, absolute; best on the file system of the store. */
+  store: OutputStore;
+  memory: JobMemory;
+  /** Where jobs have their files when not in memory, absolute; best on the file system of the store. */
   jobsDir: string;
   /** The uid and gid of jobs outside of their sandboxes, see docs/decisions/0006. */
   hostId: number;
   /** What is known of the machine that a job comes from. */
   sourceOf: (origin: Job['origin']) => { origin: Origin; content: Content };
+}
+
+export interface OutputStore {
+  /** Moves a file into the store. */
+  adopt(absolutePath: string): Promise<Digest>;
+  /** Copies a file into the store. */
+  importFile(absolutePath: string): Promise<Digest>;
 }
 
 /** The base of all executors: mirrors the inputs of a job, runs it in the box, and takes its outputs into the store. */
@@ -57,7 +66,7 @@ export class SandboxExecutor implements Executor {
   }
 
   async #execute(job: Job, signal: AbortSignal): Promise<JobResult> {
-    const { box, mirrors, slots, oomKills, jobsDir, hostId, sourceOf } = this.#options;
+    const { box, mirrors, slots, memory, jobsDir, hostId, sourceOf } = this.#options;
     const { origin, content } = sourceOf(job.origin);
     const project = `${job.origin.id} ${job.projectRoot}`;
     const collecting = this.#prediction.collect(project, job.root, content);
@@ -67,19 +76,32 @@ export class SandboxExecutor implements Executor {
     using lease = acquired.value;
     const { mirror } = lease;
     const directories = await collecting;
-    const jobDir = join(jobsDir, `${++this.#jobCount}`);
+    for (;;) {
+      const jobDir = join(jobsDir, `${++this.#jobCount}`);
+      const memoryBytes = memory.bytesFor(job);
+      const options = { job, jobDir, memoryBytes, mirror, origin, content, directories, hostId, signal };
+      const result = await this.#run(options, project);
+      if (result !== 'needs-disk') return result;
+      memory.keepOnDisk(job);
+    }
+  }
+
+  async #run(options: JobRunOptions, project: string): Promise<JobResult | 'needs-disk'> {
+    const { job, jobDir, mirror, content } = options;
+    const { oomKills } = this.#options;
     const oomKillsBefore = oomKills.latest;
     const refusalsBefore = mirror.lastRefusedPath === undefined ? 0n : mirror.refusals();
-    using run = new JobRun({ job, jobDir, mirror, origin, content, directories, hostId, signal });
+    using run = new JobRun(options);
     const ended = await run.ended;
     setImmediate(() => mirror.box.prepare());
     if (!ended.ok) return fail(await this.#explain(ended.failure));
     const done = ended.value;
+    if (done === 'needs-disk') return done;
     this.#prediction.learn(project, done.trace);
     const doubt = await this.#doubt(done, job, mirror, refusalsBefore);
     if (doubt) return fail(doubt);
     const traced = job.systemTraceKnown && mirror.refusals();
-    // Awaited here: the directory is gone as soon as this scope ends.
+    // Awaited here: the files are gone as soon as this scope ends.
     const taken = await this.#takeOutputs(done, job.root, jobDir, content);
     await traced;
     if (!taken.ok) return taken;
@@ -123,6 +145,8 @@ export class SandboxExecutor implements Executor {
     jobDir: string,
     content: Content,
   ): Promise<Result<Manifest>> {
+    const { store } = this.#options;
+    const take = (path: string) => (done.filesDir === jobDir ? store.adopt(path) : store.importFile(path));
     let missing: Failure | undefined;
     const base = new SnapshotTree(root, async (digest) => {
       const found = await content.directory(digest);
@@ -131,7 +155,7 @@ export class SandboxExecutor implements Executor {
       throw new Error('Directory of the base is not to be had');
     });
     try {
-      return await takeOutputs({ done, jobDir, base, store: this.#options.store });
+      return await takeOutputs({ done, base, take });
     } catch (error) {
       if (missing) return fail(missing);
       throw error;

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
-import type { Digest } from '../protocol/digest.ts';
 import type { Job } from '../protocol/job.ts';
 import { Scope } from '../runtime/scope.ts';
 import { BoxClient } from './box-client.ts';
 import type { ContentStore } from './content.ts';
 import type { Executor } from './executor.ts';
+import { JobMemory } from './job-memory.ts';
 import { OomKills } from './oom-kills.ts';
 import type { Origin } from './origin.ts';
-import { SandboxExecutor } from './sandbox-executor.ts';
+import { type OutputStore, SandboxExecutor } from './sandbox-executor.ts';
 import { Slots } from './slots.ts';
 import { Sources } from './sources.ts';
 import { SystemMirrors } from './system-mirrors.ts';
@@ -20,13 +20,18 @@ export interface StartExecutorOptions {
   /** For failures. */
   name: string;
   /** Shared with whoever else uses it; stays open. */
-  store: ContentStore & { readonly dir: string; adopt(absolutePath: string): Promise<Digest> };
+  store: ContentStore & OutputStore & { readonly dir: string };
   /** Where to make a work folder, absolute; best on the file system of the store. */
   workParent: string;
   /** The machine that a job comes from; closed by the executor where it can be. */
   openOrigin: (origin: Job['origin']) => Origin & Partial<AsyncDisposable>;
   /** Jobs at the same time; one per processor unless told. */
   slotCount?: number;
+  /**
+   * What the files of one job may take in memory before they are on disk, 0: they always are; unless told an eighth of
+   * the available memory, shared by all slots.
+   */
+  memoryBytesPerJob?: number | undefined;
   /** The uid and gid that jobs run as, outside their sandboxes, when this process is root; 200,000 unless told. */
   hostId?: number;
   /** For tests: the file to read instead of /proc/vmstat. */
@@ -47,7 +52,7 @@ export interface RunningExecutor extends AsyncDisposable {
  */
 export async function startExecutor(options: StartExecutorOptions): Promise<RunningExecutor> {
   const { name, store, workParent, openOrigin } = options;
-  const { slotCount = availableParallelism(), hostId = defaultHostId } = options;
+  const { slotCount = availableParallelism(), memoryBytesPerJob, hostId = defaultHostId } = options;
   const scope = new Scope();
   try {
     const workDir = scope.use(await WorkDir.open(workParent));
@@ -59,6 +64,7 @@ export async function startExecutor(options: StartExecutorOptions): Promise<Runn
     const executor = new SandboxExecutor({
       ...{ name, box, mirrors, slots, store },
       oomKills: new OomKills(options.vmstatFile),
+      memory: new JobMemory({ slotCount, bytesPerJob: memoryBytesPerJob }),
       jobsDir: workDir.makeDir('jobs'),
       hostId,
       sourceOf: (origin) => sources.of(origin),

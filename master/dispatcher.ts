@@ -3,23 +3,19 @@ import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
-import type { Caller, LocalRun } from './caller.ts';
-import { countedEnvironment } from './counted-environment.ts';
-import { editEnvironment, environmentEdits } from './environment-rule.ts';
+import type { Caller } from './caller.ts';
+import { acceptsFailure, type Command, newCommand, stdinOf, stdinUse } from './command.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
-import type { Question, StdinUse } from './fingerprint.ts';
-import { jobArguments, jobEnvironment, type Shells } from './job-environment.ts';
+import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
-import type { Treatment } from './local-rule.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import type { LocalSlots } from './local-slots.ts';
-import { type Attempts, nextStep } from './next-step.ts';
+import { nextStep } from './next-step.ts';
 import { commandLine, type Placement, place } from './placement.ts';
 import type { ResultCache } from './result-cache.ts';
-import type { Outcome, RunningCommand, Session } from './session.ts';
-import { StdinReplay } from './stdin-replay.ts';
+import type { Outcome, Session } from './session.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
-import type { Rival, Verifier } from './verifier.ts';
+import type { Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
 export interface DispatcherOptions {
@@ -41,30 +37,6 @@ export interface DispatcherOptions {
 
 const maxNotedOutputs = 100;
 
-/** What stays the same over all attempts to run one command. */
-interface Command {
-  /** As its rule wants it to be. */
-  request: RunRequest;
-  treatment: Treatment;
-  question: Question;
-  line: string;
-  /** How the caller is to run it, if it comes to that. */
-  local: LocalRun;
-  caller: Caller;
-  session: Session;
-  running: RunningCommand;
-  stdin: StdinReplay;
-  /** It wanted to read although there was nothing. */
-  hasReadEmptyStdin: boolean;
-  /** What its result is to be compared with, see `Session.check`. */
-  rival: Rival | undefined;
-  attempts: Attempts;
-  /** Executors that have failed it. */
-  avoid: Set<string>;
-  /** Set when its outputs begin to be applied: then it must never run again. */
-  isCommitting: boolean;
-}
-
 /**
  * Drives each command through its states:
  *
@@ -81,8 +53,6 @@ interface Command {
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  /** Numbers only: the user may have no name here, as in a container. */
-  readonly #user = { uid: process.getuid!(), gid: process.getgid!() };
   #lastJob = 0;
 
   constructor(options: DispatcherOptions) {
@@ -129,26 +99,10 @@ export class Dispatcher {
     original: RunRequest,
     { caller, session, running }: Pick<Command, 'caller' | 'session' | 'running'>,
   ): Promise<void> {
-    const { treatment, rule } = placement;
-    const envEdits = environmentEdits(original.env, treatment.env);
-    const request = {
-      ...original,
-      env: editEnvironment(original.env, envEdits),
-      isStdinEmpty: original.isStdinEmpty || treatment.hasEmptyStdin,
-    };
-    const isRecursive = placement.where === 'remote' || placement.isRecursive;
-    const command: Command = {
-      ...{ request, treatment, caller, session, running },
-      question: this.#question(request, treatment),
-      line: commandLine(request),
-      local: { isRecursive, holdsSlot: false, hasEmptyStdin: treatment.hasEmptyStdin, envEdits },
-      stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
-      hasReadEmptyStdin: false,
-      rival: undefined,
-      attempts: { retries: 0, conflicts: 0 },
-      avoid: new Set(),
-      isCommitting: false,
-    };
+    const { rule } = placement;
+    const { workspace, ownShell } = this.#options;
+    const options = { caller, session, running, projectRoot: workspace.projectRoot, ownShell };
+    const command = newCommand(original, placement, options);
     if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
     try {
       if (placement.where === 'remote') return await this.#remote(command);
@@ -298,14 +252,14 @@ export class Dispatcher {
     lease: Lease,
     { results, basis }: { results: ResultCache | undefined; basis: Basis },
   ): Promise<JobResult> {
-    const { stdinRoutes, origin } = this.#options;
+    const { stdinRoutes, origin, ownShell } = this.#options;
     const { request, treatment, question, running } = command;
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
     const job: Job = {
       ...question,
-      env: jobEnvironment(request.env, this.#shells(request)),
+      env: jobEnvironment(request.env, { own: ownShell, real: request.shell }),
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },
@@ -321,28 +275,6 @@ export class Dispatcher {
     if (toTerminal.signal.aborted) return fail({ reason: 'terminal' });
     lease.note(result);
     return result;
-  }
-
-  #shells(request: RunRequest): Shells {
-    return { own: this.#options.ownShell, real: request.shell };
-  }
-
-  #question(request: RunRequest, treatment: Treatment): Question {
-    const shells = this.#shells(request);
-    const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
-    return {
-      projectRoot: this.#options.workspace.projectRoot,
-      argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
-      env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
-      cwd: request.cwd,
-      umask: request.umask,
-      uid: this.#user.uid,
-      gid: this.#user.gid,
-      home: home.startsWith('/') ? home : '',
-      mergeOutput: request.mergeOutput,
-      network: treatment.hasNetwork,
-      timeoutMs: treatment.timeoutMs,
-    };
   }
 
   /** Applies the result and answers. @returns what was printed */
@@ -417,28 +349,4 @@ export class Dispatcher {
     running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
     caller.abandon();
   }
-}
-
-/**
- * A reader of its stdin for one attempt. Where nothing can be read it notes that this was tried; a terminal it leaves alone,
- * and aborts the attempt.
- */
-function stdinOf(command: Command, toTerminal: AbortController): (maxBytes: number) => Promise<Uint8Array> {
-  const { isStdinEmpty, isStdinTerminal } = command.request;
-  if (!isStdinEmpty && !isStdinTerminal) return command.stdin.attempt();
-  return async () => {
-    if (isStdinEmpty) command.hasReadEmptyStdin = true;
-    else toTerminal.abort();
-    return new Uint8Array();
-  };
-}
-
-/** What a result owes to stdin; undefined: what it has read there. */
-function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
-  if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
-  return stdin.isUntouched ? 'unread' : undefined;
-}
-
-function acceptsFailure({ treatment }: Command): boolean {
-  return treatment.cache === 'failures';
 }

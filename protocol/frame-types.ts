@@ -36,6 +36,7 @@ export const BoxFrame = {
   needStdin: 0x512,
   done: 0x513,
   broken: 0x514,
+  outgrown: 0x515,
 } as const;
 
 export const WatchFrame = {

@@ -21,12 +21,11 @@
 /* mount(2) takes at most a page of options. */
 #define OPTIONS_MAX 4096
 
-/* Directories of the scratch file system; all belong to the job, which sees only those that are bound. */
+/* Further directories of the scratch file system; all belong to the job, which sees only those that are bound. */
 static const struct {
 	const char *path;
 	mode_t mode;
 } scratch_directories[] = {
-	{ SCRATCH_JOB, 0700 },
 	{ SCRATCH_LOWER, 0700 },
 	{ SCRATCH_ROOT, 0700 },
 	{ SCRATCH_TMP, 01777 },
@@ -37,21 +36,21 @@ static const struct {
 	{ SCRATCH_HOME_WORK, 0700 },
 };
 
-/* Mounts it on a directory of the template and goes there. */
-static void make_scratch(const struct sandbox *sandbox)
+/* Attaches it to a directory of the template and goes there. */
+static void attach_scratch(const struct sandbox *sandbox)
 {
 	if (chdir(sandbox->box->template) < 0)
 		sandbox_fail(sandbox, "chdir \"%s\": %s", sandbox->box->template, strerror(errno));
-	if (mount("termite-scratch", TEMPLATE_SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, "mode=700") < 0 ||
+	if (move_mount(sandbox->storage->scratch, "", AT_FDCWD, TEMPLATE_SCRATCH, MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
 	    chdir(TEMPLATE_SCRATCH) < 0)
-		sandbox_fail(sandbox, "mount of tmpfs on \"%s\": %s", TEMPLATE_SCRATCH, strerror(errno));
+		sandbox_fail(sandbox, "move_mount of tmpfs to \"%s\": %s", TEMPLATE_SCRATCH, strerror(errno));
 	for (size_t i = 0; i < sizeof scratch_directories / sizeof *scratch_directories; i++) {
 		const char *path = scratch_directories[i].path;
 		if (mkdir(path, scratch_directories[i].mode) < 0 || chown(path, sandbox->uid, sandbox->gid) < 0)
 			sandbox_fail(sandbox, "mkdir \"%s\": %s", path, strerror(errno));
 	}
 	const char *job_dir = sandbox->request->job_dir;
-	if (mount(job_dir, SCRATCH_JOB, NULL, MS_BIND, NULL) < 0)
+	if (sandbox->storage->memory_bytes == 0 && mount(job_dir, SCRATCH_JOB, NULL, MS_BIND, NULL) < 0)
 		sandbox_fail(sandbox, "bind of \"%s\": %s", job_dir, strerror(errno));
 }
 
@@ -185,7 +184,7 @@ void apply_mounts(struct sandbox *sandbox)
 	const struct job_request *request = sandbox->request;
 	umask(0);
 	enter_network(sandbox);
-	make_scratch(sandbox);
+	attach_scratch(sandbox);
 	AUTO_CLOSE int scratch = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int devices = open("../" TEMPLATE_DEVICES, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int old_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

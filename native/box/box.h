@@ -24,6 +24,7 @@ struct box {
 	gid_t owner_gid;
 	int store; /* O_PATH */
 	const char *template; /* see template.h; absolute */
+	bool storage_fits_memory; /* see storage.h */
 	struct verified *verified;
 	struct ledger *ledger;
 };

@@ -190,7 +190,7 @@ static int walk_directory(struct walk *walk, int fd, const char *path)
 	return failed;
 }
 
-int harvest(struct frame_out *out, const char *upper, mode_t root_mode, char **path)
+int harvest(struct frame_out *out, int parent, const char *upper, mode_t root_mode, char **path)
 {
 	struct walk walk = { .out = out };
 	size_t count_at = frame_put_count(out);
@@ -198,8 +198,9 @@ int harvest(struct frame_out *out, const char *upper, mode_t root_mode, char **p
 	AUTO_CLOSE int fd = -1;
 	int failed = 0;
 	*path = NULL;
-	if (lstat(upper, &st) < 0 || ((st.st_mode & 0700) != 0700 && chmod(upper, st.st_mode | 0700) < 0) ||
-	    (fd = open(upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
+	if (fstatat(parent, upper, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    ((st.st_mode & 0700) != 0700 && fchmodat(parent, upper, st.st_mode | 0700, 0) < 0) ||
+	    (fd = openat(parent, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
 		failed = fail_at(&walk, upper, errno);
 	if (!failed && (st.st_mode & 07777) != (root_mode & 07777))
 		put_entry(&walk, "", &st, 0, "");

@@ -3,13 +3,13 @@
 #include "fd.h"
 #include "frame_io.h"
 #include "harvest.h"
+#include "storage.h"
 #include "log.h"
 #include "network.h"
 #include "outside.h"
 #include "path.h"
 #include "plan.h"
 #include "project.h"
-#include "remove.h"
 #include "report.h"
 #include "request.h"
 #include "sandbox.h"
@@ -26,6 +26,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
+
+/* How often to look whether the layer is too large: what is written meanwhile must not matter. */
+#define LOOK_MS 50
 
 /* A pipe out of the sandbox, and where what comes through it is kept. */
 struct output {
@@ -46,6 +49,7 @@ struct job {
 	const struct box *box;
 	struct job_request request;
 	struct plan plan;
+	struct storage storage;
 	struct project project;
 	struct frame_out out;
 	uid_t uid; /* the job's, outside */
@@ -63,7 +67,8 @@ struct job {
 	size_t report_length;
 
 	int64_t deadline_ms; /* CLOCK_MONOTONIC, or 0 */
-	bool is_started, is_closed, is_timed_out;
+	int64_t look_ms; /* when to look next how large the layer is */
+	bool is_started, is_closed, is_timed_out, is_outgrown;
 	char *broken; /* why there is no result */
 };
 
@@ -88,36 +93,18 @@ static int64_t now_ms(void)
 /* The job directory and what is in it. False: broken. */
 static bool make_directories(struct job *job)
 {
-	static const char *const names[] = { JOB_UPPER, JOB_WORK };
 	static const char *const files[OUTPUTS] = { JOB_STDOUT, JOB_STDERR };
-	const char *path = job->request.job_dir;
+	const char *path = job->request.job_dir, *call;
 	umask(0);
-	if (ledger_note(job->connection->ledger, LEDGER_JOB, path) < 0) {
-		break_(job, "the path of the job directory is too long");
-		return false;
-	}
-	if (mkdir(path, 0700) < 0) {
-		ledger_clear(job->connection->ledger); /* not ours to remove */
-		break_(job, "mkdir \"%s\": %s", path, strerror(errno));
-		return false;
-	}
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		break_(job, "open \"%s\": %s", path, strerror(errno));
-		return false;
-	}
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (mkdirat(fd, names[i], 0700) < 0) {
-			break_(job, "mkdir \"%s/%s\": %s", path, names[i], strerror(errno));
-			return false;
-		}
-	}
-	if (fchownat(fd, JOB_UPPER, job->uid, job->gid, 0) < 0) {
-		break_(job, "chown \"%s/%s\": %s", path, JOB_UPPER, strerror(errno));
+	int failed = storage_make(&job->storage, job->box, job->connection->ledger, &job->request, job->uid, job->gid,
+				  &call);
+	if (failed) {
+		break_(job, "%s for \"%s\": %s", call, path, strerror(-failed));
 		return false;
 	}
 	for (int i = 0; i < OUTPUTS; i++) {
-		job->outputs[i].file = openat(fd, files[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		job->outputs[i].file =
+			openat(job->storage.directory, files[i], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 		if (job->outputs[i].file < 0) {
 			break_(job, "create \"%s/%s\": %s", path, files[i], strerror(errno));
 			return false;
@@ -149,6 +136,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int alive, cons
 		.box = job->box,
 		.request = &job->request,
 		.plan = &job->plan,
+		.storage = &job->storage,
 		.uid = job->uid,
 		.gid = job->gid,
 		.project = job->mount,
@@ -215,6 +203,7 @@ static int start_sandbox(struct job *job)
 		failed = pid < 0 ? -errno : 0;
 		job->pid = pid < 0 ? 0 : (pid_t)pid;
 	}
+	fd_close(&job->storage.scratch);
 	fd_close(&job->mount);
 	fd_close(&job->network);
 	fd_close(&output[STDOUT]);
@@ -238,8 +227,8 @@ static void start(struct job *job)
 	}
 	job->root_mode = mode & 07777;
 	times[1] = times[0];
-	AUTO_FREE char *upper = path_join(job->request.job_dir, JOB_UPPER);
-	if (upper == NULL || chmod(upper, job->root_mode) < 0 || utimensat(AT_FDCWD, upper, times, 0) < 0) {
+	if (fchmodat(job->storage.directory, JOB_UPPER, job->root_mode, 0) < 0 ||
+	    utimensat(job->storage.directory, JOB_UPPER, times, 0) < 0) {
 		break_(job, "chmod of the upper directory: %s", strerror(errno));
 		return;
 	}
@@ -325,17 +314,25 @@ static bool is_over(const struct job *job)
 	return job->pid == 0 || job->report_length >= sizeof(struct report);
 }
 
+/* Ends a job that has had its time or its memory. Answers how long there is nothing to look at; -1: for ever. */
 static int wait_ms(struct job *job)
 {
-	if (job->deadline_ms == 0 || job->is_timed_out)
+	bool is_watched = job->is_started && job->storage.memory_bytes > 0;
+	if ((job->deadline_ms == 0 && !is_watched) || job->is_timed_out || job->is_outgrown)
 		return -1;
-	int64_t left = job->deadline_ms - now_ms();
-	if (left <= 0) {
-		job->is_timed_out = true;
+	int64_t now = now_ms(), next = job->deadline_ms == 0 ? INT64_MAX : job->deadline_ms;
+	job->is_timed_out = now >= next;
+	if (is_watched && now >= job->look_ms) {
+		job->is_outgrown = storage_is_outgrown(&job->storage);
+		job->look_ms = now + LOOK_MS;
+	}
+	if (job->is_timed_out || job->is_outgrown) {
 		kill_sandbox(job);
 		return -1;
 	}
-	return left > INT_MAX ? INT_MAX : (int)left;
+	if (is_watched && job->look_ms < next)
+		next = job->look_ms;
+	return next - now > INT_MAX ? INT_MAX : (int)(next - now);
 }
 
 /* The one loop. Ends when the job is over. */
@@ -411,9 +408,11 @@ static void put_done(struct job *job, const struct report *report, const char *t
 	frame_put_u64(out, report->user_us);
 	frame_put_u64(out, report->system_us);
 	frame_put_u64(out, report->max_rss_kib);
-	AUTO_FREE char *upper = path_join(job->request.job_dir, JOB_UPPER);
+	AUTO_FREE char *directory = storage_path(&job->storage, &job->request);
 	AUTO_FREE char *path = NULL;
-	int failed = upper == NULL ? -ENOMEM : harvest(out, upper, job->root_mode, &path);
+	frame_put_string(out, directory ? directory : "");
+	int failed = directory == NULL ? -ENOMEM :
+					 harvest(out, job->storage.directory, JOB_UPPER, job->root_mode, &path);
 	if (failed)
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");
@@ -423,7 +422,13 @@ static void put_done(struct job *job, const struct report *report, const char *t
 		break_(job, "the result is too large: %s", strerror(-out->error));
 }
 
-/* The sandbox has ended: DONE, or broken. */
+static void put_outgrown(struct job *job)
+{
+	frame_begin(&job->out, BOX_OUTGROWN);
+	frame_end(&job->out);
+}
+
+/* The sandbox has ended: DONE, OUTGROWN, or broken. */
 static void conclude(struct job *job)
 {
 	struct report report = { 0 };
@@ -434,7 +439,9 @@ static void conclude(struct job *job)
 		text = (const char *)job->report + sizeof report;
 		text_length = job->report_length - sizeof report;
 	}
-	if (report.kind == REPORT_BROKEN)
+	if (job->is_outgrown)
+		put_outgrown(job);
+	else if (report.kind == REPORT_BROKEN)
 		break_(job, "%.*s", (int)text_length, text);
 	else if (report.kind != REPORT_ENDED && !job->is_timed_out)
 		break_(job, "the sandbox was killed from outside");
@@ -491,6 +498,7 @@ void job_serve(struct connection *connection, struct bytes payload)
 		.connection = connection,
 		.box = connection->box,
 		.pidfd = -1,
+		.storage = { .scratch = -1, .directory = -1 },
 		.mount = -1,
 		.network = -1,
 		.alive = -1,
@@ -525,11 +533,6 @@ void job_serve(struct connection *connection, struct bytes payload)
 	}
 	if (!job.is_closed)
 		wait_for_close(&job);
-	if (connection->ledger->kind == LEDGER_JOB) {
-		failed = remove_tree(job.request.job_dir);
-		if (failed)
-			log_line("job: remove \"%s\": %s", job.request.job_dir, strerror(-failed));
-		ledger_clear(connection->ledger);
-	}
+	storage_free(&job.storage, connection->ledger);
 	job_free(&job);
 }

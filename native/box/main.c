@@ -8,6 +8,7 @@
  */
 #include "connection.h"
 #include "fd.h"
+#include "storage.h"
 #include "log.h"
 #include "namespace.h"
 #include "template.h"
@@ -86,6 +87,7 @@ static int open_store(struct server *server)
 		return fail("open store", server->store_path);
 	server->box.owner_uid = server->has_owner && server->box.is_rootful ? server->owner_uid : server->box.uid;
 	server->box.owner_gid = server->has_owner && server->box.is_rootful ? server->owner_gid : server->box.gid;
+	server->box.storage_fits_memory = storage_fits_memory(server->box.is_rootful);
 	server->box.verified = verified_new();
 	server->box.ledger = ledger_new();
 	return server->box.verified && server->box.ledger ? 0 : fail("mmap for", "shared tables");

@@ -50,7 +50,7 @@ struct plan {
 #define JOB_STDERR "stderr"
 
 /* Names in the scratch file system, a tmpfs of the sandbox: what is in it dies with the job. */
-#define SCRATCH_JOB "job"     /* the job directory */
+#define SCRATCH_JOB "job"     /* the job directory, see storage.h */
 #define SCRATCH_LOWER "lower" /* the project mirror */
 #define SCRATCH_ROOT "root"   /* the system mirror */
 #define SCRATCH_TMP "tmp"

@@ -95,6 +95,7 @@ int request_parse(struct job_request *request, struct bytes payload, const char 
 	request->host_gid = frame_get_u32(&in);
 	request->flags = frame_get_u32(&in);
 	request->timeout_ms = frame_get_u64(&in);
+	request->memory_bytes = frame_get_u64(&in);
 	GET("home", get_optional_path(&in, &request->home));
 	GET("directories", get_directories(&in, request));
 	GET("end of the payload", frame_in_done(&in) ? 0 : -EBADMSG);

@@ -15,6 +15,7 @@ struct job_request {
 	uint32_t umask, uid, gid, host_uid, host_gid;
 	uint32_t flags; /* JOB_*, wire.h */
 	uint64_t timeout_ms;
+	uint64_t memory_bytes; /* what the layer may take in memory; 0: it is on disk */
 	struct project_directory *directories;
 	size_t directory_count;
 	unsigned char *payload; /* a copy, into which digests and directories point */

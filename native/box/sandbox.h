@@ -11,12 +11,14 @@
 #define TERMITE_SANDBOX_H
 
 #include "box.h"
+#include "storage.h"
 #include "plan.h"
 
 struct sandbox {
 	const struct box *box;
 	const struct job_request *request;
 	const struct plan *plan;
+	const struct storage *storage;
 	uid_t uid; /* the job's, outside of its user namespace */
 	gid_t gid;
 	int project;   /* the project mirror's mount, attached nowhere yet */

@@ -52,7 +52,8 @@ enum {
 	EXECUTOR_TRACE_WANTED = 0x404, /* u32 id */
 	EXECUTOR_JOB = 0x410,          /* bytes job directory; bytes system directory; bytes project root; digest root;
 					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
-					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none; bytes home;
+					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none;
+					  u64 bytes that its layer may take in memory, 0: it is on disk; bytes home;
 					  list<digest, bytes Directory> */
 	EXECUTOR_DIRECTORY = 0x411,    /* u32 id; u32 errno; bytes Directory */
 	EXECUTOR_BLOB = 0x412,         /* u32 id; u32 errno */
@@ -77,10 +78,11 @@ enum {
 	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
 	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */
 	BOX_DONE = 0x513,          /* u32 ENDED_*; u32 value; u64 started ns; u64 finished ns; u64 user µs; u64 system µs;
-				      u64 max RSS KiB; list<entry> upper; list<bytes path, u32 TRACE_* flags>;
-				      list<bytes> outside. entry: bytes path; u32 mode; u64 size; u64 mtime ns; u64 ino;
-				      u32 nlink; u32 UPPER_* flags; bytes target */
+				      u64 max RSS KiB; bytes where the job directory is; list<entry> upper;
+				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside. entry: bytes path; u32 mode;
+				      u64 size; u64 mtime ns; u64 ino; u32 nlink; u32 UPPER_* flags; bytes target */
 	BOX_BROKEN = 0x514,        /* bytes message */
+	BOX_OUTGROWN = 0x515,      /* (empty): the layer took more memory than it may, so there is no result */
 };
 
 enum {

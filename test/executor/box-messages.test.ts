@@ -37,6 +37,7 @@ suite('encodeBoxRequest()', (test) => {
           network: false,
           forwardStdin: true,
           timeoutMs: 600_000,
+          memoryBytes: 256 * 1024 * 1024,
           home: '/home/me',
           directories: [
             { digest: { hash, sizeBytes: 142 }, bytes: Buffer.from('0a030a0161', 'hex') },
@@ -81,7 +82,7 @@ suite('decodeBoxMessage()', (test) => {
         startedNs: at + 123_456_789n,
         finishedNs: at + 1_123_456_789n,
       },
-      ...{ userUs: 52_000, systemUs: 8_000, maxRssKib: 31_248 },
+      ...{ userUs: 52_000, systemUs: 8_000, maxRssKib: 31_248, filesDir: '/proc/4711/fd/9' },
       upper: [
         { ...entry, path: 'out', mode: 0o40755, mtimeNs: at + 500_000_000n, ino: 11n, flags: 2 },
         {
@@ -125,7 +126,7 @@ suite('decodeBoxMessage()', (test) => {
   });
 
   test('reads every example that the box may send', () => {
-    for (const file of ['mounted', 'list', 'read', 'trace', 'refused', 'broken']) {
+    for (const file of ['mounted', 'list', 'read', 'trace', 'refused', 'broken', 'outgrown']) {
       assert.is(decode(example(`${file}.bin`)).type, file);
     }
     for (const file of ['need-directory', 'need-blob', 'need-stdin']) {

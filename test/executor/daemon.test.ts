@@ -138,15 +138,9 @@ suite('termite executor', (test) => {
     const args = ['--store', dir.join('cas'), '--deadline-ms', '50'];
     await using executor = await daemon('executor/main.js', 'executorMain', args);
     await using client = new ExecutorClient('far', executor.url);
-    const job = rig.job(['/bin/sleep', '1000'], { origin: { id: 'there', epoch: 1, url: origin.url } });
+    const job = rig.job(['/bin/sleep', '1000.4375'], { origin: { id: 'there', epoch: 1, url: origin.url } });
     const executing = client.execute(job, { signal: new AbortController().signal });
-    while (
-      readdirSync(join(dir.path, 'executor'), { recursive: true }).every(
-        (name) => !/jobs.\d/.test(String(name)),
-      )
-    ) {
-      await new Promise((wake) => setTimeout(wake, 20));
-    }
+    await untilProcess('1000.4375', true);
     executor.child.kill('SIGINT');
     assert.not.ok((await executing).ok);
     assert.equal(await executor.child.ended, { kind: 'signal', signal: 2 });

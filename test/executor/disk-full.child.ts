@@ -5,10 +5,19 @@ import { executorRig } from './executor-rig.ts';
 
 /** Runs in a mount namespace where DIR has little space; prints what became of each job as a line of JSON. */
 const [dir = '', scenario = ''] = process.argv.slice(2);
-await using rig = await executorRig(scenario === 'store' ? { storeDir: `${dir}/cas` } : { parent: dir });
+await using rig = await executorRig({
+  ...(scenario === 'store' ? { storeDir: `${dir}/cas` } : { parent: dir }),
+  ...(scenario === 'jobs' && { memoryBytesPerJob: 0 }),
+});
 const lines: Record<string, string[]> = {
   store: ['cat hello.txt', 'cat big > /dev/null', 'head -c 8000000 /dev/urandom > out', 'cat hello.txt'],
-  everything: ['cat hello.txt', 'head -c 30000000 /dev/urandom > out', 'cat hello.txt'],
+  jobs: ['cat hello.txt', 'head -c 30000000 /dev/urandom > out', 'cat hello.txt'],
+  everything: [
+    'cat hello.txt',
+    'head -c 30000000 /dev/urandom > out; exit 1',
+    'head -c 30000000 /dev/urandom > out',
+    'cat hello.txt',
+  ],
 };
 if (scenario === 'store') writeFileSync(`${rig.project}/big`, randomBytes(8_000_000));
 for (const line of lines[scenario]!) {

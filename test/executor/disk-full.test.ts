@@ -26,6 +26,10 @@ suite('SandboxExecutor on a full disk', (test) => {
   });
 
   test('fails with `disk-full` when the command had no space', async () => {
-    assert.equal(await run('everything', 24), [good, full, good]);
+    assert.equal(await run('jobs', 24), [good, full, good]);
+  });
+
+  test('fails with `disk-full` for what was written in memory and does not fit', async () => {
+    assert.equal(await run('everything', 24), [good, full, full, good]);
   });
 });

@@ -8,6 +8,8 @@ import { DiskOrigin } from './disk-origin.ts';
 
 export interface ExecutorRigOptions {
   slotCount?: number;
+  /** See `StartExecutorOptions`. */
+  memoryBytesPerJob?: number;
   /** Where to make the folders; the default is the system's temporary directory. */
   parent?: string;
   /** Folder of the store, absolute, if not below the rig's folder. */
@@ -55,6 +57,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     store,
     workParent: dir.join('executor'),
     slotCount: options.slotCount ?? 2,
+    memoryBytesPerJob: options.memoryBytesPerJob,
     openOrigin: () => origin,
     ...(options.vmstatFile !== undefined && { vmstatFile: options.vmstatFile }),
   });

@@ -100,6 +100,7 @@ suite('termite rules', (test) => {
       ['mkdir -p x && rm -f y'],
       [`runs     ${takesPart}`, 'because  built in: it takes less time than a sandbox takes to start'],
     ],
+    [['./server &'], [`runs     ${takesPart}`, 'because  built in: it leaves something running']],
     [
       ['cd x && make all'],
       [`runs     ${takesPart}`, 'because  built in: a make takes part in the build by itself'],

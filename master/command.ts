@@ -1,0 +1,119 @@
+import type { RunRequest } from '../protocol/run-request.ts';
+import type { Caller, LocalRun } from './caller.ts';
+import { countedEnvironment } from './counted-environment.ts';
+import { editEnvironment, environmentEdits } from './environment-rule.ts';
+import type { Question, StdinUse } from './fingerprint.ts';
+import { jobArguments, jobEnvironment } from './job-environment.ts';
+import type { Treatment } from './local-rule.ts';
+import type { Attempts } from './next-step.ts';
+import { commandLine, type Placement } from './placement.ts';
+import type { RunningCommand, Session } from './session.ts';
+import { StdinReplay } from './stdin-replay.ts';
+import type { Rival } from './verifier.ts';
+
+/** What stays the same over all attempts to run one command. */
+export interface Command {
+  /** As its rule wants it to be. */
+  request: RunRequest;
+  treatment: Treatment;
+  question: Question;
+  line: string;
+  /** How the caller is to run it, if it comes to that. */
+  local: Omit<LocalRun, 'holdsSlot'>;
+  caller: Caller;
+  session: Session;
+  running: RunningCommand;
+  stdin: StdinReplay;
+  /** It wanted to read although there was nothing. */
+  hasReadEmptyStdin: boolean;
+  /** What its result is to be compared with, see `Session.check`. */
+  rival: Rival | undefined;
+  attempts: Attempts;
+  /** Executors that have failed it. */
+  avoid: Set<string>;
+  /** Set when its outputs begin to be applied: then it must never run again. */
+  isCommitting: boolean;
+}
+
+interface NewCommandOptions extends Pick<Command, 'caller' | 'session' | 'running'> {
+  projectRoot: string;
+  ownShell: string;
+}
+
+/** A command that nothing has been done for yet, as its rule wants it to be. */
+export function newCommand(asked: RunRequest, placement: Placement, options: NewCommandOptions): Command {
+  const { caller, session, running, projectRoot, ownShell } = options;
+  const { treatment } = placement;
+  const { hasEmptyStdin } = treatment;
+  const envEdits = environmentEdits(asked.env, treatment.env);
+  const request = {
+    ...asked,
+    env: editEnvironment(asked.env, envEdits),
+    isStdinEmpty: asked.isStdinEmpty || hasEmptyStdin,
+  };
+  const isRecursive = placement.where === 'remote' || placement.isRecursive;
+  return {
+    ...{ request, treatment, caller, session, running },
+    question: questionOf(request, { treatment, projectRoot, ownShell }),
+    line: commandLine(request),
+    local: { isRecursive, hasEmptyStdin, envEdits },
+    stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
+    hasReadEmptyStdin: false,
+    rival: undefined,
+    attempts: { retries: 0, conflicts: 0 },
+    avoid: new Set(),
+    isCommitting: false,
+  };
+}
+
+/** Numbers only: the user may have no name here, as in a container. */
+const user = { uid: process.getuid!(), gid: process.getgid!() };
+
+function questionOf(
+  request: RunRequest,
+  { treatment, projectRoot, ownShell }: { treatment: Treatment; projectRoot: string; ownShell: string },
+): Question {
+  const shells = { own: ownShell, real: request.shell };
+  const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
+  return {
+    projectRoot,
+    argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
+    env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
+    cwd: request.cwd,
+    umask: request.umask,
+    uid: user.uid,
+    gid: user.gid,
+    home: home.startsWith('/') ? home : '',
+    mergeOutput: request.mergeOutput,
+    network: treatment.hasNetwork,
+    timeoutMs: treatment.timeoutMs,
+  };
+}
+
+/**
+ * A reader of its stdin for one attempt. Where nothing can be read it notes that this was tried; a terminal it leaves alone,
+ * and aborts the attempt.
+ */
+export function stdinOf(
+  command: Command,
+  toTerminal: AbortController,
+): (maxBytes: number) => Promise<Uint8Array> {
+  const { isStdinEmpty, isStdinTerminal } = command.request;
+  if (!isStdinEmpty && !isStdinTerminal) return command.stdin.attempt();
+  return async () => {
+    if (isStdinEmpty) command.hasReadEmptyStdin = true;
+    else toTerminal.abort();
+    return new Uint8Array();
+  };
+}
+
+/** What a result owes to stdin; undefined: what it has read there. */
+export function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
+  if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
+  return stdin.isUntouched ? 'unread' : undefined;
+}
+
+/** Whether a result with an exit status other than 0 may be used again. */
+export function acceptsFailure({ treatment }: Command): boolean {
+  return treatment.cache === 'failures';
+}
