@@ -17,7 +17,7 @@ export const builtInRules: readonly BuiltInRule[] = [
   { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
   {
     reason: 'build-tool',
-    programs: ['cmake -E', 'cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
+    programs: ['cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
   },
   { reason: 'trivial', programs: trivialPrograms, needsAll: true },
 ];
@@ -27,9 +27,9 @@ const cmake = /^(?:.*\/)?cmake3?$/;
 const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;
 
 /**
- * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start
- * builds, or that CMake's makefiles call for each trifle (`cmake -E`), cost less here than anywhere else; and so do
- * `mkdir`, `mv` and their like. What is started in the background shall live on, which it does only here.
+ * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start builds cost
+ * less here than anywhere else; and so do `mkdir`, `mv`, `cmake -E` and their like. What is started in the background shall
+ * live on, which it does only here.
  */
 export function builtInReason(line: string): BuiltInReason | undefined {
   const reason = toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
@@ -45,6 +45,6 @@ function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
 }
 
 function isBuildTool({ name, args }: SimpleCommand): boolean {
-  if (cmake.test(name)) return args.some((arg) => /^(?:-E|-P|-S.*|--build)$/.test(arg));
+  if (cmake.test(name)) return args.some((arg) => /^(?:-P|-S.*|--build)$/.test(arg));
   return buildTool.test(name);
 }

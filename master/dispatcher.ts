@@ -107,7 +107,8 @@ export class Dispatcher {
     try {
       if (placement.where === 'remote') return await this.#remote(command);
       const { reason, needsSlot } = placement;
-      await this.#local(command, { reason, needsSlot, isFallback: false, ruleReason: rule?.reason });
+      const ruleReason = reason === 'rule' ? rule?.reason : undefined;
+      await this.#local(command, { reason, needsSlot, isFallback: false, ruleReason });
     } catch (error) {
       await this.#broke(command, error);
     }

@@ -7,6 +7,9 @@ const dropped = /^(?:MAKE_TERMOUT|MAKE_TERMERR|TERMITE_[A-Z_]*)=/;
 /** Words of MAKEFLAGS about tokens for further commands: the descriptors, the FIFO and the lock behind them are not there. */
 const jobserver = /^(?:-j\d*|--jobserver-(?:auth|fds)=.*|--sync-mutex=.*)$/;
 
+/** Brings make to start a shell for every line, so that we are asked; see wrapper/on-stage.ts. */
+const viaShell = 'IFS=,';
+
 /** The shell that was put in for the real one, and the real one; both absolute paths. */
 export interface Shells {
   own: string;
@@ -53,7 +56,7 @@ function scrubFlags(flags: string, ownShell: string): string {
   const dashes = words.indexOf('--');
   const options = (dashes < 0 ? words : words.slice(0, dashes)).filter((word) => !jobserver.test(word));
   const variables = (dashes < 0 ? [] : words.slice(dashes + 1)).filter(
-    (word) => word.replaceAll(/\\(.)/gs, '$1') !== `SHELL=${ownShell}`,
+    (word) => word !== viaShell && word.replaceAll(/\\(.)/gs, '$1') !== `SHELL=${ownShell}`,
   );
   // A leading blank says that the first word holds no single letters: "-j4" is an option, "j4" would be two letters.
   const lead = flags.startsWith(' ') && (options.length > 0 || variables.length > 0) ? ' ' : '';

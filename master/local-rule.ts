@@ -38,8 +38,8 @@ export interface LocalRule {
   source: string;
   /** Where it begins in the file. */
   line: number;
-  /** Run it where make is; else on an executor, even when a built-in rule would not. */
-  isLocal: boolean;
+  /** Run it where make is; false: on an executor, even when a built-in rule would not; undefined: where it would run anyway. */
+  isLocal: boolean | undefined;
   /** What it starts takes part in the build again. */
   isRecursive: boolean;
   treatment: Treatment;
@@ -53,7 +53,7 @@ const forExecutors = ['Timeout', 'Slots'] as const;
 export const ruleEntrySchema = z
   .strictObject({
     Regexp: z.string(),
-    Local: z.boolean().default(false),
+    Local: z.boolean().optional(),
     Recurse: z.boolean().default(false),
     Cache: z
       .union([z.boolean(), z.literal('failures')], { error: 'expected true, false or "failures"' })

@@ -3,8 +3,8 @@ import { type BuiltInReason, builtInReason } from './built-in-rules.ts';
 import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts';
 
 /**
- * Where a command is to run, why, and how. `rule`: the one of the user's that has decided. A local one needs one of this
- * machine's slots, unless it only starts others that ask by themselves, or takes no time.
+ * Where a command is to run, why, and how. `rule`: the one of the user's that says how and, when that is the reason, where. A
+ * local command needs one of this machine's slots, unless it only starts others that ask by themselves, or takes no time.
  */
 export type Placement = { treatment: Treatment; rule?: LocalRule } & (
   | { where: 'remote'; reason: 'default' | 'rule' }
@@ -14,7 +14,10 @@ export type Placement = { treatment: Treatment; rule?: LocalRule } & (
 /** `outside-root`: its directory is not in the project, so nothing that it writes could be brought back. */
 export type LocalReason = 'rule' | BuiltInReason | 'outside-root';
 
-/** The user's rules come first, the first that matches wins; then what make and we know; everything else goes away. */
+/**
+ * The user's rules come first, the first that matches wins. When that one does not say where, or there is none, it is what make
+ * and we know that counts; everything else goes away.
+ */
 export function place(
   request: RunRequest,
   { rules, projectRoot, ownShell }: { rules: readonly LocalRule[]; projectRoot: string; ownShell: string },
@@ -25,19 +28,21 @@ export function place(
   const known = reason === 'trivial' && line.includes(ownShell) ? undefined : reason;
   if (!isWithin(request.cwd, projectRoot)) return locally('outside-root', { needsSlot: known === undefined });
   const rule = rules.find(({ regexp }) => regexp.test(line));
-  if (rule) {
-    const { isLocal, isRecursive, treatment } = rule;
-    const why = { reason: 'rule', rule, treatment } as const;
-    return isLocal
-      ? { where: 'local', isRecursive, needsSlot: !isRecursive, ...why }
-      : { where: 'remote', ...why };
-  }
-  if (known) return locally(known, { needsSlot: false });
-  return { where: 'remote', reason: 'default', treatment: usualTreatment };
+  if (known && rule?.isLocal === undefined) return locally(known, { needsSlot: false, rule });
+  if (!rule) return { where: 'remote', reason: 'default', treatment: usualTreatment };
+  const { isLocal, isRecursive, treatment } = rule;
+  const why = { reason: 'rule', rule, treatment } as const;
+  return isLocal
+    ? { where: 'local', isRecursive, needsSlot: !isRecursive, ...why }
+    : { where: 'remote', ...why };
 }
 
-function locally(reason: LocalReason, { needsSlot }: { needsSlot: boolean }): Placement {
-  return { where: 'local', reason, isRecursive: true, needsSlot, treatment: usualTreatment };
+function locally(
+  reason: LocalReason,
+  { needsSlot, rule }: { needsSlot: boolean; rule?: LocalRule | undefined },
+): Placement {
+  const treatment = rule?.treatment ?? usualTreatment;
+  return { where: 'local', reason, isRecursive: true, needsSlot, treatment, ...(rule && { rule }) };
 }
 
 /** What make or its line say without any rule of the user's. */

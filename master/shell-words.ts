@@ -23,6 +23,7 @@ const openers = new Set([
 
 /** Programs that run the program named by their first operand; true: one operand of their own comes before it. */
 const prefixes = new Map([
+  ['chdir', true],
   ['exec', false],
   ['command', false],
   ['env', false],
@@ -39,6 +40,9 @@ const prefixOptions = new Map([
   ['timeout', ['-s', '-k']],
   ['time', ['-f', '-o']],
 ]);
+
+/** Those of them that `cmake -E` can be. */
+const cmakePrefixes = new Set(['chdir', 'env', 'time']);
 
 const assignment = /^[A-Za-z_][A-Za-z0-9_]*\+?=/;
 
@@ -57,6 +61,10 @@ function commandOf(words: string[]): SimpleCommand | undefined {
     while (rest[0] !== undefined && (assignment.test(rest[0]) || openers.has(rest[0]))) rest = rest.slice(1);
     const [name, ...args] = rest;
     if (name === undefined) return undefined;
+    if (/^(?:.*\/)?cmake3?$/.test(name) && args[0] === '-E' && cmakePrefixes.has(args[1] ?? '')) {
+      rest = args.slice(1);
+      continue;
+    }
     const hasOperand = prefixes.get(name.slice(name.lastIndexOf('/') + 1));
     if (hasOperand === undefined) return { name, args };
     const program = skipOptions(name, args, hasOperand);

@@ -10,7 +10,7 @@ const RunFlag = { mergeOutput: 1, jobserver: 2, stdinEmpty: 4, stdinTerminal: 8,
 export interface RunRequest {
   /** The shell's own arguments, argv[0] left out: `['-c', 'gcc …']`. With `isExec` a program and its arguments. */
   argv: string[];
-  /** Absolute path of the real shell that would run it. */
+  /** The real shell that would run it: an absolute path, or a name that is looked for on the PATH. */
   shell: string;
   cwd: string;
   /** `K=V` */

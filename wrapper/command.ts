@@ -1,7 +1,12 @@
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where parts of this package are. */
-export interface ShellPaths {
-  /** Absolute path of the shell that make is given. */
+/** Absolute paths of our native programs. */
+export interface NativePaths {
+  /** The shell that make is given. */
   shellPath: string;
+  /** What lies over the system's shells, and what puts it there. */
+  standInPath: string;
+  stagePath: string;
+  /** What stands in front of, or in the place of, compilers. */
+  launcherPath: string;
 }

@@ -21,10 +21,11 @@ export function describePlacement(
 ): string[] {
   const isRecursive = 'isRecursive' in rest && rest.isRecursive;
   const others = matching.filter((other) => other !== rule).map(({ line }) => line);
-  const why = rule ? `${path}, line ${rule.line}: ${rule.source}` : reasons[reason as keyof typeof reasons];
+  const asked = rule && `${path}, line ${rule.line}: ${rule.source}`;
   return table([
     ['runs', describeWhere(where, isRecursive)],
-    ['because', why],
+    ['because', reason === 'rule' ? asked! : reasons[reason]],
+    ...(asked === undefined || reason === 'rule' ? [] : [['and how', asked]]),
     ...(rule?.reason === undefined ? [] : [['reason', rule.reason]]),
     ...(others.length === 0 ? [] : [['not asked', `line ${others.join(', ')}, which would match too`]]),
     ...describeTreatment(where, treatment),
@@ -48,8 +49,9 @@ export function listRules(rules: readonly LocalRule[], builtIn: readonly BuiltIn
 
 function describeRule({ isLocal, isRecursive, treatment, reason }: LocalRule): string {
   const where = isLocal ? 'local' : 'remote';
+  const place = isLocal === undefined ? 'where it would run anyway' : describeWhere(where, isRecursive);
   const treatments = describeTreatment(where, treatment).map(([name, value]) => `${name}: ${value}`);
-  const how = [describeWhere(where, isRecursive), ...treatments].join('; ');
+  const how = [place, ...treatments].join('; ');
   return reason === undefined ? how : `${how} (${reason})`;
 }
 
@@ -75,10 +77,10 @@ function describeTreatment(
   return [
     ...(isRemote ? [['result kept', caching[cache]]] : []),
     ...(isRemote && hasNetwork ? [['network', 'that of the executor']] : []),
-    ...(timeoutMs > 0 ? [['timeout', `after ${timeoutMs / 1000} s it is run locally`]] : []),
+    ...(isRemote && timeoutMs > 0 ? [['timeout', `after ${timeoutMs / 1000} s it is run locally`]] : []),
     ...(hasEmptyStdin ? [['stdin', 'empty']] : []),
     ...(variables.length > 0 ? [['variables', variables.join(', ')]] : []),
-    ...(slotCount > 1 ? [['slots', String(slotCount)]] : []),
+    ...(isRemote && slotCount > 1 ? [['slots', String(slotCount)]] : []),
   ];
 }
 

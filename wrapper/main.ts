@@ -4,23 +4,34 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AppError, explainError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
-const shellPath = join(packageRoot, 'native/build/libexec/sh');
+
+const native: NativePaths = {
+  shellPath: join(packageRoot, 'native/build/libexec/sh'),
+  standInPath: join(packageRoot, 'native/build/libexec/stand-in'),
+  stagePath: join(packageRoot, 'native/build/termite-stage'),
+  launcherPath: join(packageRoot, 'native/build/termite-launcher'),
+};
 
 const help = `termite COMMAND [ARGS…]
 Runs the commands of a build on other machines, or not at all when their results are known.
 
   make [ARGS…]     Runs make
+  ninja [ARGS…]    Runs ninja
+  cmake [ARGS…]    Runs cmake; with "--build", the build's commands as "make" does
+  build CMD…       Runs any program that runs make or ninja
   run CMD [ARGS…]  Runs one program
+  masquerade       Makes links in the place of compilers, which ask a master first
   log              Lists the commands of the last build
   why [COMMAND]    Tells where a command of the last build ran, and why
   rules [CMD…]     Tells which rule decides where a command runs; without CMD lists all rules
   cache ACTION     Looks after past results: stats, gc, verify, clear
   status           Prints what the project's master is doing
   stop             Ends the project's master
-  master           Runs a master that stays; "make" and "run" start one when there is none
+  master           Runs a master that stays; builds start one when there is none
   executor         Runs jobs of masters
   coordinator      Keeps the list of executors
 
@@ -32,15 +43,21 @@ type Command = (argv: string[]) => Promise<ExitStatus>;
 /** Each is loaded when it is called for: loading all of them takes longer than most commands. */
 const commands: Readonly<Record<string, Command>> = {
   make: async (argv) =>
-    (await import('./make-command.ts')).makeCommand(argv, {
-      env: process.env,
-      shellPath,
-    }),
+    (await import('./make-command.ts')).makeCommand(argv, { env: process.env, ...native }),
+  ninja: async (argv) =>
+    (await import('./ninja-command.ts')).ninjaCommand(argv, { env: process.env, ...native }),
+  cmake: async (argv) =>
+    (await import('./cmake-command.ts')).cmakeCommand(argv, { env: process.env, ...native }),
+  build: async (argv) =>
+    (await import('./build-command.ts')).buildCommand(argv, { env: process.env, ...native }),
   run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
+  masquerade: succeeding(async (argv) =>
+    (await import('./masquerade-command.ts')).masqueradeCommand(argv, native),
+  ),
   log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
   why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
   rules: succeeding(async (argv) =>
-    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, shellPath }),
+    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, ...native }),
   ),
   cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),
   status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env)),

@@ -1,6 +1,6 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
-import type { Environment, ShellPaths } from './command.ts';
+import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
 import { findProject, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
@@ -17,7 +17,7 @@ order in which they are asked. Lines are those of .termite-localrc in the projec
 /** @throws AppError `bad-configuration` when the rules are wrong */
 export async function rulesCommand(
   argv: readonly string[],
-  { env, shellPath }: { env: Environment } & ShellPaths,
+  { env, shellPath }: { env: Environment } & Pick<NativePaths, 'shellPath'>,
 ): Promise<void> {
   const own = { command: 'termite rules', valued: ['root'], plain: ['help'] };
   const { flags, rest } = splitOwnFlags(argv, own);

@@ -60,6 +60,12 @@ async function startAndConnect(
   env: Environment,
   onEvent: (event: MasterEvent) => void,
 ): Promise<MasterClient> {
+  if (env['TERMITE_STAGED'])
+    throw new AppError(`No master runs for "${project.root}", and none can be started from inside a build`, {
+      code: 'master-not-started',
+      // It would take the shells of the build for those of the machine.
+      hint: 'Start it beforehand: "termite master"',
+    });
   const tell = (message: string) => onEvent({ op: 'notice', message });
   const problem = await startMaster(project.root, env, tell);
   // Also when ours did not start: somebody else's may have been quicker.

@@ -1,6 +1,6 @@
 /* Makes the job's file system and gives up all privileges. */
 #include "fd.h"
-#include "namespace.h"
+#include "id_map.h"
 #include "network.h"
 #include "sandbox.h"
 #include "template.h"
@@ -240,7 +240,7 @@ void apply_identity(const struct sandbox *sandbox)
 	if (unshare(CLONE_NEWUSER) < 0)
 		sandbox_fail(sandbox, "unshare of the user namespace: %s", strerror(errno));
 	const char *path;
-	int failed = namespace_map(request->uid, sandbox->uid, request->gid, sandbox->gid, &path);
+	int failed = id_map(request->uid, sandbox->uid, request->gid, sandbox->gid, &path);
 	if (failed)
 		sandbox_fail(sandbox, "write \"%s\": %s", path, strerror(-failed));
 	drop_capabilities(sandbox);

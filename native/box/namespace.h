@@ -10,11 +10,4 @@
  */
 int namespace_enter(struct box *box);
 
-/*
- * Maps, for the calling process which has just made its user namespace, one id inside to one id outside. Works without
- * privileges outside when the id outside is our own. 0 or -errno, *path the file that could not be written.
- */
-int namespace_map(unsigned inside_uid, unsigned outside_uid, unsigned inside_gid, unsigned outside_gid,
-		  const char **path);
-
 #endif

@@ -22,7 +22,7 @@ enum {
 	RUN_JOBSERVER = 2,      /* make's jobserver descriptors are open: make takes the line for a recursive one */
 	RUN_STDIN_EMPTY = 4,    /* there is nothing to read */
 	RUN_STDIN_TERMINAL = 8, /* a terminal */
-	RUN_EXEC = 16,          /* argv is a program and its arguments, no shell; sent by the command-line tool only */
+	RUN_EXEC = 16,          /* argv is a program and its arguments, no shell; never sent by a shell */
 };
 
 /* master → shell */

@@ -73,7 +73,7 @@ static bool is_started_by_make(void)
 	return (length == 5 && memcmp(name, "make\n", 5) == 0) || (length == 6 && memcmp(name, "gmake\n", 6) == 0);
 }
 
-static void run_program(const char *shell, int argc, char **argv)
+void local_run_program(const char *shell, int argc, char **argv)
 {
 	/* Any other shell, and any other option, make takes for a wish to have a shell. */
 	if (strcmp(shell, USUAL_SHELL) != 0 || argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
@@ -89,6 +89,6 @@ static void run_program(const char *shell, int argc, char **argv)
 
 _Noreturn void local_run(const char *shell, int argc, char **argv)
 {
-	run_program(shell, argc, argv);
+	local_run_program(shell, argc, argv);
 	local_run_shell(shell, argv);
 }

@@ -17,9 +17,13 @@ const char *local_real_shell(void);
 _Noreturn void local_run_shell(const char *shell, char **argv);
 
 /*
- * Runs `-c LINE` as make would have run LINE, had it been left /bin/sh: when that needs no shell, without one. What cannot
- * be run that way is left to the shell, which says why in its own words, and so is all that a script of make's starts.
+ * Runs `-c LINE` as make would have run LINE, had it been left /bin/sh: when that needs no shell, without one. Returns when it
+ * does, when the program cannot be run, of which the shell says why in its own words, and for all that a script of
+ * make's starts.
  */
+void local_run_program(const char *shell, int argc, char **argv);
+
+/* One of these, or else the other. */
 _Noreturn void local_run(const char *shell, int argc, char **argv);
 
 #endif

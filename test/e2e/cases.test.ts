@@ -26,12 +26,22 @@ const casesDir = resolve(import.meta.dirname, '../../../test/e2e/cases');
 
 for (const user of availableUsers()) {
   suite(`End to end as ${user} user`, (test) => {
-    for (const name of readdirSync(casesDir)) test(name, () => runCase(user, name), { deadlineMs: 60_000 });
+    for (const name of readdirSync(casesDir))
+      test(name, () => runCase(user, name, ['make']), { deadlineMs: 60_000 });
   });
 }
 
-/** Builds the case with plain make and with Termite in the same path; outputs, status and text have to be equal. */
-async function runCase(user: User, name: string): Promise<void> {
+suite('End to end, with make as any other tool', (test) => {
+  for (const name of readdirSync(casesDir))
+    test(name, () => runCase('ordinary', name, ['build', 'make']), { deadlineMs: 60_000 });
+});
+
+/**
+ * Builds the case with plain make and with Termite in the same path; outputs, status and text have to be equal.
+ *
+ * @param make words behind `termite`
+ */
+async function runCase(user: User, name: string, make: readonly string[]): Promise<void> {
   const obstacle = sandboxObstacle();
   if (obstacle) skip(obstacle, 'fuse');
   const source = join(casesDir, name);
@@ -51,7 +61,7 @@ async function runCase(user: User, name: string): Promise<void> {
   assert.is(plain.status, wanted.status, plain.stderr);
 
   fill();
-  const termite = await rig.report(['make', ...wanted.args], { ...options, through: merge });
+  const termite = await rig.report([...make, ...wanted.args], { ...options, through: merge });
   const { report } = termite;
   assert.is(termite.status, wanted.status, termite.stderr);
   assert.equal(differences(expectedTree, readTree(rig.project)), []);
@@ -70,7 +80,7 @@ async function runCase(user: User, name: string): Promise<void> {
   if (!wanted.repeatable) return;
   // Not "no command at all": $(shell …) runs whenever a makefile is read.
   const timesBefore = modificationTimes(rig.project);
-  const again = await rig.termite(['make', ...wanted.args], options);
+  const again = await rig.termite([...make, ...wanted.args], options);
   assert.is(again.status, 0, again.stderr);
   assert.equal(modificationTimes(rig.project), timesBefore);
   const plainAgain = await rig.run(['make', '-q', ...wanted.args], options);

@@ -4,7 +4,7 @@ import { join, relative, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
 import { TermiteRig } from '../rigs/termite.ts';
-import { availableUsers, sandboxObstacle } from '../rigs/user.ts';
+import { availableUsers, needPrograms, sandboxObstacle } from '../rigs/user.ts';
 
 const files = {
   Makefile: `CFLAGS = -O1 '-DNAME="a b"' -I$(CURDIR)/include
@@ -88,36 +88,14 @@ suite('termite make --compile-commands', (test) => {
     assert.equal(second[2]?.arguments, ['cc', '-O2', '-c', '-o', 'main.o', 'main.c']);
   });
 
-  test("agrees with CMake's own database", async () => {
-    await using rig = new TermiteRig(availableUsers()[0]!);
-    if (spawnSync('cmake', ['--version']).status !== 0) skip('there is no cmake');
-    const lists = [
-      'cmake_minimum_required(VERSION 3.16)',
-      'project(x C CXX)',
-      'add_library(l STATIC a.c sub/b.cc)',
-      'target_compile_definitions(l PRIVATE "NAME=\\"a b\\"")',
-    ];
-    for (const dir of ['sub', 'build']) mkdirSync(join(rig.project, dir));
-    writeFileSync(join(rig.project, 'CMakeLists.txt'), lists.join('\n'));
-    for (const source of ['a.c', 'sub/b.cc'])
-      writeFileSync(join(rig.project, source), 'const char *s = NAME;\n');
-    rig.give(rig.project);
-    const configured = await rig.run(['cmake', '-S.', '-Bbuild', '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON']);
-    assert.is(configured.status, 0, configured.stderr);
-    const built = await rig.termite(['make', '--compile-commands=ours.json', '-C', 'build']);
-    assert.is(built.status, 0, built.stderr);
-    const read = (file: string) => JSON.parse(readFileSync(join(rig.project, file), 'utf8'));
-    const words = (command: string) =>
-      spawnSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
-        .stdout.trimEnd()
-        .split('\n');
-    type Theirs = { directory: string; command: string; file: string };
-    const theirs = read('build/compile_commands.json').map(({ directory, command, file }: Theirs) => ({
-      ...{ directory, file, arguments: words(command) },
-    }));
-    const ours = read('ours.json').map(({ output: _, ...entry }: { output: string }) => entry);
-    assert.equal(ours, theirs);
-  });
+  for (const [command, generator, ...args] of [
+    ['make', 'Unix Makefiles', '-C', 'build'],
+    ['ninja', 'Ninja', '-C', 'build'],
+    ['cmake', 'Ninja', '--build', 'build'],
+    ['build', 'Ninja', 'ninja', '-C', 'build'],
+  ] as const)
+    test(`agrees with CMake's own database: termite ${command}`, () =>
+      agreesWithCMake(generator, [command, '--compile-commands=ours.json', ...args]));
 
   test('takes another file, and leaves one alone that is no database', async () => {
     await using rig = new Project();
@@ -129,3 +107,41 @@ suite('termite make --compile-commands', (test) => {
     assert.is(readFileSync(join(rig.project, 'compile_commands.json'), 'utf8'), 'precious');
   });
 });
+
+async function agreesWithCMake(generator: string, args: readonly string[]): Promise<void> {
+  await using rig = new TermiteRig(availableUsers()[0]!);
+  needPrograms('cmake', 'ninja');
+  const lists = [
+    'cmake_minimum_required(VERSION 3.16)',
+    'project(x C CXX)',
+    'add_library(l STATIC a.c sub/b.cc)',
+    'target_compile_definitions(l PRIVATE "NAME=\\"a b\\"")',
+  ];
+  for (const dir of ['sub', 'build']) mkdirSync(join(rig.project, dir));
+  writeFileSync(join(rig.project, 'CMakeLists.txt'), lists.join('\n'));
+  for (const source of ['a.c', 'sub/b.cc'])
+    writeFileSync(join(rig.project, source), 'const char *s = NAME;\n');
+  rig.give(rig.project);
+  const configured = await rig.run([
+    'cmake',
+    '-G',
+    generator,
+    '-S.',
+    '-Bbuild',
+    '-DCMAKE_EXPORT_COMPILE_COMMANDS=ON',
+  ]);
+  assert.is(configured.status, 0, configured.stderr);
+  const built = await rig.termite(args);
+  assert.is(built.status, 0, built.stderr);
+  const read = (file: string) => JSON.parse(readFileSync(join(rig.project, file), 'utf8'));
+  const words = (command: string) =>
+    spawnSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
+      .stdout.trimEnd()
+      .split('\n');
+  type Theirs = { directory: string; command: string; file: string };
+  const theirs = read('build/compile_commands.json').map(({ directory, command, file }: Theirs) => ({
+    ...{ directory, file, arguments: words(command) },
+  }));
+  const ours = read('ours.json').map(({ output: _, ...entry }: { output: string }) => entry);
+  assert.equal(ours, theirs);
+}

@@ -115,7 +115,7 @@ suite('termite why', (test) => {
         /^#1 .*\nfrom cache, in \d+ ms instead of \d+ ms: all that it looks at is unchanged\n$/,
       );
       await rig.termite(['make', 'local']);
-      assert.match(await told(rig, 'why'), /\nlocal: build-tool, in \d+ ms\n$/);
+      assert.match(await told(rig, 'why'), /\nlocal: trivial, in \d+ ms\n$/);
     }));
 
   test('says why a result is not kept', () =>

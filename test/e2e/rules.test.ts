@@ -135,7 +135,7 @@ suite('Rules', (test) => {
       { Regexp: '\\bhere', Local: true, Reason: 'it opens a window' },
       { Regexp: 'there', Cache: false, Reason: 'it tells the time' },
     ];
-    await using rig = rigWith(rules, 'all: ; touch here\n\ttouch there\n');
+    await using rig = rigWith(rules, 'all: ; touch here\n\texpr 1 > there\n');
     const { report } = await build(rig);
     assert.equal(report.localByRule, { 'it opens a window': 1 });
     const log = (await rig.termite(['log'])).stdout.split('\n');

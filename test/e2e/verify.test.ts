@@ -6,7 +6,7 @@ import { CacheRig, withCacheRig as withRig } from '../rigs/cache.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
 
 /** A rule that sends away also what costs less beside make. */
-const everythingRemote = { '.termite-localrc': '[{ "Regexp": "" }]' };
+const everythingRemote = { '.termite-localrc': '[{ "Regexp": "", "Local": false }]' };
 
 /** TERM does not count, so that a command that looks at it is answered with what it did under another one. */
 const under = (rig: CacheRig, TERM: string) => ({ env: { ...rig.env, TERM } });

@@ -77,6 +77,13 @@ suite('Dispatcher', (test) => {
     const report = rig.session.report();
     assert.equal(report.localByReason, { recursive: 1, rule: 1 });
     assert.equal(report.localByRule, { 'it is short': 1 });
+    rig.setRules({ Regexp: '', Stdin: 'empty', Reason: 'it asks' });
+    assert.equal((await rig.dispatch(runRequest('make y'))).told, ['local without stdin']);
+    assert.equal(
+      rig.session.report().localByRule,
+      { 'it is short': 1 },
+      'a rule that only says how keeps nothing',
+    );
     assert.is(report.fallbacks, 0);
     assert.equal(rig.notices(), ['"Debug" has no effect any more: rules']);
     assert.equal(rig.session.records[1]!.rule, { line: 1, reason: 'it is short' });

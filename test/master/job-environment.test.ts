@@ -26,6 +26,7 @@ const cases: [name: string, entry: string, result: string | undefined][] = [
     'MAKEFLAGS=ks -j --jobserver-auth=3,4 -- FOO=a\\ b SHELL=/opt/ter\\ mite/sh BAR=c',
     'MAKEFLAGS=ks -- FOO=a\\ b BAR=c',
   ],
+  ['drops what makes make start shells', 'MAKEFLAGS= -j4 -- FOO=1 IFS=,', 'MAKEFLAGS= -- FOO=1'],
   ['keeps a variable that looks like an option', 'MAKEFLAGS= -j4 -- X=-j4', 'MAKEFLAGS= -- X=-j4'],
   ['keeps other options', 'MAKEFLAGS= -l3 -Otarget --sync-mutex=fnm:/tmp/x', 'MAKEFLAGS= -l3 -Otarget'],
   ['does the same to MFLAGS', 'MFLAGS=-k -j4 --jobserver-auth=3,4', 'MFLAGS=-k'],

@@ -36,7 +36,7 @@ suite('parseLocalRules()', (test) => {
       rules.map(({ isLocal, isRecursive }) => [isLocal, isRecursive]),
       [
         [true, true],
-        [false, false],
+        [undefined, false],
         [true, false],
       ],
     );

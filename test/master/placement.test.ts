@@ -91,6 +91,27 @@ suite('place()', (test) => {
     assert.equal([usual.rule, usual.treatment], [undefined, usualTreatment]);
   });
 
+  test('leaves the place to what is built in where a rule says nothing of it', () => {
+    const rules = [{ Regexp: '', Cache: false, Stdin: 'empty' }];
+    const kept: [request: RunRequest, reason: string][] = [
+      [runRequest('cd x && make'), 'recursive'],
+      [runRequest('./build-all', { hasJobserver: true }), 'recursive'],
+      [runRequest('ninja'), 'build-tool'],
+      [runRequest('mkdir x'), 'trivial'],
+      [runRequest('./server &'), 'background'],
+    ];
+    for (const [request, reason] of kept) {
+      assert.equal(placed(request, rules), {
+        ...{ where: 'local', reason },
+        isRecursive: true,
+        needsSlot: false,
+      });
+      assert.ok(decided(request, rules).treatment.hasEmptyStdin);
+      assert.equal(placed(request, [{ Regexp: '', Local: false }]), { where: 'remote', reason: 'rule' });
+    }
+    assert.equal(placed(runRequest('gcc'), rules), { where: 'remote', reason: 'rule' });
+  });
+
   test('keeps what runs outside of the project', () => {
     for (const cwd of ['/', '/projects', '/elsewhere/project']) {
       assert.equal(placed(runRequest('gcc', { cwd })), {

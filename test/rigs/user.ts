@@ -1,4 +1,6 @@
 import { accessSync, constants } from 'node:fs';
+import { findProgram } from '../../wrapper/find-program.ts';
+import { skip } from '../harness/suite.ts';
 
 /** Who runs the program under test. */
 export type User = 'root' | 'ordinary';
@@ -39,4 +41,9 @@ export function sandboxObstacle(): string | undefined {
   } catch {
     return '/dev/fuse cannot be opened by this user';
   }
+}
+
+/** Skips the calling test where one of these programs is missing. */
+export function needPrograms(...names: string[]): void {
+  for (const name of names) if (!findProgram([name], process.env['PATH'])) skip(`${name} is not installed`);
 }

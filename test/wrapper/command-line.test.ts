@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
@@ -59,6 +59,8 @@ suite('termite', (test) => {
     [['run', '--verify=101', 'true'], /--verify needs a percentage/],
     [['run', '--twice', '--verify', 'true'], /exclude each other/],
     [['run'], /a command is missing/],
+    [['build'], /a command is missing/],
+    [['masquerade', 'bin'], /a name is missing/],
     [['cache'], /An action is missing/],
     [['cache', 'dance'], /Unknown action "dance"/],
     [['cache', 'constructor'], /Unknown action/],
@@ -92,12 +94,46 @@ suite('termite', (test) => {
 
   test('prints help and version', async () => {
     await using rig = rigWith('', { needsSandbox: false });
-    for (const args of [['--help'], ['make', '--help'], ['run', '--help'], ['master', '--help']]) {
-      const { status, stdout } = await rig.termite(args);
+    const commands = ['make', 'ninja', 'cmake', 'build', 'masquerade', 'run', 'master'];
+    for (const command of [[], ...commands.map((name) => [name])]) {
+      const { status, stdout } = await rig.termite([...command, '--help']);
       assert.is(status, 0);
       assert.match(stdout, /^termite /);
     }
     assert.match((await rig.termite(['--version'])).stdout, /^termite \d+\.\d+\.\d+\n$/);
+  });
+});
+
+suite('termite ninja and cmake', (test) => {
+  /** A project where these programs only tell how they were called. */
+  function rigTelling(...names: string[]): TermiteRig {
+    const rig = rigWith('', { needsSandbox: false });
+    const tell = '#!/bin/sh\necho "\u0024{0##*/}" "$@" $TERMITE_STAGED $CMAKE_BUILD_PARALLEL_LEVEL\n';
+    for (const name of names) writeFileSync(join(rig.base, name), tell, { mode: 0o755 });
+    rig.env['PATH'] = `${rig.base}:/bin`;
+    return rig;
+  }
+  const slots = availableParallelism();
+  const calls: [args: string, told: string][] = [
+    ['ninja a', `ninja -j${slots} a 1`],
+    ['ninja -C . -j3', 'ninja -C . -j3 1'],
+    ['ninja --quiet -t clean', 'ninja -t clean'],
+    ['ninja --version', 'ninja --version'],
+    ['cmake --build . -v', `cmake --build . -v 1 ${slots}`],
+    ['cmake -G Ninja .', 'cmake -G Ninja .'],
+  ];
+  for (const [args, told] of calls) {
+    test(`calls "${told}" for "${args}"`, async () => {
+      await using rig = rigTelling('ninja', 'cmake');
+      const { status, stdout, stderr } = await rig.termite(args.split(' '));
+      assert.equal([status, stdout], [0, `${told}\n`], stderr);
+    });
+  }
+
+  test('takes what there is in the place of ninja', async () => {
+    await using rig = rigTelling('samu');
+    rig.env['PATH'] = rig.base;
+    assert.is((await rig.termite(['ninja', '--version'])).stdout, 'samu --version\n');
   });
 });
 

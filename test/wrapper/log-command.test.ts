@@ -27,7 +27,7 @@ suite('termite log', (test) => {
 
   test('ends quietly when nobody reads on', async () => {
     await using rig = new TermiteRig();
-    const first = ['bash', '-c', '"$@" | head -c 1; exit ${PIPESTATUS[0]}', 'bash'];
+    const first = ['bash', '-o', 'pipefail', '-c', '"$@" | head -c 1', 'bash'];
     const { status, stdout, stderr } = await rig.termite(['--help'], { through: first });
     assert.equal([stdout, stderr], ['t', '']);
     assert.ok(status === 0 || status === 141, `${status}`);

@@ -32,16 +32,20 @@ suite('termite rules', (test) => {
       ['line 3', 'git describe', 'locally (it needs .git)'],
       [
         ...['line 4', '^ld'],
-        'on an executor; result kept: also when it fails; timeout: after 60 s it is run locally; slots: 2',
+        'where it would run anyway; result kept: also when it fails; timeout: after 60 s it is run locally; slots: 2',
       ],
       [
         ...['line 5', 'git|ld'],
-        'on an executor; result kept: never; network: that of the executor; stdin: empty; variables: CI_* does not count, TERM counts, without LANG, LC_ALL=C',
+        'where it would run anyway; result kept: never; network: that of the executor; stdin: empty; variables: CI_* does not count, TERM counts, without LANG, LC_ALL=C',
       ],
       ['built in', '$(MAKE) or "+" in the makefile', takesPart],
       ['built in', 'make, gmake, termite', takesPart],
-      ['built in', 'cmake -E, cmake -P, cmake -S, cmake --build, ctest, ninja, samu, meson', takesPart],
-      ['built in', 'nothing but chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch', takesPart],
+      ['built in', 'cmake -P, cmake -S, cmake --build, ctest, ninja, samu, meson', takesPart],
+      [
+        'built in',
+        'nothing but cmake -E, chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch',
+        takesPart,
+      ],
       ['built in', 'what is started with "&" and not waited for', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
@@ -59,6 +63,15 @@ suite('termite rules', (test) => {
       ],
     ],
     [
+      ['ld -r a.o; make'],
+      [
+        `runs       ${takesPart}`,
+        'because    built in: a make takes part in the build by itself',
+        'and how    RC, line 4: ^ld ',
+        'not asked  line 5, which would match too',
+      ],
+    ],
+    [
       ['ld -r a.o'],
       [
         'runs         on an executor',
@@ -72,6 +85,16 @@ suite('termite rules', (test) => {
     [
       ['--', 'cc', '-c', 'x.c'],
       ['runs         on an executor', 'because      no rule says otherwise', 'result kept  unless it fails'],
+    ],
+    [
+      ['make -C git'],
+      [
+        `runs       ${takesPart}`,
+        'because    built in: a make takes part in the build by itself',
+        'and how    RC, line 5: git|ld',
+        'stdin      empty',
+        'variables  CI_* does not count, TERM counts, without LANG, LC_ALL=C',
+      ],
     ],
     [
       ['mkdir -p x && rm -f y'],

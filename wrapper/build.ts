@@ -1,0 +1,89 @@
+import { join, resolve } from 'node:path';
+import type { MasterEvent } from '../master/master-client.ts';
+import type { Report } from '../protocol/control.ts';
+import { AppError, describeError } from '../runtime/app-error.ts';
+import type { ExitStatus } from '../runtime/child-process.ts';
+import type { BuildFlags } from './build-flags.ts';
+import type { Environment } from './command.ts';
+import type { Project } from './find-socket.ts';
+import { runInForeground } from './foreground.ts';
+import { type OpenSession, openSession } from './start-master.ts';
+import { StatusLine } from './status-line.ts';
+import { summarize } from './summary.ts';
+import { writeReport } from './write-report.ts';
+
+/** A build tool as it is to be started. */
+export interface ToolCommand {
+  program: string;
+  args: readonly string[];
+  /** All of its environment but what names master and session. */
+  env: Environment;
+}
+
+export type Say = (message: string) => void;
+
+/** Our own voice, for everything but errors. */
+export function voice({ isQuiet }: BuildFlags): Say {
+  return (message) => {
+    if (!isQuiet) process.stderr.write(`termite: ${message}\n`);
+  };
+}
+
+/**
+ * One build, from opening a session to the last line. The tool runs in our own place, outside of the master's process,
+ * which is started first and knows nothing of the namespaces that the tool may be in.
+ *
+ * @param command told when there is a session
+ * @returns the tool's own end, or 125 for our trouble
+ */
+export async function runBuild(
+  project: Project,
+  options: { env: Environment; flags: BuildFlags; command: (session: OpenSession) => ToolCommand },
+): Promise<ExitStatus> {
+  const { env, flags, command } = options;
+  const say = voice(flags);
+  let hasFailed = false;
+  const { stderr } = process;
+  using statusLine =
+    !flags.isQuiet && stderr.isTTY && env['TERM'] !== 'dumb'
+      ? new StatusLine(stderr, { hasColor: !env['NO_COLOR'] })
+      : undefined;
+  const onEvent = (event: MasterEvent) => {
+    if (event.op === 'progress') return statusLine?.show(event);
+    if (event.op === 'notice') return say(event.message);
+    hasFailed = true;
+    stderr.write(`termite: ${event.message}\n`);
+  };
+  const { check, compileCommands: database } = flags;
+  using session = await openSession(project, {
+    ...{ env, onEvent, check },
+    compileCommands:
+      database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json')),
+  });
+  const tool = command(session);
+  const status = await runInForeground(tool.program, tool.args, {
+    ...tool.env,
+    TERMITE_SOCKET: project.socketPath,
+    TERMITE_SESSION: session.id,
+  });
+  const report = await fetchReport(session, say);
+  statusLine?.[Symbol.dispose]();
+  if (report) publish(report, { say, file: env['TERMITE_REPORT'] });
+  return hasFailed ? { kind: 'exit', code: 125 } : status;
+}
+
+/** undefined when the master is gone: then the tool has been told by each of its shells. */
+async function fetchReport(session: OpenSession, say: Say): Promise<Report | undefined> {
+  try {
+    return (await session.client.ask('report')).report;
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    say(`no report: ${describeError(error)}`);
+    return undefined;
+  }
+}
+
+function publish(report: Report, { say, file }: { say: Say; file: string | undefined }): void {
+  if (report.commands > 0) for (const line of summarize(report)) say(line);
+  if (file) writeReport(file, report);
+}
