@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FileResult, runTestFile } from './run-test-file.ts';
 
@@ -7,6 +7,9 @@ import { type FileResult, runTestFile } from './run-test-file.ts';
  * Runs test files: `run.js [--root DIR] [--jobs N] [SUBSTRING…]`. Each is a process of its own, two at a time. The last
  * line counts tests: `N passed, N failed`, with `, N skipped` where there were any. Exit status 1 when anything failed, or when
  * nothing matched.
+ *
+ * With TEST_TRIES=N, for machines that crash processes at random, a file that failed is run again when all others are done, up to N
+ * times in all. Its last run counts; that it failed before is said at the end as well.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -24,6 +27,7 @@ const files = allFiles.filter(
 );
 const unmatched = positionals.filter((part) => !allFiles.some((file) => file.includes(part)));
 
+const maxTries = Number(process.env['TEST_TRIES'] ?? 1);
 const waiting = [...files];
 const results: FileResult[] = [];
 const stopping = new AbortController();
@@ -33,10 +37,28 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 async function work(): Promise<void> {
   for (let file = waiting.shift(); file !== undefined && !stopping.signal.aborted; file = waiting.shift()) {
-    const result = await runTestFile(join(values.root, file), stopping.signal);
-    results.push(result);
-    print(file, result);
+    results.push(await run(file));
   }
+}
+
+async function run(file: string): Promise<FileResult> {
+  const result = await runTestFile(join(values.root, file), stopping.signal);
+  print(file, result);
+  return result;
+}
+
+/** @returns what failed and then did not */
+async function tryAgain(): Promise<string[]> {
+  const unsteady: string[] = [];
+  for (const [index, { file, failures }] of results.entries()) {
+    for (let tries = 1; tries < maxTries && results[index]!.failures.length > 0; tries++) {
+      if (stopping.signal.aborted) return unsteady;
+      results[index] = await run(relative(values.root, file));
+    }
+    if (failures.length > 0 && results[index]!.failures.length === 0)
+      unsteady.push(...failures.map((failure) => `${file}: ${failure}`));
+  }
+  return unsteady;
 }
 
 function print(file: string, { passed, failures, skips, slow, output, ms }: FileResult): void {
@@ -55,6 +77,7 @@ function print(file: string, { passed, failures, skips, slow, output, ms }: File
 }
 
 await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+const unsteady = await tryAgain();
 
 const passed = sum((result) => result.passed);
 const skipped = sum((result) => result.skips.length);
@@ -70,6 +93,10 @@ if (allFiles.length === 0) {
 if (stopping.signal.aborted) {
   console.log('Interrupted');
   failed += 1;
+}
+if (unsteady.length > 0) {
+  console.log('\nFailed at first, and not when run again:');
+  for (const failure of unsteady) console.log(`  ${failure}`);
 }
 const failedFiles = results.filter((result) => result.failures.length > 0);
 if (failedFiles.length > 0) {

@@ -32,7 +32,16 @@ async function run(
   const { status, stdout, stderr } = await runProgram(
     process.execPath,
     [join(import.meta.dirname, 'run.js'), '--root', dir.join('tests'), ...args],
-    { env: { ...process.env, TMPDIR: dir.join('tmp'), MUST_FUSE: '', MUST_SANDBOX: '', ...env } },
+    {
+      env: {
+        ...process.env,
+        TMPDIR: dir.join('tmp'),
+        MUST_FUSE: '',
+        MUST_SANDBOX: '',
+        TEST_TRIES: '1',
+        ...env,
+      },
+    },
   );
   const output = `${stdout}${stderr}`;
   const lastLine = stdout.toString().trimEnd().split('\n').at(-1)!;
@@ -203,6 +212,23 @@ suite('harness', (test) => {
       '1 passed, 1 failed',
       /left processes running/,
     ));
+
+  test('a file that failed is run again where that is wanted, and it is said', async () => {
+    const unsteady = suiteOf(`test('once', () => {
+      const mark = process.env.TMPDIR + '/mark';
+      if (!existsSync(mark)) { writeFileSync(mark, ''); throw new Error('the first time'); }
+    });`);
+    unsteady['bad'] = `import { existsSync, writeFileSync } from 'node:fs';\n${unsteady['bad']}`;
+    await assertFails(unsteady, '0 passed, 1 failed', /the first time/);
+    const again = await run(unsteady, { env: { TEST_TRIES: '2' } });
+    assert.equal([again.lastLine, again.code], ['1 passed, 0 failed', 0], again.output);
+    assert.match(again.output, /Failed at first, and not when run again:\n {2}\S+bad[.]test[.]js: S: once/);
+    const never = await run(suiteOf(`test('never', () => { throw new Error('each time'); });`), {
+      env: { TEST_TRIES: '3' },
+    });
+    assert.equal([never.lastLine, never.code], ['0 passed, 1 failed', 1]);
+    assert.is(never.output.match(/FAIL bad/g)?.length, 3);
+  });
 
   test('a file that cannot be loaded, or without suite, or a suite without test fails', async () => {
     await assertFails({ bad: `throw new Error('at load');` }, '0 passed, 1 failed', /at load/);
