@@ -93,7 +93,8 @@ export class Builder implements AsyncDisposable {
   async forget(): Promise<void> {
     await this.#daemons?.[Symbol.asyncDispose]();
     this.#daemons = undefined;
-    await rm(join(this.#stateDir, 'cache'), { recursive: true, force: true });
+    // A master that has ended its build may still look after its store.
+    await rm(join(this.#stateDir, 'cache'), { recursive: true, force: true, maxRetries: 10 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
