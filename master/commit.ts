@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs';
 import type { BlobStore } from '../cas/blob-store.ts';
 import { formatDigest } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
+import { smallFileBytes } from '../cas/small-file.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { Change, Manifest } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
@@ -174,7 +175,7 @@ export class Committer {
     let heldBytes = 0;
     for (const digest of digests) {
       // Hashed, not only found: from `onCommitting` on there is no way back when a blob has gone bad.
-      const isSmall = heldBytes + digest.sizeBytes <= maxHeldBytes;
+      const isSmall = digest.sizeBytes <= smallFileBytes && heldBytes + digest.sizeBytes <= maxHeldBytes;
       const content = isSmall ? await getIfGood(store, digest) : undefined;
       if (content) {
         held.set(digest.hash, content);

@@ -52,6 +52,12 @@ export interface UnfinishedEntry {
   forget(): void;
 }
 
+interface Page {
+  path: string;
+  /** Open for writing. */
+  file: number;
+}
+
 /* A page: 0 state · 4 length of what follows, u32 little endian · 8 JSON. The rest is of longer entries before. */
 const headBytes = 8;
 const State = { idle: Buffer.of(0), begun: Buffer.of(1) } as const;
@@ -63,8 +69,7 @@ const State = { idle: Buffer.of(0), begun: Buffer.of(1) } as const;
  */
 export class Journal implements Disposable {
   readonly #dir: string;
-  readonly #free: number[] = [];
-  readonly #paths: string[] = [];
+  readonly #free: Page[] = [];
 
   /** @param dir made if need be; nobody else may use it */
   constructor(dir: string) {
@@ -78,16 +83,22 @@ export class Journal implements Disposable {
 
   /** Writes an entry that does not count before it is begun. */
   prepare(entry: JournalEntry): PreparedEntry {
-    const page = this.#free.pop() ?? this.#newPage();
     const json = Buffer.from(encodeJson(entry));
     const head = Buffer.alloc(headBytes);
     head.writeUInt32LE(json.length, 4);
-    writeAll(page, Buffer.concat([head, json]));
+    const page = this.#free.pop() ?? this.#newPage();
+    const { file } = page;
     const free = () => void this.#free.push(page);
+    try {
+      writeAll(file, Buffer.concat([head, json]));
+    } catch (error) {
+      free();
+      throw error;
+    }
     return {
-      begin: () => void writeSync(page, State.begun, 0, 1, 0),
+      begin: () => void writeSync(file, State.begun, 0, 1, 0),
       end: () => {
-        writeSync(page, State.idle, 0, 1, 0);
+        writeSync(file, State.idle, 0, 1, 0);
         free();
       },
       discard: free,
@@ -108,22 +119,23 @@ export class Journal implements Disposable {
     return found.sort((a, b) => (a.begunNs < b.begunNs ? -1 : 1));
   }
 
+  /** A page that is in use stays: its entry has not ended. */
   [Symbol.dispose](): void {
-    for (const page of this.#free.splice(0)) closeSync(page);
-    for (const path of this.#paths.splice(0)) unlinkSync(path);
+    for (const { file, path } of this.#free.splice(0)) {
+      closeSync(file);
+      unlinkSync(path);
+    }
   }
 
-  #newPage(): number {
+  #newPage(): Page {
     const path = `${this.#dir}/${this.newId()}`;
-    const page = openSync(path, 'wx', 0o600);
-    this.#paths.push(path);
-    return page;
+    return { path, file: openSync(path, 'wx', 0o600) };
   }
 }
 
 /** A write may be cut short by a disk that is full. */
-function writeAll(page: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(page, bytes, done, bytes.length - done, done);
+function writeAll(file: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, bytes.length - done, done);
 }
 
 function parsePage(page: Buffer): JournalEntry | undefined {
