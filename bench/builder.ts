@@ -89,11 +89,23 @@ export class Builder implements AsyncDisposable {
     });
   }
 
+  /** Ends the master that waits for the next build, if there is one. */
+  async stop(): Promise<void> {
+    const XDG_CACHE_HOME = join(this.#stateDir, 'cache');
+    await runCommand([process.execPath, termiteProgram, 'stop'], {
+      cwd: this.#dir,
+      env: this.#environment({ XDG_CACHE_HOME }),
+    }).catch((error: Error) => {
+      if (!error.message.includes('No master runs')) throw error;
+    });
+  }
+
   /** Forgets everything that Termite knows, so that the next build is a cold one. */
   async forget(): Promise<void> {
     await this.#daemons?.[Symbol.asyncDispose]();
     this.#daemons = undefined;
-    // A master that has ended its build may still look after its store.
+    await this.stop();
+    // A master that has been stopped may still look after its store.
     await rm(join(this.#stateDir, 'cache'), { recursive: true, force: true, maxRetries: 10 });
   }
 

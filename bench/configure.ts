@@ -6,9 +6,9 @@ import { differences, readTree } from './file-tree.ts';
 import { runCommand } from './run-command.ts';
 
 /**
- * `node dist/bench/configure.js DIR [ARGS…]`: runs `./configure` plainly and with `termite run`, each after `make
- * distclean`, and compares everything that the two left but config.log, which tells times and places. Exit status 1 on any
- * difference.
+ * `node dist/bench/configure.js DIR [ARGS…]`: runs `./configure` plainly, with `termite run`, and so again, each after
+ * `make distclean`, and compares everything that they left but config.log, which tells times and places. Exit status 1 on any
+ * difference, and when the last one was not answered from the cache.
  */
 async function main([dir, ...args]: string[]): Promise<number> {
   if (dir === undefined) throw new Error('name the folder of a project with a configure script');
@@ -26,16 +26,22 @@ async function main([dir, ...args]: string[]): Promise<number> {
   const plainTree = await readTree(cwd);
   await distclean();
   const termite = await builder.run(configure, env);
-  const differing = differences(plainTree, await readTree(cwd)).filter(
-    (line) => !/^(.*\/)?config\.log: /.test(line),
-  );
+  const differing = differences(plainTree, await readTree(cwd));
+  await distclean();
+  const again = await builder.run(configure, env);
+  differing.push(...differences(plainTree, await readTree(cwd)));
+  const [command] = await builder.log();
+  if (command?.where !== 'cache') differing.push(`the second one was not from the cache: ${command?.where}`);
+  const problems = differing.filter((line) => !/^(.*\/)?config\.log: /.test(line));
 
-  const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(1);
-  console.log(`plain ${seconds(plain.wallMs)} s, termite run ${seconds(termite.wallMs)} s`);
+  const seconds = (milliseconds: number) => (milliseconds / 1000).toFixed(2);
+  console.log(
+    `plain ${seconds(plain.wallMs)} s, termite run ${seconds(termite.wallMs)} s, again ${seconds(again.wallMs)} s`,
+  );
   console.log(JSON.stringify(describeEnvironment()));
-  for (const line of differing) console.error(`differs: ${line}`);
-  console.log(differing.length === 0 ? 'No differences.' : `${differing.length} differences`);
-  return differing.length === 0 ? 0 : 1;
+  for (const line of problems) console.error(`differs: ${line}`);
+  console.log(problems.length === 0 ? 'No differences.' : `${problems.length} differences`);
+  return problems.length === 0 ? 0 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

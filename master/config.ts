@@ -1,6 +1,10 @@
 import { z } from 'zod';
 import { cacheSizeSchema } from '../runtime/cache-size.ts';
 import { listenAddressSchema } from '../runtime/listen-address.ts';
+import { parseConfig } from '../runtime/load-config.ts';
+
+const defaultIdleSeconds = 300;
+const maxIdleSeconds = 7 * 24 * 3600;
 
 /** What the command line may say; what it leaves out depends on the environment and the machine, see main.ts. */
 export const masterConfigSchema = z.strictObject({
@@ -22,7 +26,40 @@ export const masterConfigSchema = z.strictObject({
     .default('127.0.0.1:0')
     .describe('Where executors of a coordinator get content from, HOST:PORT, port 0 for any; loopback only'),
   cacheSizeMib: cacheSizeSchema,
-  untilIdle: z.boolean().default(false).describe('End when the last build has ended'),
+  untilIdle: z.boolean().default(false).describe('End when no build needs it any more'),
+  idleSeconds: z
+    .number()
+    .int()
+    .min(0)
+    .max(maxIdleSeconds)
+    .optional()
+    .describe(
+      `With --until-idle: how long to wait for the next build (default: $TERMITE_IDLE_SECONDS, else ${defaultIdleSeconds})`,
+    ),
 });
 
 export type MasterConfig = z.infer<typeof masterConfigSchema>;
+
+const environmentSchema = z.object({
+  TERMITE_IDLE_SECONDS: z.coerce.number().int().min(0).max(maxIdleSeconds).default(defaultIdleSeconds),
+});
+
+/**
+ * How long a master waits for the next build, in milliseconds; 0: it ends with its last one, or with a signal.
+ *
+ * @throws AppError `bad-configuration` for a variable that is no such number
+ */
+export function idleMs(
+  { untilIdle, idleSeconds }: MasterConfig,
+  env: Readonly<Record<string, string | undefined>>,
+): number {
+  if (!untilIdle) return 0;
+  // As everywhere, an empty variable is none.
+  const given = env['TERMITE_IDLE_SECONDS'] || undefined;
+  const { TERMITE_IDLE_SECONDS } = parseConfig(
+    environmentSchema,
+    { TERMITE_IDLE_SECONDS: given },
+    'the environment',
+  );
+  return (idleSeconds ?? TERMITE_IDLE_SECONDS) * 1000;
+}

@@ -48,15 +48,18 @@ export class ControlConnection {
     const service = await this.#service;
     switch (request.op) {
       case 'open-session': {
-        if (!this.#socket.isOpen) return;
-        const { op: _op, ...wishes } = request;
+        const { op: _op, circumstances, ...wishes } = request;
+        const tell = (message: string) => this.#reply({ op: 'notice', message });
+        // Otherwise we end: whoever asks is told so by our hanging up.
+        if (!(await service.admit(circumstances, tell))) return;
+        if (!this.#socket.isOpen) return service.sessions.refused();
         this.#session ??= service.openSession((reply) => this.#reply(reply), wishes);
         return this.#reply({ op: 'session', id: this.#session.id, jobs: service.jobCount });
       }
       case 'report': {
         const session = this.#session;
         if (!session) return this.#reply({ op: 'error', message: 'No session is open' });
-        await session.finish();
+        await session.finish(request);
         // Before the answer: a master that is not needed any more is out of the way when the build returns.
         await service.sessions.close(session);
         this.#session = undefined;

@@ -9,14 +9,17 @@ import { startExecutor } from '../executor/start-executor.ts';
 import { describeError, explainError } from '../runtime/app-error.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
+import { circumstances, identityOf } from '../runtime/circumstances.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
-import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { idleMs, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
+import { dismissParked } from './dismiss-parked.ts';
 import { Dispatcher } from './dispatcher.ts';
+import type { Door } from './door.ts';
 import { Ending } from './ending.ts';
 import { ExecutorPool } from './executor-pool.ts';
 import { hashingProgress } from './hashing-progress.ts';
@@ -30,9 +33,10 @@ import { openWhenFree } from './open-when-free.ts';
 import { openWorkspace } from './open-workspace.ts';
 import { listenForOrigin } from './origin-server.ts';
 import { resultsName } from './other-results.ts';
+import { Parking } from './parking.ts';
 import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
-import { socketName } from './socket-path.ts';
+import { parkedSocketPath, socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 import { Verifier } from './verifier.ts';
 import { Watcher } from './watcher.ts';
@@ -81,10 +85,10 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
     rejectService = reject;
   });
   // Claimed before the work begins, so that nobody else begins it as well.
-  const server = await MasterServer.listen(join(root, socketName), service);
+  const server = new MasterServer(service);
   try {
-    const withdraw = () => server.withdraw();
-    resolveService(await build(root, config, { scope, ending, withdraw }));
+    const frontDoor = await server.open(join(root, socketName));
+    resolveService(await build(root, config, { scope, ending, server, frontDoor }));
   } catch (error) {
     rejectService(error);
     await server[Symbol.asyncDispose]();
@@ -95,22 +99,33 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
   process.stdout.write(`ready: ${root}\n`);
 }
 
+interface Premises {
+  scope: Scope;
+  ending: Ending;
+  server: MasterServer;
+  frontDoor: Door;
+}
+
 /** Opens and connects everything behind the socket. */
 async function build(
   root: string,
   config: MasterConfig,
-  { scope, ending, withdraw }: { scope: Scope; ending: Ending; withdraw: () => void },
+  { scope, ending, server, frontDoor }: Premises,
 ): Promise<MasterService> {
   const { env } = process;
   const baseDir = cacheDir(env);
   const stateDir = projectStateDir(env, root);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, env);
+  let parking: Parking | undefined;
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
   const limit = scope.use(new StoreLimit(store, { maxBytes, clock: systemClock, onNotice: say }));
   // Nobody waits for a master that ends with its build; the store only when all else is closed and the next can begin.
   const hasTime = () => config.untilIdle && ending.isUnhurried;
   scope.defer(() => (hasTime() ? limit.enforce() : undefined));
+  const parkedAt = parkedSocketPath(stateDir);
+  // It has the databases.
+  await dismissParked(parkedAt);
   const cache = scope.use(
     await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
   );
@@ -121,7 +136,10 @@ async function build(
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
       watchProgram,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
-      onProgress: hashingProgress(systemClock, (message) => process.stdout.write(`${message}\n`)),
+      onProgress: hashingProgress(systemClock, (message) => {
+        process.stdout.write(`${message}\n`);
+        parking?.tell(message);
+      }),
     }),
   );
 
@@ -165,7 +183,7 @@ async function build(
   const rules = new LocalRules(root);
   const sessions = new Sessions({
     clock: systemClock,
-    onIdle: () => (idleWatch ? idleWatch.check() : void cacheService.tidy()),
+    onIdle: (last) => (idleWatch ? idleWatch.check(last) : void cacheService.tidy()),
     onClose: async (session) => {
       const { records, compileCommands } = session;
       await results?.idle();
@@ -190,16 +208,38 @@ async function build(
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });
   const stop = () => {
-    withdraw();
+    server.withdraw();
     ending.request({ kind: 'stop' });
   };
-  const idleWatch = config.untilIdle
-    ? scope.use(new IdleWatch({ isIdle: () => sessions.count === 0, end: stop }))
-    : undefined;
+  const isIdle = () => sessions.count === 0;
+  const patienceMs = idleMs(config, env);
+  const ours = circumstances(env);
+  const isSound = rememberIdentities([root, stateDir, store.dir]);
+  // What keeps jobs from running here may have been put right by the next build.
+  parking =
+    patienceMs > 0 && problem === undefined
+      ? scope.use(
+          new Parking({
+            ...{ patienceMs, frontDoor, isIdle, end: stop, onNotice: say, isSound },
+            suits: (theirs) => theirs === ours,
+            openFrontDoor: () => server.open(join(root, socketName)),
+            openSideDoor: () => server.open(parkedAt),
+            recheck: () => workspace.recheck(),
+            tidy: () => cacheService.tidy(),
+          }),
+        )
+      : undefined;
+  const idleWatch = config.untilIdle ? scope.use(new IdleWatch({ isIdle, end: stop, parking })) : undefined;
   return new MasterService({
-    ...{ sessions, dispatcher, pool, rules, workspace, stop, problem },
+    ...{ sessions, dispatcher, pool, rules, workspace, parking, stop, problem },
     cache: cacheService,
   });
+}
+
+/** @returns whether all these paths still name what they name now */
+function rememberIdentities(paths: readonly string[]): () => boolean {
+  const identities = paths.map(identityOf);
+  return () => paths.every((path, index) => identityOf(path) === identities[index]);
 }
 
 /** For what no build may fail of. */

@@ -1,75 +1,70 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import type { FrameReader } from '../protocol/frame.ts';
 import { ShellFrame } from '../protocol/frame-types.ts';
 import { decodeRun } from '../protocol/run-request.ts';
 import { claimSocket } from './claim-socket.ts';
 import { ControlConnection } from './control-connection.ts';
+import type { Door } from './door.ts';
 import { FrameSocket } from './frame-socket.ts';
 import type { MasterService } from './master-service.ts';
 import { ShellConnection } from './shell-connection.ts';
 
 /**
- * The master's unix socket: one connection per command, or per command-line tool; which of them, the first frame tells.
+ * The master's unix sockets: one connection per command, or per command-line tool; which of them, the first frame tells.
  * Who connects before the service is there waits for it.
  */
 export class MasterServer implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #service: Promise<MasterService>;
-  readonly #removeName: () => void;
-  readonly #connections: Set<FrameSocket>;
-  readonly #running: Set<Promise<void>>;
+  readonly #state: ServerState;
+  readonly #doors = new Set<Door>();
+
+  constructor(service: Promise<MasterService>) {
+    // Reported by whoever makes it; those who are connected by then are answered one by one.
+    service.catch(() => {});
+    this.#state = { service, connections: new Set(), running: new Set() };
+  }
 
   /**
    * @param socketPath absolute
    * @throws AppError `master-running`, `cannot-listen`
    */
-  static async listen(socketPath: string, service: Promise<MasterService>): Promise<MasterServer> {
-    // Reported by whoever makes it; those who are connected by then are answered one by one.
-    service.catch(() => {});
-    const connections = new Set<FrameSocket>();
-    const running = new Set<Promise<void>>();
-    const server = createServer((socket) => accept(socket, { service, connections, running }));
+  async open(socketPath: string): Promise<Door> {
+    const server = createServer((socket) => accept(socket, this.#state));
     try {
       const removeName = await claimSocket(server, socketPath);
-      return new MasterServer({ server, service, removeName, connections, running });
+      const door = {
+        withdraw: removeName,
+        close: () => {
+          if (!this.#doors.delete(door)) return;
+          removeName();
+          server.close();
+        },
+      };
+      this.#doors.add(door);
+      return door;
     } catch (error) {
       server.close();
       throw error;
     }
   }
 
-  private constructor(parts: {
-    server: Server;
-    service: Promise<MasterService>;
-    removeName: () => void;
-    connections: Set<FrameSocket>;
-    running: Set<Promise<void>>;
-  }) {
-    this.#server = parts.server;
-    this.#service = parts.service;
-    this.#removeName = parts.removeName;
-    this.#connections = parts.connections;
-    this.#running = parts.running;
-  }
-
-  /** Takes the socket's name away: nobody finds us any more, those who are connected stay so. Idempotent. */
+  /** Nobody finds us any more; those who are connected stay so. Idempotent. */
   withdraw(): void {
-    this.#removeName();
+    for (const door of this.#doors) door.withdraw();
   }
 
   /** Accepts nobody any more, ends what runs (results that are being applied are finished first) and hangs up. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.withdraw();
-    this.#server.close();
-    const service = await this.#service.catch(() => undefined);
+    for (const door of this.#doors) door.close();
+    const { connections, running } = this.#state;
+    const service = await this.#state.service.catch(() => undefined);
     await service?.sessions.closeAll();
-    await Promise.all(this.#running);
-    for (const connection of this.#connections) connection.end();
+    await Promise.all(running);
+    for (const connection of connections) connection.end();
     // Who does not read what we say is not waited for.
     const timer = setTimeout(() => {
-      for (const connection of this.#connections) connection.destroy();
+      for (const connection of connections) connection.destroy();
     }, 1000);
-    await Promise.all([...this.#connections].map(({ closed }) => closed));
+    await Promise.all([...connections].map(({ closed }) => closed));
     clearTimeout(timer);
   }
 }

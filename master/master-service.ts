@@ -7,6 +7,7 @@ import { CompilationDatabase } from './compilation-database.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import type { ExecutorPool } from './executor-pool.ts';
 import type { LocalRules } from './local-rules.ts';
+import type { Parking } from './parking.ts';
 import type { Session } from './session.ts';
 import type { Sessions } from './sessions.ts';
 import type { Workspace } from './workspace.ts';
@@ -18,6 +19,8 @@ export interface MasterServiceOptions {
   rules: LocalRules;
   workspace: Workspace;
   cache: Pick<CacheService, 'answer'>;
+  /** Absent: it never waits for builds. */
+  parking: Pick<Parking, 'admit'> | undefined;
   /** Begins to end this master. */
   stop(): void;
   /** What every build should be told at its beginning. */
@@ -43,6 +46,11 @@ export class MasterService {
 
   run(request: RunRequest, caller: Caller): Promise<void> {
     return this.#options.dispatcher.dispatch(request, caller, this.sessions.of(request.env));
+  }
+
+  /** To be asked before a session is opened. See `Parking.admit`. */
+  async admit(...who: Parameters<Parking['admit']>): Promise<boolean> {
+    return this.#options.parking?.admit(...who) ?? true;
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */

@@ -81,6 +81,7 @@ class LocalWorkspace implements Workspace {
   #isFresh = false;
   /** Whether everything that was ever drained has been taken in: false after a refresh that failed. */
   #isComplete = true;
+  #mustCompareAll = false;
 
   constructor(projectRoot: string, watcher: Watcher, options: WorkspaceOptions) {
     const { store, cache, readStdin, onNotice, onProgress } = options;
@@ -181,6 +182,12 @@ class LocalWorkspace implements Workspace {
     return { root: this.#snapshot.rootDigest(), epoch: this.#system.epoch };
   }
 
+  async recheck(): Promise<void> {
+    this.#mustCompareAll = true;
+    await this.#refreshing.run();
+    await this.#options.cache.flush();
+  }
+
   commit(manifest: Manifest, options: CommitOptions): Promise<Result<void>> {
     return this.#committer!.commit(manifest, options);
   }
@@ -194,7 +201,8 @@ class LocalWorkspace implements Workspace {
 
   async #takeInChanges(): Promise<void> {
     const changes = await this.#drain();
-    const isEverything = changes.overflow || !this.#isComplete;
+    const isEverything = changes.overflow || !this.#isComplete || this.#mustCompareAll;
+    this.#mustCompareAll = false;
     // What was drained is known nowhere else until it has been taken in.
     this.#isComplete = false;
     if (isEverything) {

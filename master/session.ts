@@ -51,6 +51,8 @@ export class Session {
   readonly compileCommands: CompilationDatabase | undefined;
   /** Set once the build itself is over: nobody waits for what still runs. */
   hasFinished = false;
+  /** By its user, or by the death of whoever opened it. */
+  isBrokenOff = true;
   readonly #clock: Clock;
   readonly #send: Send;
   readonly #startedMs: number;
@@ -155,8 +157,9 @@ export class Session {
   }
 
   /** The build is over: ends what nobody waits for any more and resolves when nothing runs. */
-  finish(): Promise<void> {
+  finish({ isBrokenOff }: { isBrokenOff: boolean }): Promise<void> {
     this.hasFinished = true;
+    this.isBrokenOff = isBrokenOff;
     return this.#abortAll();
   }
 

@@ -4,20 +4,21 @@ import { Session, type SessionOptions } from './session.ts';
 
 export interface SessionsOptions {
   clock: Clock;
-  onIdle: () => void;
+  onIdle: (last: Session | undefined) => void | Promise<void>;
   onClose?: (session: Session) => Promise<void>;
 }
 
 /** The builds that a master serves, and one more for commands that belong to none of them. */
 export class Sessions {
   readonly #clock: Clock;
-  readonly #onIdle: () => void;
+  readonly #onIdle: SessionsOptions['onIdle'];
   readonly #onClose: (session: Session) => Promise<void>;
   readonly #open = new Map<string, Session>();
   readonly #anonymous: Session;
 
   /**
-   * @param onIdle called whenever the last session has closed, or the only one could not be opened
+   * @param onIdle called with the last session when it has closed, without any when the only one could not be opened;
+   * never rejects
    * @param onClose called after the last command of a session; never rejects
    */
   constructor({ clock, onIdle, onClose }: SessionsOptions) {
@@ -53,12 +54,12 @@ export class Sessions {
     if (!this.#open.delete(session.id)) return;
     await session.close();
     await this.#onClose(session);
-    if (this.#open.size === 0) this.#onIdle();
+    if (this.#open.size === 0) await this.#onIdle(session);
   }
 
   /** Somebody wanted to open a session, and could not. */
-  refused(): void {
-    if (this.#open.size === 0) this.#onIdle();
+  async refused(): Promise<void> {
+    if (this.#open.size === 0) await this.#onIdle(undefined);
   }
 
   async closeAll(): Promise<void> {

@@ -1,8 +1,13 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fsPath } from '../runtime/byte-path.ts';
 
 export const socketName = '.termite-socket';
+
+/** Where a master that waits for the next build of its project is to be asked. @param stateDir of the project */
+export function parkedSocketPath(stateDir: string): string {
+  return join(stateDir, 'parked');
+}
 
 /** Longest path that a unix socket's address takes. Source: unix(7), sun_path less its NUL. */
 const maxAddressBytes = 107;

@@ -29,6 +29,8 @@ export interface Workspace extends AsyncDisposable {
   refresh(): Promise<number>;
   /** The same, for a job to be based on: names the state by its root digest, which has to be computed. */
   snapshot(): Promise<Basis>;
+  /** Compares everything with the disk once more, also what no event tells of: writes through a mapping, for one. */
+  recheck(): Promise<void>;
   /**
    * Applies a manifest: fetches all its content first, then checks every path against its base (failure `conflict`),
    * calls `onCommitting`, and from there on finishes, journaled. Nothing is changed on any failure before that.

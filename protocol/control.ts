@@ -56,16 +56,18 @@ export const sessionWishesSchema = z.strictObject({
   check: checkSchema.optional(),
   /** Absolute path of a compilation database that is to be brought up to date at the end of the build. */
   compileCommands: z.string().startsWith('/').optional(),
+  /** What the build has from whoever started it (runtime/circumstances.ts). */
+  circumstances: z.string().default(''),
 });
 
-export type SessionWishes = z.infer<typeof sessionWishesSchema>;
+export type SessionWishes = z.input<typeof sessionWishesSchema>;
 
 /** What the command line asks of a master, as JSON in `control` frames of the master's socket. */
 export const controlRequestSchema = z.discriminatedUnion('op', [
   /** Opens a session that lasts as long as the connection; the master's events follow as replies. */
   z.strictObject({ op: z.literal('open-session'), ...sessionWishesSchema.shape }),
-  /** The build is over: ends what it still runs, closes the session, and reports. */
-  z.strictObject({ op: z.literal('report') }),
+  /** The build is over: ends what it still runs, closes the session, and reports. `isBrokenOff`: by its user. */
+  z.strictObject({ op: z.literal('report'), isBrokenOff: z.boolean().default(false) }),
   z.strictObject({ op: z.literal('status') }),
   z.strictObject({ op: z.literal('cache-statistics') }),
   /** Drops the content that was not used for longest, until no more than that, or what may be kept at all, is left. */

@@ -61,21 +61,30 @@ export async function runBuild(
       database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json')),
   });
   const tool = command(session);
-  const status = await runInForeground(tool.program, tool.args, {
-    ...tool.env,
-    TERMITE_SOCKET: project.socketPath,
-    TERMITE_SESSION: session.id,
-  });
-  const report = await fetchReport(session, say);
+  let isBrokenOff = false;
+  const status = await runInForeground(
+    tool.program,
+    tool.args,
+    { ...tool.env, TERMITE_SOCKET: project.socketPath, TERMITE_SESSION: session.id },
+    {
+      onSignal: () => {
+        isBrokenOff = true;
+      },
+    },
+  );
+  const report = await fetchReport(session, { isBrokenOff, say });
   statusLine?.[Symbol.dispose]();
   if (report) publish(report, { say, file: env['TERMITE_REPORT'] });
   return hasFailed ? { kind: 'exit', code: 125 } : status;
 }
 
 /** undefined when the master is gone: then the tool has been told by each of its shells. */
-async function fetchReport(session: OpenSession, say: Say): Promise<Report | undefined> {
+async function fetchReport(
+  session: OpenSession,
+  { isBrokenOff, say }: { isBrokenOff: boolean; say: Say },
+): Promise<Report | undefined> {
   try {
-    return (await session.client.ask('report')).report;
+    return (await session.client.ask('report', { isBrokenOff })).report;
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     say(`no report: ${describeError(error)}`);

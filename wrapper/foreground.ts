@@ -11,17 +11,21 @@ const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 /**
  * Runs a program in our place: with our stdin (or none), stdout and stderr, with the jobserver of a make around us, in our
  * process group. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
+ *
+ * @param onSignal called for each of them
  */
 export async function runInForeground(
   program: string,
   args: readonly string[],
   env: Environment,
-  { stdin = 'inherit' }: { stdin?: 'inherit' | 'ignore' } = {},
+  { stdin = 'inherit', onSignal = () => {} }: { stdin?: 'inherit' | 'ignore'; onSignal?: () => void } = {},
 ): Promise<ExitStatus> {
   let child: Child | undefined;
-  const ignore = () => {};
-  const forward = (signal: NodeJS.Signals) => child?.kill(signal);
-  for (const signal of fromTerminal) process.on(signal, ignore);
+  const forward = (signal: NodeJS.Signals) => {
+    onSignal();
+    child?.kill(signal);
+  };
+  for (const signal of fromTerminal) process.on(signal, onSignal);
   for (const signal of forwarded) process.on(signal, forward);
   try {
     child = await spawnChild(program, args, {
@@ -34,7 +38,7 @@ export async function runInForeground(
     });
     return await child.ended;
   } finally {
-    for (const signal of fromTerminal) process.off(signal, ignore);
+    for (const signal of fromTerminal) process.off(signal, onSignal);
     for (const signal of forwarded) process.off(signal, forward);
   }
 }

@@ -56,7 +56,7 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
   const request = requestOf([program, ...args], { ...env, TERMITE_SESSION: session.id });
   const { end, signal } = await runHere(project.socketPath, request);
   // Closes the session, and with it a master that was started for it. One that is gone has told so already.
-  const report = await session.client.ask('report').then(
+  const report = await session.client.ask('report', { isBrokenOff: signal !== undefined }).then(
     (answer) => answer.report,
     () => undefined,
   );

@@ -1,24 +1,16 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { MasterClient, type MasterEvent } from '../master/master-client.ts';
+import { MasterClient, type MasterEvent, parkedSocketPath } from '../master/master-client.ts';
 import type { SessionWishes } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import { spawnChild } from '../runtime/child-process.ts';
+import { circumstances, perBuild } from '../runtime/circumstances.ts';
 import type { Project } from './find-socket.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Of an outer build, which the master is no part of. */
-const notForMaster = [
-  'MAKEFLAGS',
-  'MFLAGS',
-  'MAKELEVEL',
-  'TERMITE_SOCKET',
-  'TERMITE_SESSION',
-  'TERMITE_SHELL',
-];
 const attempts = 5;
 
 export interface OpenSession extends Disposable {
@@ -29,8 +21,8 @@ export interface OpenSession extends Disposable {
 }
 
 /**
- * Opens a session with the project's master, starting one when there is none. Again when the master that was there
- * ends just then.
+ * Opens a session with the project's master, starting one when there is none, not even one that waits for us. Again when
+ * the master that was there ends just then.
  *
  * @throws AppError when no master can be started, with its own words, and when it refuses
  */
@@ -39,12 +31,14 @@ export async function openSession(
   options: { env: Environment; onEvent: (event: MasterEvent) => void } & SessionWishes,
 ): Promise<OpenSession> {
   const { env, onEvent, ...wishes } = options;
+  const question = { ...wishes, circumstances: circumstances(env) };
   for (let attempt = 1; ; attempt++) {
     const client =
       (await MasterClient.connect(project.socketPath, onEvent)) ??
+      (await connectToParked(project, env, onEvent)) ??
       (await startAndConnect(project, env, onEvent));
     try {
-      const { id, jobs } = await client.ask('open-session', wishes);
+      const { id, jobs } = await client.ask('open-session', question);
       return { client, id, jobs, [Symbol.dispose]: () => client[Symbol.dispose]() };
     } catch (error) {
       client[Symbol.dispose]();
@@ -53,6 +47,16 @@ export async function openSession(
       await client.closed;
     }
   }
+}
+
+/** From inside a build, which has namespaces of its own, none would suit. */
+async function connectToParked(
+  project: Project,
+  env: Environment,
+  onEvent: (event: MasterEvent) => void,
+): Promise<MasterClient | undefined> {
+  if (env['TERMITE_STAGED']) return undefined;
+  return MasterClient.connect(parkedSocketPath(projectStateDir(env, project.root)), onEvent);
 }
 
 async function startAndConnect(
@@ -100,7 +104,7 @@ async function startMaster(
       [join(import.meta.dirname, 'main.js'), 'master', '--root', root, '--until-idle'],
       {
         cwd: '/',
-        env: Object.fromEntries(Object.entries(env).filter(([name]) => !notForMaster.includes(name))),
+        env: Object.fromEntries(Object.entries(env).filter(([name]) => !perBuild.includes(name))),
         stdin: 'ignore',
         stdout: 'pipe',
         stderr: log,

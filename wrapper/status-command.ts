@@ -1,10 +1,16 @@
-import { MasterClient } from '../master/master-client.ts';
+import { MasterClient, parkedSocketPath } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { projectStateDir } from '../runtime/cache-dir.ts';
 import type { Environment } from './command.ts';
 import { findProject, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
 
-/** A connection to the master of the project around the current folder. @throws AppError `no-master` */
+/**
+ * A connection to the master of the project around the current folder, or to one that waits for the next build of just this
+ * folder.
+ *
+ * @throws AppError `no-master`
+ */
 export async function connectToMaster(
   argv: readonly string[],
   command: string,
@@ -19,7 +25,9 @@ export async function connectToMaster(
     });
   const root = flags.get('root');
   const project = root === undefined ? findProject('.', env['TERMITE_SOCKET']) : projectAt(root);
-  const client = project && (await MasterClient.connect(project.socketPath));
+  const client =
+    (project && (await MasterClient.connect(project.socketPath))) ??
+    (await MasterClient.connect(parkedSocketPath(projectStateDir(env, (project ?? projectAt('.')).root))));
   if (client) return client;
   throw new AppError(`No master runs for "${project?.root ?? process.cwd()}"`, {
     code: 'no-master',

@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { isErrno } from '../../runtime/errno.ts';
 import { skip, suite } from '../harness/suite.ts';
 import type { CommandOutcome } from '../rigs/command.ts';
 import { type DaemonRig, TermiteRig } from '../rigs/termite.ts';
@@ -33,6 +34,15 @@ two: source
 /** What the build makes, whatever happened on the way. */
 const outputs = { one: 'source\n', two: 'source\nsource\n', combined: 'source\nsource\nsource\n' };
 
+/** Of several processes, those that the first one took along are gone by now. */
+function killAtOnce(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
+}
+
 suite('When something is killed', (test) => {
   test.before(() => {
     const obstacle = sandboxObstacle();
@@ -44,7 +54,7 @@ suite('When something is killed', (test) => {
       await using rig = new TermiteRig(user);
       const build = startGatedBuild(rig);
       await rig.findProcess(/^sleep 4711/);
-      for (const pid of await rig.findProcess(/termite-box/)) process.kill(pid, 'SIGKILL');
+      for (const pid of await rig.findProcess(/termite-box/)) killAtOnce(pid);
       await openGate(rig);
       const outcome = await build;
       assert.is(outcome.status, 0, outcome.stderr);
@@ -55,7 +65,7 @@ suite('When something is killed', (test) => {
       await using rig = new TermiteRig(user);
       const build = startGatedBuild(rig);
       await rig.findProcess(/^sleep 4711/);
-      for (const pid of await rig.findProcess(/^make /)) process.kill(pid, 'SIGKILL');
+      for (const pid of await rig.findProcess(/^make /)) killAtOnce(pid);
       const outcome = await build;
       assert.is(outcome.status, 'SIGKILL', outcome.stderr);
       assert.equal(await rig.processesLeft(), []);
@@ -67,7 +77,7 @@ suite('When something is killed', (test) => {
       await using rig = new TermiteRig(user);
       const build = startGatedBuild(rig);
       await rig.findProcess(/^sleep 4711/);
-      for (const pid of await rig.findProcess(/main\.js master/)) process.kill(pid, 'SIGKILL');
+      for (const pid of await rig.findProcess(/main\.js master/)) killAtOnce(pid);
       await openGate(rig);
       const outcome = await build;
       assert.match(outcome.stderr, /master/);

@@ -330,7 +330,7 @@ suite('Dispatcher, when cancelled', (test) => {
     const rig = new DispatcherRig();
     rig.addExecutor('a', hanging);
     const running = rig.dispatch(runRequest('gcc'));
-    await rig.session.finish();
+    await rig.session.finish({ isBrokenOff: false });
     assert.equal((await running).told, ['signal 15']);
   });
 });

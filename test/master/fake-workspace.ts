@@ -30,6 +30,8 @@ export class FakeWorkspace implements Workspace {
     return this.epoch;
   }
 
+  async recheck() {}
+
   async snapshot() {
     this.snapshots += 1;
     await this.onSnapshot();

@@ -21,7 +21,12 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4, loc
   const socketPath = join(dir.path, '.termite-socket');
   const rules = new LocalRules(dir.path);
   const counts = { idle: 0, stops: 0 };
-  const sessions = new Sessions({ clock: { nowMs: () => 0 }, onIdle: () => (counts.idle += 1) });
+  const sessions = new Sessions({
+    clock: { nowMs: () => 0 },
+    onIdle: () => {
+      counts.idle += 1;
+    },
+  });
   const dispatcher = new Dispatcher({
     ...{ workspace, pool, store, stdinRoutes, localSlots, rules, verifier: fakeVerifier() },
     origin: { id: 'origin', url: '' },
@@ -34,11 +39,13 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4, loc
     pool,
     rules,
     workspace,
+    parking: undefined,
     stop,
     problem: undefined,
     cache: { answer: () => Promise.reject(new Error('No test asks the cache')) },
   });
-  const server = await MasterServer.listen(socketPath, Promise.resolve(service));
+  const server = new MasterServer(Promise.resolve(service));
+  await server.open(socketPath);
   let isClosed = false;
   const close = async () => {
     if (!isClosed) await server[Symbol.asyncDispose]();

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { MasterClient, type MasterEvent, runOnMaster } from '../../master/master-client.ts';
 import { MasterServer } from '../../master/master-server.ts';
+import type { MasterService } from '../../master/master-service.ts';
 import { FrameWriter } from '../../protocol/frame.ts';
 import { ShellFrame } from '../../protocol/frame-types.ts';
 import { encodeRun, type RunRequest } from '../../protocol/run-request.ts';
@@ -34,6 +35,12 @@ async function run(
     signal,
   });
   return { output, end };
+}
+
+async function listen(path: string, service: Promise<MasterService>): Promise<MasterServer> {
+  const server = new MasterServer(service);
+  await server.open(path);
+  return server;
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -68,7 +75,7 @@ suite('MasterServer', (test) => {
     assert.is(statSync(rig.socketPath).mode & 0o777, 0o700);
     const deep = join(rig.dir.path, 'd'.repeat(150));
     mkdirSync(deep);
-    const server = await MasterServer.listen(join(deep, '.termite-socket'), Promise.resolve(rig.service));
+    const server = await listen(join(deep, '.termite-socket'), Promise.resolve(rig.service));
     const { end } = await run(join(deep, '.termite-socket'), runRequest('gcc', { cwd: rig.dir.path }));
     assert.equal(end, { kind: 'exit', code: 0 });
     await server[Symbol.asyncDispose]();
@@ -77,10 +84,7 @@ suite('MasterServer', (test) => {
 
   test('refuses to be the second', async () => {
     await using rig = await quick();
-    assert.is(
-      await codeOf(MasterServer.listen(rig.socketPath, Promise.resolve(rig.service))),
-      'master-running',
-    );
+    assert.is(await codeOf(listen(rig.socketPath, Promise.resolve(rig.service))), 'master-running');
     assert.is((await run(rig.socketPath, runRequest('make'))).end?.kind, 'local');
   });
 
@@ -93,7 +97,7 @@ suite('MasterServer', (test) => {
     dead.kill('SIGKILL');
     await once(dead, 'exit');
     assert.ok(existsSync(rig.socketPath));
-    const server = await MasterServer.listen(rig.socketPath, Promise.resolve(rig.service));
+    const server = await listen(rig.socketPath, Promise.resolve(rig.service));
     assert.equal((await run(rig.socketPath, runRequest('gcc', { cwd: rig.dir.path }))).end, {
       kind: 'exit',
       code: 0,
@@ -105,7 +109,7 @@ suite('MasterServer', (test) => {
   test('does not touch a file that is no socket, nor a socket that is not its own any more', async () => {
     await using rig = await quick();
     const file = rig.dir.write('sub/.termite-socket', 'mine');
-    assert.is(await codeOf(MasterServer.listen(file, Promise.resolve(rig.service))), 'cannot-listen');
+    assert.is(await codeOf(listen(file, Promise.resolve(rig.service))), 'cannot-listen');
     assert.is(rig.dir.read('sub/.termite-socket'), 'mine');
 
     rig.server.withdraw();
@@ -120,7 +124,7 @@ suite('MasterServer', (test) => {
     await using rig = await quick();
     const path = rig.dir.join('.other-socket');
     let fail: (error: Error) => void = () => {};
-    const server = await MasterServer.listen(path, new Promise((_, reject) => (fail = reject)));
+    const server = await listen(path, new Promise((_, reject) => (fail = reject)));
     const client = (await MasterClient.connect(path))!;
     const status = codeOf(client.ask('status'));
     const shell = run(path, runRequest('gcc'));

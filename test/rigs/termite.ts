@@ -39,7 +39,12 @@ export class TermiteRig implements AsyncDisposable {
     for (const dir of [this.project, home]) mkdirSync(dir);
     this.give(this.base);
     const { MAKEFLAGS: _1, MAKELEVEL: _2, TERMITE_SOCKET: _3, ...inherited } = process.env;
-    this.env = { ...inherited, HOME: home, XDG_CACHE_HOME: join(this.base, 'cache'), LC_ALL: 'C' };
+    this.env = {
+      ...inherited,
+      ...{ HOME: home, XDG_CACHE_HOME: join(this.base, 'cache'), LC_ALL: 'C' },
+      // What a build leaves running would be taken for a leftover.
+      TERMITE_IDLE_SECONDS: '0',
+    };
   }
 
   /** Makes a folder, with all that it holds, the property of the rig's user. */
