@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ControlReply, type ControlRequest, controlReplySchema } from '../protocol/control.ts';
+import type { ControlReply, ControlRequest } from '../protocol/control.ts';
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
 import { LocalFlag, ShellFrame } from '../protocol/frame-types.ts';
 import { encodeRun, type RunRequest } from '../protocol/run-request.ts';
@@ -19,16 +19,17 @@ type Reply<Op extends ControlReply['op']> = Extract<ControlReply, { op: Op }>;
 export type MasterEvent = Reply<'progress' | 'notice' | 'failed'>;
 
 /** What each question is answered with. */
-interface Answers {
-  'open-session': 'session';
-  report: 'report';
-  status: 'status';
-  'cache-statistics': 'cache';
-  'cache-collect': 'cache';
-  'cache-verify': 'cache';
-  'cache-clear': 'cache';
-  stop: 'stopping';
-}
+const answers = {
+  'open-session': 'session',
+  report: 'report',
+  status: 'status',
+  'cache-statistics': 'cache',
+  'cache-collect': 'cache',
+  'cache-verify': 'cache',
+  'cache-clear': 'cache',
+  stop: 'stopping',
+} as const satisfies Record<ControlRequest['op'], ControlReply['op']>;
+type Answers = typeof answers;
 
 /** A connection to a master, for questions about it and its builds. Close it to end the session that it opened. */
 export class MasterClient implements Disposable {
@@ -62,7 +63,7 @@ export class MasterClient implements Disposable {
   /**
    * Asks one question; one at a time.
    *
-   * @throws AppError `master-gone` when it hangs up, `master-refused` with its words when it says no
+   * @throws AppError `master-gone` when it hangs up, `master-refused` with its words when it says no, `other-version`
    */
   async ask<Op extends ControlRequest['op']>(
     op: Op,
@@ -76,6 +77,10 @@ export class MasterClient implements Disposable {
     }).finally(() => {
       this.#waiting = undefined;
     });
+    if (reply.op !== answers[op])
+      throw new AppError(`The master answers "${op}" with "${reply.op}": it is of another version`, {
+        ...{ code: 'other-version', hint: 'End it: "termite stop", or kill its process' },
+      });
     return reply as Reply<Answers[Op]>;
   }
 
@@ -83,8 +88,9 @@ export class MasterClient implements Disposable {
     this.#socket.end();
   }
 
+  /** Replies are believed as they are: who listens at a socket of ours runs our code, and checking would take as long as make. */
   #receive(frame: FrameReader): void {
-    const reply = controlReplySchema.parse(JSON.parse(frame.bytes().toString('utf8')));
+    const reply = JSON.parse(frame.bytes().toString('utf8')) as ControlReply;
     if (reply.op === 'progress' || reply.op === 'notice' || reply.op === 'failed') this.#onEvent(reply);
     else if (reply.op === 'error') this.#waiting?.reject(refused(reply.message));
     else this.#waiting?.resolve(reply);

@@ -81,48 +81,33 @@ export const controlRequestSchema = z.discriminatedUnion('op', [
 
 export type ControlRequest = z.infer<typeof controlRequestSchema>;
 
-export const controlReplySchema = z.discriminatedUnion('op', [
+export type ControlReply =
   /** `id` goes into TERMITE_SESSION of the build; `jobs` is the -j to give make when the user gave none. */
-  z.strictObject({ op: z.literal('session'), id: z.string(), jobs: z.number().int() }),
-  z.strictObject({
-    op: z.literal('progress'),
-    running: z.number().int(),
-    done: z.number().int(),
-    latest: z.string(),
-  }),
-  z.strictObject({ op: z.literal('notice'), message: z.string() }),
+  | { op: 'session'; id: string; jobs: number }
+  | { op: 'progress'; running: number; done: number; latest: string }
+  | { op: 'notice'; message: string }
   /** Something of ours makes the build fail, e.g. rules that have become wrong: the command line has to exit 125. */
-  z.strictObject({ op: z.literal('failed'), message: z.string() }),
-  z.strictObject({ op: z.literal('report'), report: reportSchema }),
-  z.strictObject({
-    op: z.literal('status'),
-    pid: z.number().int(),
-    root: z.string(),
-    executors: z.array(
-      z.strictObject({ name: z.string(), slots: z.number().int(), running: z.number().int() }),
-    ),
-    sessions: z.number().int(),
-    files: z.number().int(),
-    epoch: z.number().int(),
-  }),
-  z.strictObject({
-    op: z.literal('cache'),
-    /** Absent when the cache could not be opened. */
-    statistics: cacheStatisticsSchema.optional(),
-    droppedResultCount: z.number().int().optional(),
-    /** All content was left, since masters of other projects may need it. */
-    isContentKept: z.boolean().optional(),
-    store: z.strictObject({
-      blobCount: z.number().int(),
-      sizeBytes: z.number(),
-      droppedCount: z.number().int(),
-      /** How large it may become. */
-      maxBytes: z.number(),
-    }),
-  }),
-  z.strictObject({ op: z.literal('stopping') }),
+  | { op: 'failed'; message: string }
+  | { op: 'report'; report: Report }
+  | {
+      op: 'status';
+      pid: number;
+      root: string;
+      executors: { name: string; slots: number; running: number }[];
+      sessions: number;
+      files: number;
+      epoch: number;
+    }
+  | {
+      op: 'cache';
+      /** Absent when the cache could not be opened. */
+      statistics?: z.infer<typeof cacheStatisticsSchema>;
+      droppedResultCount?: number | undefined;
+      /** All content was left, since masters of other projects may need it. */
+      isContentKept?: boolean | undefined;
+      /** `maxBytes`: how large it may become. */
+      store: { blobCount: number; sizeBytes: number; droppedCount: number; maxBytes: number };
+    }
+  | { op: 'stopping' }
   /** The answer to a question that cannot be answered. */
-  z.strictObject({ op: z.literal('error'), message: z.string() }),
-]);
-
-export type ControlReply = z.infer<typeof controlReplySchema>;
+  | { op: 'error'; message: string };
