@@ -54,7 +54,8 @@ export class ControlConnection {
         if (!(await service.admit(circumstances, tell))) return;
         if (!this.#socket.isOpen) return service.sessions.refused();
         this.#session ??= service.openSession((reply) => this.#reply(reply), wishes);
-        return this.#reply({ op: 'session', id: this.#session.id, jobs: service.jobCount });
+        const { jobCount, hasRules } = service;
+        return this.#reply({ op: 'session', id: this.#session.id, jobs: jobCount, hasRules });
       }
       case 'report': {
         const session = this.#session;

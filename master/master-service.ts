@@ -44,6 +44,11 @@ export class MasterService {
     return Math.max(this.#options.pool.slotCount, availableParallelism());
   }
 
+  /** Whether the user has any. @throws AppError as `openSession` */
+  get hasRules(): boolean {
+    return this.#options.rules.current().rules.length > 0;
+  }
+
   run(request: RunRequest, caller: Caller): Promise<void> {
     return this.#options.dispatcher.dispatch(request, caller, this.sessions.of(request.env));
   }

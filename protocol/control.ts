@@ -82,8 +82,11 @@ export const controlRequestSchema = z.discriminatedUnion('op', [
 export type ControlRequest = z.infer<typeof controlRequestSchema>;
 
 export type ControlReply =
-  /** `id` goes into TERMITE_SESSION of the build; `jobs` is the -j to give make when the user gave none. */
-  | { op: 'session'; id: string; jobs: number }
+  /**
+   * `id` goes into TERMITE_SESSION of the build; `jobs` is the -j to give make when the user gave none; with rules, the shell has to
+   * ask about trifles, too.
+   */
+  | { op: 'session'; id: string; jobs: number; hasRules: boolean }
   | { op: 'progress'; running: number; done: number; latest: string }
   | { op: 'notice'; message: string }
   /** Something of ours makes the build fail, e.g. rules that have become wrong: the command line has to exit 125. */

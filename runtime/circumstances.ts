@@ -14,6 +14,10 @@ export const perBuild: readonly string[] = [
   'TERMITE_SESSION',
   'TERMITE_SHELL',
   'TERMITE_REPORT',
+  'TERMITE_TRIFLES',
+  'TERMITE_ASKED',
+  'TERMITE_LOCAL',
+  'TERMITE_SLOT',
 ];
 
 /** Of this very program, relative to its package. */

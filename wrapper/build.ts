@@ -65,7 +65,12 @@ export async function runBuild(
   const status = await runInForeground(
     tool.program,
     tool.args,
-    { ...tool.env, TERMITE_SOCKET: project.socketPath, TERMITE_SESSION: session.id },
+    {
+      ...tool.env,
+      TERMITE_SOCKET: project.socketPath,
+      TERMITE_SESSION: session.id,
+      TERMITE_TRIFLES: session.hasRules ? '' : '1',
+    },
     {
       onSignal: () => {
         isBrokenOff = true;

@@ -18,6 +18,8 @@ export interface OpenSession extends Disposable {
   id: string;
   /** How many commands make should start at once. */
   jobs: number;
+  /** The user has rules, which decide about trifles as well. */
+  hasRules: boolean;
 }
 
 /**
@@ -38,8 +40,8 @@ export async function openSession(
       (await connectToParked(project, env, onEvent)) ??
       (await startAndConnect(project, env, onEvent));
     try {
-      const { id, jobs } = await client.ask('open-session', question);
-      return { client, id, jobs, [Symbol.dispose]: () => client[Symbol.dispose]() };
+      const { op: _op, ...session } = await client.ask('open-session', question);
+      return { client, ...session, [Symbol.dispose]: () => client[Symbol.dispose]() };
     } catch (error) {
       client[Symbol.dispose]();
       const isGone = error instanceof AppError && error.code === 'master-gone';

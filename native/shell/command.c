@@ -29,6 +29,9 @@ static const char has_slot[] = "TERMITE_SLOT";
 /* Which process has asked the master last: the real shell that it becomes may have another stand-in of ours over it. */
 static const char asked[] = "TERMITE_ASKED";
 
+/* Set where the user has no rules, which come first. */
+static const char may_do_trifles[] = "TERMITE_TRIFLES";
+
 int command_run_simple(int argc, char **argv, const char *shell)
 {
 	/* What is no longer than PIPE_BUF goes into a pipe as a whole or not at all. */
@@ -39,7 +42,9 @@ int command_run_simple(int argc, char **argv, const char *shell)
 	if (strlen(argv[2]) >= sizeof output)
 		return COMMAND_NOT_SIMPLE;
 	int status = parse_simple_line(argv[2], output, &length);
-	if (status < 0 || !parse_is_plain_shell(shell, environ))
+	if (status < 0)
+		return local_variable(may_do_trifles) && local_run_trifles(argv, shell) ? 0 : COMMAND_NOT_SIMPLE;
+	if (!parse_is_plain_shell(shell, environ))
 		return COMMAND_NOT_SIMPLE;
 	return length == 0 || fd_write_all(1, output, length) == 0 ? status : COMMAND_UNWRITTEN;
 }

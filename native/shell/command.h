@@ -9,7 +9,10 @@ enum {
 	COMMAND_UNWRITTEN = -2, /* simple, but its output cannot be written: the real shell says so in its own words */
 };
 
-/* Runs a line that no shell, and nobody's answer, is needed for. Its exit status, or COMMAND_*. */
+/*
+ * Runs a line that no shell, and nobody's answer, is needed for. Its exit status, or COMMAND_*. A part of it may be done then, and
+ * the line in argv is what is left.
+ */
 int command_run_simple(int argc, char **argv, const char *shell);
 
 struct command {

@@ -1,7 +1,9 @@
 #include "local.h"
 
 #include "fd.h"
+#include "parse.h"
 #include "say.h"
+#include "trifles.h"
 #include "words.h"
 
 #include <fcntl.h>
@@ -9,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+extern char **environ;
 
 /* Where every system has a shell. Further ones are needed only where we were put in the place of /bin/sh itself. */
 static const char *const usual_shells[] = { USUAL_SHELL, "/bin/dash", "/bin/bash" };
@@ -73,10 +77,24 @@ static bool is_started_by_make(void)
 	return (length == 5 && memcmp(name, "make\n", 5) == 0) || (length == 6 && memcmp(name, "gmake\n", 6) == 0);
 }
 
+bool local_run_trifles(char **argv, const char *shell)
+{
+	if (!parse_is_plain_shell(shell, environ) || !trifles_are_all(argv[2]))
+		return false;
+	const char *rest = trifles_run(argv[2]);
+	if (rest)
+		memmove(argv[2], rest, strlen(rest) + 1);
+	return rest == NULL;
+}
+
 void local_run_program(const char *shell, int argc, char **argv)
 {
+	if (argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
+		return;
+	if (local_run_trifles(argv, shell))
+		_exit(0);
 	/* Any other shell, and any other option, make takes for a wish to have a shell. */
-	if (strcmp(shell, USUAL_SHELL) != 0 || argc != 3 || (strcmp(argv[1], "-c") != 0 && strcmp(argv[1], "-ec") != 0))
+	if (strcmp(shell, USUAL_SHELL) != 0)
 		return;
 	/* Where there is no PATH, everybody has another idea of what it would be. */
 	if (getenv("PATH") == NULL || !is_started_by_make())

@@ -2,6 +2,8 @@
 #ifndef TERMITE_SHELL_LOCAL_H
 #define TERMITE_SHELL_LOCAL_H
 
+#include <stdbool.h>
+
 #define USUAL_SHELL "/bin/sh"
 
 /* Writes before, the number and after, as in "/proc/", 1, "/comm". Without stdio, which would double the time to start. */
@@ -15,6 +17,12 @@ const char *local_real_shell(void);
 
 /* argv[0] becomes the shell's own path, as make would have called it: it stands in front of its error messages. */
 _Noreturn void local_run_shell(const char *shell, char **argv);
+
+/*
+ * Does `-c LINE` without the shell as far as it is made of trifles (trifles.h), if that shell would take it as we do. True when all is
+ * done, with success; otherwise argv has what is left of the line.
+ */
+bool local_run_trifles(char **argv, const char *shell);
 
 /*
  * Runs `-c LINE` as make would have run LINE, had it been left /bin/sh: when that needs no shell, without one. Returns when it

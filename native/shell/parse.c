@@ -53,10 +53,9 @@ static bool is_plain(char c)
 	       (c != 0 && strchr("_./,:=@%+-", c) != NULL);
 }
 
-/* One word from *at on, without its quotes, appended to the output. False when it is not plain. */
-static bool take_word(const char **at, char **output)
+bool parse_word(const char **at, char **output)
 {
-	while (**at && !is_blank(**at)) {
+	while (**at && **at != ';' && **at != '&' && !is_blank(**at)) {
 		char c = *(*at)++;
 		if (c != '\'' && c != '"') {
 			if (!is_plain(c))
@@ -74,7 +73,7 @@ static bool take_word(const char **at, char **output)
 	return true;
 }
 
-static const char *skip_blanks(const char *at)
+const char *parse_skip_blanks(const char *at)
 {
 	while (is_blank(*at))
 		at++;
@@ -87,7 +86,7 @@ static bool begins_with(const char *line, const char *word, const char **rest)
 	size_t length = strlen(word);
 	if (strncmp(line, word, length) != 0 || (line[length] && !is_blank(line[length])))
 		return false;
-	*rest = skip_blanks(line + length);
+	*rest = parse_skip_blanks(line + length);
 	return true;
 }
 
@@ -96,12 +95,12 @@ static int simple_echo(const char *at, char *output, size_t *length)
 	char *end = output;
 	while (*at) {
 		const char *word = end;
-		if (!take_word(&at, &end))
+		if (!parse_word(&at, &end) || *at == ';' || *at == '&')
 			return -1;
 		/* Shells disagree on which options echo has. */
 		if (word == output && word < end && *word == '-')
 			return -1;
-		at = skip_blanks(at);
+		at = parse_skip_blanks(at);
 		if (*at)
 			*end++ = ' ';
 	}
@@ -114,7 +113,7 @@ int parse_simple_line(const char *line, char *output, size_t *length)
 {
 	const char *rest;
 	*length = 0;
-	line = skip_blanks(line);
+	line = parse_skip_blanks(line);
 	if (*line == 0 || (*line == '#' && strchr(line, '\n') == NULL))
 		return 0;
 	if (begins_with(line, "echo", &rest))

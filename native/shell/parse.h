@@ -12,6 +12,15 @@
  */
 bool parse_is_command(int argc, char *const argv[]);
 
+/* What comes after blanks, if there are any. */
+const char *parse_skip_blanks(const char *at);
+
+/*
+ * One plain word from *at on, up to a blank, `;`, `&` or the end, without its quotes appended to *output. False when it is not plain:
+ * a shell could make something else of it.
+ */
+bool parse_word(const char **at, char **output);
+
 /*
  * The exit status of a line that is so simple that every shell does the same with it: nothing, a comment, `:`, `true`,
  * `false`, or `echo` with plain words. -1 for any other.

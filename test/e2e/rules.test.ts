@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -50,6 +50,22 @@ for (const user of availableUsers()) {
         assert.equal(where, [0, 1, 0]);
       }
       assert.match((await rig.termite(['why'])).stdout, /not kept: it was allowed to use the network/);
+    });
+
+    test('decide about trifles as well, which without rules nobody is asked about', async () => {
+      const makefile = 'all: ; touch a; mv a b && mkdir -p c\n\ttouch d\n\tcat b d > e\n';
+      await using without = rigWith([], makefile, user);
+      assert.equal((await build(without)).where, [0, 1, 0]);
+      await using rig = rigWith([{ Regexp: 'mv', Local: true, Reason: 'mine' }], makefile, user);
+      const { where, report } = await build(rig);
+      assert.equal([where, report.localByRule], [[0, 1, 2], { mine: 1 }]);
+      await using sent = rigWith([{ Regexp: '', Local: false }], makefile, user);
+      assert.equal((await build(sent)).where, [0, 3, 0]);
+      for (const { project } of [without, rig, sent])
+        assert.equal(
+          readdirSync(project).filter((name) => name.length === 1),
+          ['b', 'c', 'd', 'e'],
+        );
     });
 
     test('"Timeout" ends a command with all that it has started, and runs it locally', async () => {

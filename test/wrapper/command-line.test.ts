@@ -221,7 +221,7 @@ suite('termite make', (test) => {
   });
 
   test('stops with 125 when the rules become wrong', async () => {
-    await using rig = rigWith('all: b\na: ; echo [ > .termite-localrc\nb: a ; touch x\n');
+    await using rig = rigWith('all: b\na: ; echo [ > .termite-localrc\nb: a ; date > x\n');
     const { status, stderr } = await rig.termite(['make']);
     assert.is(status, 125);
     assert.match(stderr, /termite-localrc", line \d/);
