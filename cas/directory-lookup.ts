@@ -5,24 +5,64 @@ import { type Directory, decodeDirectory } from './directory.ts';
 /** Field numbers of a REAPI Directory message. */
 const Field = { files: 1, directories: 2, symlinks: 3, properties: 5 } as const;
 
+/** Name, its bytes as latin1, → where its entry is. */
+type Index = ReadonlyMap<string, readonly [start: number, end: number]>;
+
+/** After so many look-ups in one blob the next ones are worth an index. */
+const looksForIndex = 8;
+const looks = new WeakMap<Uint8Array, number>();
+const indices = new WeakMap<Uint8Array, Index>();
+
 /**
  * The one entry of that name in a Directory blob, as a Directory that holds nothing else; undefined when there is none.
- * Skips over all other entries: 20 times faster than decoding a blob of 1,000 entries.
+ * Skips over all other entries: 20 times faster than decoding a blob of 1,000 entries. Blobs must not be changed afterwards.
  *
  * @throws AppError `bad-directory` for bytes that are no Directory
  */
 export function lookUpEntry(blob: Uint8Array, name: string): Directory | undefined {
   const wanted = encodeBytes(name);
-  const found = findField(blob, (field, start, end) => {
-    if (field !== Field.files && field !== Field.directories && field !== Field.symlinks) return false;
-    // The name is the first field of an entry in the canonical encoding.
-    if (blob[start] !== 0x0a) throw badDirectory();
-    const length = readVarint(blob, start + 1);
-    const nameStart = varintEnd;
-    if (nameStart + length > end) throw badDirectory();
-    return length === wanted.length && isSameAt(blob, nameStart, wanted);
+  const found = indexOf(blob)?.get(latin1(wanted, 0, wanted.length));
+  if (found) return decodeDirectory(blob.subarray(...found));
+  if (indices.has(blob)) return undefined;
+  const entry = findField(blob, (field, start, end) => {
+    const nameStart = nameIn(blob, field, start, end);
+    return nameStart !== undefined && nameLength === wanted.length && isSameAt(blob, nameStart, wanted);
   });
-  return found && decodeDirectory(found);
+  return entry && decodeDirectory(entry);
+}
+
+/** undefined as long as scanning is cheaper. */
+function indexOf(blob: Uint8Array): Index | undefined {
+  const known = indices.get(blob);
+  if (known) return known;
+  const count = (looks.get(blob) ?? 0) + 1;
+  looks.set(blob, count);
+  if (count < looksForIndex) return undefined;
+  const index = new Map<string, [number, number]>();
+  findField(blob, (field, start, end, fieldStart) => {
+    const nameStart = nameIn(blob, field, start, end);
+    if (nameStart !== undefined)
+      index.set(latin1(blob, nameStart, nameStart + nameLength), [fieldStart, end]);
+    return false;
+  });
+  indices.set(blob, index);
+  return index;
+}
+
+/** Its length: as with `varintEnd`. */
+let nameLength = 0;
+
+/** Where the name of an entry begins; undefined for what is no entry. It is the first field of one in the canonical encoding. */
+function nameIn(blob: Uint8Array, field: number, start: number, end: number): number | undefined {
+  if (field !== Field.files && field !== Field.directories && field !== Field.symlinks) return undefined;
+  if (blob[start] !== 0x0a) throw badDirectory();
+  nameLength = readVarint(blob, start + 1);
+  if (varintEnd + nameLength > end) throw badDirectory();
+  return varintEnd;
+}
+
+function latin1({ buffer, byteOffset }: Uint8Array, start: number, end: number): string {
+  return Buffer.from(buffer, byteOffset + start, end - start).latin1Slice();
 }
 
 /** Mode and time of the directory itself, as a Directory without entries. */
@@ -33,7 +73,7 @@ export function lookUpSelf(blob: Uint8Array): Directory {
 /** The bytes of the first top-level field that is the one. */
 function findField(
   blob: Uint8Array,
-  isIt: (field: number, start: number, end: number) => boolean,
+  isIt: (field: number, start: number, end: number, fieldStart: number) => boolean,
 ): Uint8Array | undefined {
   for (let offset = 0; offset < blob.length; ) {
     const key = readVarint(blob, offset);
@@ -42,7 +82,7 @@ function findField(
     const start = varintEnd;
     const end = start + length;
     if (end > blob.length) throw badDirectory();
-    if (isIt((key - 2) / 8, start, end)) return blob.subarray(offset, end);
+    if (isIt((key - 2) / 8, start, end, offset)) return blob.subarray(offset, end);
     offset = end;
   }
   return undefined;

@@ -77,7 +77,9 @@ export class TermiteRig implements AsyncDisposable {
     const env = { ...this.env, ...options.env, TERMITE_REPORT: file };
     const outcome = await this.termite(args, { ...options, env });
     if (!existsSync(file))
-      throw new Error(`No report was written; status ${outcome.status}\n${outcome.stderr}`);
+      throw new Error(
+        `No report was written; status ${outcome.status}\n${outcome.stdout}\n${outcome.stderr}`,
+      );
     return { ...outcome, report: reportSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) };
   }
 
