@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild, voice } from './build.ts';
 import { parseBuildFlags } from './build-flags.ts';
@@ -35,7 +35,7 @@ export async function makeCommand(
   const place = { project, ...paths };
   const exception = given.shell === undefined ? shell.exception : undefined;
   const obstacle = exception && (await stageObstacle(env, place));
-  if (exception && obstacle !== undefined) say(`cannot follow ${nameOf(exception)}: ${obstacle}`);
+  if (exception && obstacle !== undefined) say(`cannot follow ${nameOf(exception, makeDir)}: ${obstacle}`);
   const isStaged = exception !== undefined && obstacle === undefined;
 
   return runBuild(project, {
@@ -69,6 +69,7 @@ function withoutShell(env: Environment, shellPath: string): Environment {
   return makeflags === undefined ? env : { ...env, MAKEFLAGS: makeflags };
 }
 
-function nameOf({ file, line, text }: Place): string {
-  return `"${file}"${line === undefined ? '' : `, line ${line}`}: "${text}"`;
+function nameOf({ file, line, text }: Place, makeDir: string): string {
+  const start = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return `"${relative(makeDir, file)}"${line === undefined ? '' : `, line ${line}`}: "${start}"`;
 }

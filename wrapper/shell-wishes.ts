@@ -1,14 +1,13 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { fsPath } from '../runtime/byte-path.ts';
-import { isErrno } from '../runtime/errno.ts';
 import { makefileNames } from './find-makefiles.ts';
 import { findProgram } from './find-program.ts';
 import { type ShellAssignment, type ShellStatement, scanMakefile } from './scan-makefile.ts';
 
 /** A line of a makefile. */
 export interface Place {
-  /** Relative to where make works. */
+  /** Absolute. */
   file: string;
   /** Missing where it is about the file as a whole. */
   line?: number;
@@ -21,7 +20,6 @@ export interface ShellWish extends Place {
   path?: string;
   /** For what; `default`: make's own shell, because nothing is said, or not yet. */
   scope: ShellAssignment['scope'] | 'default';
-  isOverride: boolean;
 }
 
 /** What a make uses that is told nothing. */
@@ -59,20 +57,20 @@ export class WishReader {
     for (const file of files) {
       for (const { place, statement, isConditional } of this.#statementsOf(file, dir, seen)) {
         if (statement.kind === 'use' && !isSettled) yield defaultWish(place);
-        const wish =
-          statement.kind === 'assignment' && this.#wishOf(place, statement.assignment, isConditional);
+        if (statement.kind !== 'assignment') continue;
+        const wish = this.#wishOf(place, statement.assignment, isConditional);
         if (wish) yield wish;
-        if (wish && wish.scope === 'all') isSettled = true;
+        if (wish?.scope === 'all') isSettled = true;
       }
     }
-    if (!isSettled) yield defaultWish({ file: this.#name(files[0] ?? ''), text: 'no SHELL' });
+    if (!isSettled) yield defaultWish({ file: files[0] ?? dir, text: 'no SHELL' });
   }
 
   /** Of a makefile, absolute, that others may include. */
   *wishesOfPart(file: string): Generator<ShellWish> {
     for (const statement of this.#read(file)) {
       if (statement.kind !== 'assignment') continue;
-      const wish = this.#wishOf(this.#place(file, statement), statement.assignment, true);
+      const wish = this.#wishOf(placeOf(file, statement), statement.assignment, true);
       if (wish) yield wish;
     }
   }
@@ -88,7 +86,7 @@ export class WishReader {
     if (seen.has(file)) return;
     seen.add(file);
     for (const statement of this.#read(file)) {
-      yield { place: this.#place(file, statement), statement, isConditional };
+      yield { place: placeOf(file, statement), statement, isConditional };
       if (statement.kind !== 'include') continue;
       for (const name of statement.names) {
         // A GNUmakefile, as gnulib's, includes the Makefile if there is one: then that is the one.
@@ -99,11 +97,11 @@ export class WishReader {
   }
 
   #wishOf(place: Place, assignment: ShellAssignment, isConditional: boolean): ShellWish | undefined {
-    const { path, program, isOverride } = assignment;
+    const { path, program } = assignment;
     const scope = assignment.scope === 'all' && isConditional ? 'conditional' : assignment.scope;
     // Meant for another system, as in "ifeq ($(OS),Windows_NT)".
     if (scope === 'conditional' && program !== undefined && !this.#isThere(program)) return undefined;
-    return { ...place, ...(path === undefined ? {} : { path }), scope, isOverride };
+    return { ...place, ...(path === undefined ? {} : { path }), scope };
   }
 
   #isThere(program: string): boolean {
@@ -117,30 +115,26 @@ export class WishReader {
     const statements = scanMakefile(readText(file));
     this.#statements.set(file, statements);
     const oneShell = statements.find(({ kind }) => kind === 'one-shell');
-    if (oneShell) this.oneShell ??= this.#place(file, oneShell);
+    if (oneShell) this.oneShell ??= placeOf(file, oneShell);
     return statements;
   }
+}
 
-  #place(file: string, { line, text }: ShellStatement): Place {
-    return { file: this.#name(file), line, text };
-  }
-
-  #name(file: string): string {
-    return relative(this.#dir, file);
-  }
+function placeOf(file: string, { line, text }: ShellStatement): Place {
+  return { file, line, text };
 }
 
 function defaultWish(place: Place): ShellWish {
-  return { ...place, path: defaultShell, scope: 'default', isOverride: false };
+  return { ...place, path: defaultShell, scope: 'default' };
 }
 
-/** Empty for what is no file, or cannot be read: make itself says so. A pipe, as of `-f /dev/stdin`, is left for make. */
+/** Empty for what is no file: a pipe, as of `-f /dev/stdin`, is left for make. */
 function readText(path: string): string {
   try {
-    const stats = statSync(fsPath(path), { throwIfNoEntry: false });
-    return stats?.isFile() && stats.size <= maxBytes ? readFileSync(fsPath(path), 'utf8') : '';
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'EACCES', 'ENOTDIR', 'ELOOP')) return '';
-    throw error;
+    const stats = statSync(fsPath(path));
+    return stats.isFile() && stats.size <= maxBytes ? readFileSync(fsPath(path), 'utf8') : '';
+  } catch {
+    // For whatever reason: make says so, if it wants to read it at all.
+    return '';
   }
 }

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { relative } from 'node:path';
 import * as assert from 'uvu/assert';
 import { findMakefileShell } from '../../wrapper/make-shell.ts';
 import { suite } from '../harness/suite.ts';
@@ -18,7 +19,8 @@ async function find(
   for (const [name, text] of Object.entries(files)) dir.write(name, text);
   const { path, exception } = findMakefileShell(dir.path, given, '/usr/bin:/bin');
   if (!exception) return { path };
-  const { file, line } = exception;
+  const { line } = exception;
+  const file = relative(dir.path, exception.file);
   return { path, exception: line === undefined ? file : `${file}:${line}` };
 }
 

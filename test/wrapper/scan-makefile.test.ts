@@ -2,10 +2,9 @@ import * as assert from 'uvu/assert';
 import { type ShellAssignment, scanMakefile } from '../../wrapper/scan-makefile.ts';
 import { suite } from '../harness/suite.ts';
 
-/** What an assignment says: `all /bin/bash`, with the path; `part bash…`, with the program; `override all`. */
-function describe({ isOverride, scope, path, program }: ShellAssignment): string {
-  const value = path ?? (program === undefined ? '…' : `${program}…`);
-  return `${isOverride ? 'override ' : ''}${scope} ${value}`;
+/** What an assignment says: `all /bin/bash`, with the path; `part bash…`, with the program; `part …`. */
+function describe({ scope, path, program = '' }: ShellAssignment): string {
+  return `${scope} ${path ?? `${program}…`}`;
 }
 
 /** Makefiles and the assignments in them. */
@@ -33,10 +32,10 @@ const assignments: [makefile: string, ...expected: string[]][] = [
   ['SHELL =', 'all …'],
   ['SHELL = "/bin/bash"', 'all …'],
   ['private SHELL = /bin/bash', 'all /bin/bash…'],
-  ['override SHELL = /bin/bash', 'override all /bin/bash…'],
-  ['export override SHELL := /bin/bash', 'override all /bin/bash…'],
+  ['override SHELL = /bin/bash', 'all /bin/bash…'],
+  ['export override SHELL := /bin/bash', 'all /bin/bash…'],
   ['define SHELL\n/bin/bash\nendef', 'part …'],
-  ['override define SHELL =\n/bin/bash\nendef', 'override part …'],
+  ['override define SHELL =\n/bin/bash\nendef', 'part …'],
   ['undefine SHELL', 'part …'],
   ['$(eval SHELL := /bin/bash)', 'part …'],
   ['all:\n\t$(eval SHELL := /bin/bash)expr 1', 'part …'],
@@ -47,7 +46,7 @@ const assignments: [makefile: string, ...expected: string[]][] = [
   ['one two:SHELL:=/bin/bash', 'part /bin/bash'],
   ['%.o: SHELL = bash', 'part bash…'],
   ['$(OBJS:.c=.o): export SHELL = /bin/bash', 'part /bin/bash'],
-  ['one: override SHELL = /bin/bash', 'override part /bin/bash…'],
+  ['one: override SHELL = /bin/bash', 'part /bin/bash…'],
   ['one:: SHELL += -x', 'part …'],
   ['define X\nSHELL = /bin/bash\nendef', 'part /bin/bash'],
   ['ifdef X\nSHELL = /bin/bash\nendif\nSHELL = /bin/sh', 'conditional /bin/bash', 'all /bin/sh'],
