@@ -46,15 +46,20 @@ function lastPath(wishes: readonly ShellWish[], scope: ShellWish['scope']): stri
   return wishes.findLast((wish) => wish.scope === scope && wish.path && existsSync(fsPath(wish.path)))?.path;
 }
 
-/** Of the makefiles below the folder that have not been read yet. */
+/**
+ * Of the makefiles below the folder that have not been read yet. automake sets SHELL in all that it makes: beside these, one
+ * that does not is no part of the build, as xz's for DOS.
+ */
 function findBelow(
   dir: string,
   reader: WishReader,
   isWanted: (wish: ShellWish) => boolean,
 ): ShellWish | undefined {
+  const mustSpeak = reader.hasAutomakes;
   for (const { file, isFirst } of findMakefiles(dir)) {
     if (reader.hasRead(file)) continue;
-    for (const wish of isFirst ? reader.wishesOfMake(dirname(file), [file]) : reader.wishesOfPart(file))
+    const isMake = isFirst && !mustSpeak;
+    for (const wish of isMake ? reader.wishesOfMake(dirname(file), [file]) : reader.wishesOfPart(file))
       if (isWanted(wish)) return wish;
   }
   return undefined;
