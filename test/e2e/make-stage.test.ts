@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
 import { TermiteRig, termiteProgram } from '../rigs/termite.ts';
-import { availableUsers, sandboxObstacle, type User } from '../rigs/user.ts';
+import { availableUsers, sandboxObstacle, type User, withoutNamespaces } from '../rigs/user.ts';
 
 function rigWith(user: User, files: Readonly<Record<string, string>>): TermiteRig {
   const obstacle = sandboxObstacle();
@@ -74,17 +74,17 @@ for (const user of availableUsers()) {
         'override.txt': `override ${bash}all: ; @expr $$BASH : '\\(.*\\)'\n`,
       });
       await using _master = await rig.daemon(['master'], /ready/);
-      const off = 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"';
-      const through = ['unshare', '--user', '--map-root-user', 'sh', '-c', off, 'sh'];
       const reason = 'no mount namespace: .*user\\.max_user_namespaces.*';
 
-      const outcome = await rig.report(['make'], { through });
+      const outcome = await rig.report(['make'], { through: withoutNamespaces });
       assert.equal([outcome.status, outcome.stdout], [0, 'command line\n1\nother\n'], outcome.stderr);
       assert.equal([outcome.report.remote, outcome.report.fallbacks], [2, 0]);
       const notice = `cannot follow "sub/Makefile", line 2: "all: SHELL = /bin/bash": ${reason}`;
       assert.match(outcome.stderr, new RegExp(`^termite: ${notice}\ntermite: 3 commands .*\n$`));
 
-      const overridden = await rig.report(['make', '-f', 'override.txt', '-s'], { through });
+      const overridden = await rig.report(['make', '-f', 'override.txt', '-s'], {
+        through: withoutNamespaces,
+      });
       assert.equal([overridden.stdout, overridden.report.commands], ['/bin/bash\n', 0], overridden.stderr);
       assert.match(
         overridden.stderr,
