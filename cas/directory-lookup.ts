@@ -62,7 +62,7 @@ function nameIn(blob: Uint8Array, field: number, start: number, end: number): nu
 }
 
 function latin1({ buffer, byteOffset }: Uint8Array, start: number, end: number): string {
-  return Buffer.from(buffer, byteOffset + start, end - start).latin1Slice();
+  return Buffer.from(buffer, byteOffset + start, end - start).toString('latin1');
 }
 
 /** Mode and time of the directory itself, as a Directory without entries. */

@@ -1,17 +1,23 @@
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild, voice } from './build.ts';
 import { parseBuildFlags } from './build-flags.ts';
 import { chooseProject } from './choose-project.ts';
 import type { Environment, NativePaths } from './command.ts';
-import { hasJobsInEnvironment, type MakeArguments, parseMakeArguments } from './make-arguments.ts';
-import { findMakefileShell } from './make-shell.ts';
-import type { OpenSession } from './start-master.ts';
+import { hasJobsInEnvironment, parseMakeArguments } from './make-arguments.ts';
+import { findMakefileShell, type MakefileShell } from './make-shell.ts';
+import { onStage, stageObstacle } from './on-stage.ts';
+import type { Place } from './shell-wishes.ts';
 
-/** The commands of one `make`, from finding a master to the last line. @returns make's own end, or 125 for our trouble */
+/**
+ * The commands of one `make`, from finding a master to the last line. make is given our shell on its command line, or where
+ * that would not do as the makefiles say, on a stage.
+ *
+ * @returns make's own end, or 125 for our trouble
+ */
 export async function makeCommand(
   argv: readonly string[],
-  { env, shellPath }: { env: Environment } & Pick<NativePaths, 'shellPath'>,
+  { env, shellPath, ...paths }: { env: Environment } & NativePaths,
 ): Promise<ExitStatus> {
   const flags = parseBuildFlags(argv, {
     command: 'termite make',
@@ -24,28 +30,46 @@ export async function makeCommand(
   const makeDir = resolve(...given.dirs);
   const project = chooseProject(flags.root, makeDir, env);
   const say = voice(flags);
-  const makefile = findMakefileShell(makeDir, given.files);
   if (given.shell !== undefined) say('nothing will be distributed: SHELL is given on the command line');
-  else if (makefile.isOverridden) say('nothing will be distributed: the makefile says "override SHELL"');
+  const shell = chooseShell(makeDir, given.files, env);
+  const place = { project, ...paths };
+  const exception = given.shell === undefined ? shell.exception : undefined;
+  const obstacle = exception && (await stageObstacle(env, place));
+  if (exception && obstacle !== undefined) say(`cannot follow ${nameOf(exception, makeDir)}: ${obstacle}`);
+  const isStaged = exception !== undefined && obstacle === undefined;
 
   return runBuild(project, {
     env,
     flags,
-    command: (session) => ({
-      program: 'make',
-      args: makeArguments(args, given, { session, env, shellPath }),
-      env: { ...env, TERMITE_SHELL: makefile.path ?? '/bin/sh' },
-    }),
+    command: ({ jobs }) => {
+      const program = 'make';
+      const jobArgs = given.hasJobs || hasJobsInEnvironment(env) ? [] : [`-j${jobs}`];
+      if (isStaged)
+        return onStage({ program, args: [...jobArgs, ...args], env: withoutShell(env, shellPath) }, place);
+      // In front of SHELL=… of the user, which so wins over it.
+      const shellArgs = given.shell === undefined ? [`SHELL=${shellPath}`] : [];
+      return {
+        program,
+        args: [...jobArgs, ...shellArgs, ...args],
+        env: { ...env, TERMITE_SHELL: shell.path },
+      };
+    },
   });
 }
 
-/** What is said after SHELL=… wins over it, so that the user's own word counts. */
-function makeArguments(
-  args: readonly string[],
-  given: MakeArguments,
-  { session, env, shellPath }: { session: OpenSession; env: Environment } & Pick<NativePaths, 'shellPath'>,
-): string[] {
-  const jobs = given.hasJobs || hasJobsInEnvironment(env) ? [] : [`-j${session.jobs}`];
-  const shell = given.shell === undefined ? [`SHELL=${shellPath}`] : [];
-  return [...jobs, ...shell, ...args];
+/** $TERMITE_SHELL is the user's word against all makefiles; but inside of a build it is the one that was found for that. */
+function chooseShell(makeDir: string, files: readonly string[], env: Environment): MakefileShell {
+  const chosen = env['TERMITE_SESSION'] === undefined ? env['TERMITE_SHELL'] : undefined;
+  return chosen ? { path: chosen } : findMakefileShell(makeDir, files, env['PATH']);
+}
+
+/** On a stage nobody is to be given a shell, neither by a make around us that has ours. */
+function withoutShell(env: Environment, shellPath: string): Environment {
+  const makeflags = env['MAKEFLAGS']?.replace(` SHELL=${shellPath}`, '');
+  return makeflags === undefined ? env : { ...env, MAKEFLAGS: makeflags };
+}
+
+function nameOf({ file, line, text }: Place, makeDir: string): string {
+  const start = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return `"${relative(makeDir, file)}"${line === undefined ? '' : `, line ${line}`}: "${start}"`;
 }

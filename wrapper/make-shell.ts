@@ -1,80 +1,66 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
-import { isErrno } from '../runtime/errno.ts';
+import { existsSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { fsPath } from '../runtime/byte-path.ts';
+import { findMakefiles, makefileNames } from './find-makefiles.ts';
+import { defaultShell, type Place, type ShellWish, WishReader } from './shell-wishes.ts';
 
 export interface MakefileShell {
-  /** What the last plain assignment says, when that is a literal absolute path. */
-  path?: string;
-  /** `override SHELL =` wins over any command line: make will not ask us. */
-  isOverridden: boolean;
+  /** The one that ours can stand in for, absolute: what the first makefile says last, else /bin/sh. */
+  path: string;
+  /** The first place, if any, that wants another one, or one that only make itself can work out. */
+  exception?: Place;
 }
 
-/** Names that make looks for, in its order. */
-const defaultNames = ['GNUmakefile', 'makefile', 'Makefile'];
-
-const maxIncludeDepth = 10;
+/** In .ONESHELL recipes for other shells make leaves its prefixes alone. Source: is_bourne_compatible_shell() in job.c. */
+const bourneShells = ['sh', 'bash', 'dash', 'ksh', 'rksh', 'zsh', 'ash'];
 
 /**
- * The shell that the makefiles themselves ask for. Our own is put in its place from the command line, which beats
- * those assignments, so it has to be told which one to stand in for. Makefiles that are included by a plain name are
- * looked at as well; `?=` has no effect on SHELL.
+ * The shells that the makefiles ask for. Ours is put in the place of one from the command line, which counts for the whole
+ * build: so it has to be told which one to stand in for, and there must be no other. Looked at are the makefiles that
+ * make begins with, all others below the folder, since sub-makes may begin with them, and what these include by a plain name.
  *
- * @param dir where make reads its makefiles, absolute
+ * @param dir where make works, absolute
  * @param files of -f; empty: the usual names
+ * @param searchPath as `$PATH`
  */
-export function findMakefileShell(dir: string, files: readonly string[]): MakefileShell {
-  const wanted =
-    files.length > 0
-      ? files
-      : defaultNames.filter((name) => existsSync(fsPath(resolve(dir, name)))).slice(0, 1);
-  const read = (file: string) => readText(resolve(dir, file));
-  const found = wanted.filter((file) => file !== '-').map((file) => scanShell(read(file), read));
-  const path = found.findLast((shell) => shell.path !== undefined && existsSync(fsPath(shell.path)))?.path;
-  return { ...(path === undefined ? {} : { path }), isOverridden: found.some((shell) => shell.isOverridden) };
+export function findMakefileShell(
+  dir: string,
+  files: readonly string[],
+  searchPath: string | undefined,
+): MakefileShell {
+  const reader = new WishReader(dir, searchPath);
+  const given = files.filter((file) => file !== '-');
+  const usual = makefileNames.filter((name) => existsSync(fsPath(resolve(dir, name)))).slice(0, 1);
+  const first = (files.length > 0 ? given : usual).map((file) => resolve(dir, file));
+  const wishes = [...reader.wishesOfMake(dir, first)];
+  const path = lastPath(wishes, 'all') ?? lastPath(wishes, 'conditional') ?? defaultShell;
+  const exception =
+    wishes.find((wish) => wish.path !== path) ??
+    findBelow(dir, reader, (wish) => wish.path !== path) ??
+    (bourneShells.includes(basename(path)) ? undefined : reader.oneShell);
+  return { path, ...(exception ? { exception } : {}) };
+}
+
+/** Of a program that exists. */
+function lastPath(wishes: readonly ShellWish[], scope: ShellWish['scope']): string | undefined {
+  return wishes.findLast((wish) => wish.scope === scope && wish.path && existsSync(fsPath(wish.path)))?.path;
 }
 
 /**
- * The assignments to SHELL in the text of one makefile. Only the last that is plain counts.
- *
- * @param read the text of an included makefile; empty when there is none
- * @param depth of includes: those that go round in a circle are make's to complain about
+ * Of the makefiles below the folder that have not been read yet. automake sets SHELL in all that it makes: beside these, one
+ * that does not is no part of the build, as xz's for DOS.
  */
-export function scanShell(makefile: string, read: (file: string) => string, depth = 0): MakefileShell {
-  const result: MakefileShell = { isOverridden: false };
-  // As the many files of dependencies that compilers write.
-  if (!/SHELL|include/.test(makefile)) return result;
-  let defineDepth = 0;
-  for (const line of makefile.replaceAll(/\\\r?\n[ \t]*/g, ' ').split(/\r?\n/)) {
-    // A line that begins with a tab belongs to a recipe.
-    if (line.startsWith('\t')) continue;
-    if (/^ *endef\b/.test(line)) defineDepth -= 1;
-    else if (/^ *(?:override +|export +)*define\b/.test(line)) defineDepth += 1;
-    if (defineDepth > 0) continue;
-    const included = /^ *[s-]?include[ \t]+(?<names>[^#]*)/.exec(line)?.groups?.['names'] ?? '';
-    for (const name of depth < maxIncludeDepth ? included.split(/\s+/) : []) {
-      if (!/^[\w./+-]+$/.test(name)) continue;
-      const { path, isOverridden } = scanShell(read(name), read, depth + 1);
-      if (path !== undefined) result.path = path;
-      result.isOverridden ||= isOverridden;
-    }
-    const match = /^ *(?<words>(?:(?:export|override|private)[ \t]+)*)SHELL[ \t]*:{0,3}=(?<value>.*)$/.exec(
-      line,
-    );
-    if (!match) continue;
-    if (match.groups!['words']!.includes('override')) result.isOverridden = true;
-    const value = match.groups!['value']!.replace(/(?<!\\)#.*$/, '').trim();
-    if (/^\/[^\s$]+$/.test(value)) result.path = value;
+function findBelow(
+  dir: string,
+  reader: WishReader,
+  isWanted: (wish: ShellWish) => boolean,
+): ShellWish | undefined {
+  const mustSpeak = reader.hasAutomakes;
+  for (const { file, isFirst } of findMakefiles(dir)) {
+    if (reader.hasRead(file)) continue;
+    const isMake = isFirst && !mustSpeak;
+    for (const wish of isMake ? reader.wishesOfMake(dirname(file), [file]) : reader.wishesOfPart(file))
+      if (isWanted(wish)) return wish;
   }
-  return result;
-}
-
-function readText(path: string): string {
-  try {
-    return decodeBytes(readFileSync(fsPath(path)));
-  } catch (error) {
-    // make itself says so.
-    if (isErrno(error, 'ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR')) return '';
-    throw error;
-  }
+  return undefined;
 }

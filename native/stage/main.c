@@ -1,10 +1,10 @@
 /*
- * termite-stage STAND-IN FOLDER PROGRAM [ARGUMENTS…]
+ * termite-stage STAND-IN FOLDER [PROGRAM [ARGUMENTS…]]
  *
  * Becomes the program, in a mount namespace of its own where a stand-in lies over each shell of the system. There the
  * folder is a tmpfs with the real ones: FOLDER/0/dash, FOLDER/0/sh -> dash, FOLDER/1/bash. Nothing of this can be seen
  * from outside, and all of it is gone with the last process of the build. Where it cannot be done, that is said and the
- * program runs as it would without us.
+ * program runs as it would without us. Without a program the stage is only tried: 0, or 1 and the reason.
  */
 #include "../stand-in/image.h"
 
@@ -33,18 +33,21 @@ struct shell {
 	char folder[PATH_MAX]; /* where else it can be had */
 };
 
+/* What follows from a failure; nothing does from that of a trial. */
+static const char *consequence = "nothing will be distributed: ";
+
 static int failed_with(const char *what, const char *path)
 {
 	int error = errno;
-	log_line("nothing will be distributed: %s \"%s\": %s", what, path, strerror(error));
+	log_line("%s%s \"%s\": %s", consequence, what, path, strerror(error));
 	return -error;
 }
 
 static int no_namespace(const char *call)
 {
-	log_line("nothing will be distributed: no mount namespace: %s: %s: run as root, or allow user namespaces "
+	log_line("%sno mount namespace: %s: %s: run as root, or allow user namespaces "
 		 "(sysctl user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns)",
-		 call, strerror(errno));
+		 consequence, call, strerror(errno));
 	return -1;
 }
 
@@ -145,9 +148,13 @@ static int set_stage(const char *stand_in, const char *folder)
 
 int main(int argc, char **argv)
 {
-	if (argc < 4) {
-		log_line("usage: termite-stage STAND-IN FOLDER PROGRAM [ARGUMENTS...]");
+	if (argc < 3) {
+		log_line("usage: termite-stage STAND-IN FOLDER [PROGRAM [ARGUMENTS...]]");
 		return 125;
+	}
+	if (argc == 3) {
+		consequence = "";
+		return set_stage(argv[1], argv[2]) == 0 ? 0 : 1;
 	}
 	mode_t mask = umask(022);
 	if (set_stage(argv[1], argv[2]) == 0)

@@ -32,6 +32,13 @@ export function asUser(user: User, argv: readonly string[]): string[] {
   return ['unshare', '--mount', 'sh', '-c', becomeOrdinary, 'sh', ...argv];
 }
 
+/** The words in front of a program that may make no namespaces. */
+export const withoutNamespaces: readonly string[] = [
+  ...['unshare', '--user', '--map-root-user', 'sh', '-c'],
+  'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"',
+  'sh',
+];
+
 /** The reason why sandboxes cannot work for us here; undefined when they can. */
 export function sandboxObstacle(): string | undefined {
   if (process.getuid?.() === 0) return undefined;

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
 import type { CommandOptions } from '../rigs/command.ts';
 import { nativeShell, TermiteRig } from '../rigs/termite.ts';
-import { availableUsers, type User } from '../rigs/user.ts';
+import { availableUsers, type User, withoutNamespaces } from '../rigs/user.ts';
 
 const stage = join(nativeShell, '../../termite-stage');
 const standIn = join(nativeShell, '../stand-in');
@@ -95,16 +95,21 @@ for (const user of availableUsers()) {
 
     test('are left alone where namespaces are off, and it is said what would help', async () => {
       await using rig = new StageRig(user);
-      const off = 'echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin "$@"';
-      const argv = [stage, standIn, rig.shells, 'sh', '-c', 'echo ran; exit 5'];
-      const { status, stdout, stderr } = await rig.run([
-        ...['unshare', '--user', '--map-root-user', 'sh', '-c', off, 'sh', ...argv],
-      ]);
+      const argv = [...withoutNamespaces, stage, standIn, rig.shells, 'sh', '-c', 'echo ran; exit 5'];
+      const { status, stdout, stderr } = await rig.run(argv);
       assert.equal([status, stdout], [5, 'ran\n'], stderr);
       assert.match(
         stderr,
         /^termite: nothing will be distributed: no mount namespace: .*user\.max_user_namespaces.*\n$/,
       );
+    });
+
+    test('are only tried where there is no program', async () => {
+      await using rig = new StageRig(user);
+      assert.equal(await rig.onStage([]), { status: 0, stdout: '', stderr: '' });
+      const { status, stderr } = await rig.run([...withoutNamespaces, stage, standIn, rig.shells]);
+      assert.is(status, 1);
+      assert.match(stderr, /^termite: no mount namespace: .*user\.max_user_namespaces.*\n$/);
     });
   });
 }
