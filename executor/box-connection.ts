@@ -42,7 +42,10 @@ export class BoxConnection {
 
   /** Does nothing when the connection is closed. */
   send(request: BoxRequest): void {
-    if (this.#socket.writable) this.#socket.write(encodeBoxRequest(request));
+    if (!this.#socket.writable) return;
+    this.#socket.cork();
+    for (const part of encodeBoxRequest(request).finishParts()) this.#socket.write(part);
+    this.#socket.uncork();
   }
 
   /** Whether `close` has been called. */

@@ -128,43 +128,35 @@ export type BoxRequest =
   | { type: 'trace-wanted'; id: number }
   | { type: 'stdin'; id: number; data: Uint8Array };
 
-export function encodeBoxRequest(request: BoxRequest): Buffer {
+export function encodeBoxRequest(request: BoxRequest): FrameWriter {
   switch (request.type) {
     case 'mount': {
       const writer = new FrameWriter(BoxFrame.mount).text(request.mountDir);
-      return writer.list(request.hidden, (path) => writer.text(path)).finish();
+      return writer.list(request.hidden, (path) => writer.text(path));
     }
     case 'job':
       return encodeJob(request.job);
     case 'listed':
     case 'directory': {
       const type = request.type === 'listed' ? BoxFrame.listed : BoxFrame.directory;
-      const writer = new FrameWriter(type, 16 + request.bytes.byteLength);
-      return writer.u32(request.id).u32(request.errno).bytes(request.bytes).finish();
+      const writer = new FrameWriter(type);
+      return writer.u32(request.id).u32(request.errno).bytes(request.bytes);
     }
     case 'file':
-      return new FrameWriter(BoxFrame.file)
-        .u32(request.id)
-        .u32(request.errno)
-        .digest(request.digest)
-        .finish();
+      return new FrameWriter(BoxFrame.file).u32(request.id).u32(request.errno).digest(request.digest);
     case 'blob':
-      return new FrameWriter(BoxFrame.blob).u32(request.id).u32(request.errno).finish();
+      return new FrameWriter(BoxFrame.blob).u32(request.id).u32(request.errno);
     case 'trace-wanted':
-      return new FrameWriter(BoxFrame.traceWanted).u32(request.id).finish();
+      return new FrameWriter(BoxFrame.traceWanted).u32(request.id);
     case 'stdin':
-      return new FrameWriter(BoxFrame.stdin, 16 + request.data.byteLength)
-        .u32(request.id)
-        .bytes(request.data)
-        .finish();
+      return new FrameWriter(BoxFrame.stdin).u32(request.id).bytes(request.data);
     default:
       return exhaustive(request);
   }
 }
 
-function encodeJob(job: BoxJob): Buffer {
-  const sentBytes = job.directories.reduce((sum, { bytes }) => sum + 80 + bytes.byteLength, 0);
-  const writer = new FrameWriter(BoxFrame.job, 8192 + sentBytes);
+function encodeJob(job: BoxJob): FrameWriter {
+  const writer = new FrameWriter(BoxFrame.job, 16 * 1024);
   writer.text(job.jobDir).text(job.systemDir).text(job.projectRoot).digest(job.root);
   writer.list(job.argv, (argument) => writer.text(argument));
   writer.list(job.env, (variable) => writer.text(variable));
@@ -176,7 +168,7 @@ function encodeJob(job: BoxJob): Buffer {
   );
   writer.u64(job.timeoutMs).u64(job.memoryBytes).text(job.home);
   writer.list(job.directories, ({ digest, bytes }) => writer.digest(digest).bytes(bytes));
-  return writer.finish();
+  return writer;
 }
 
 function readTrace(frame: FrameReader): Observation[] {

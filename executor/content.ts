@@ -19,6 +19,8 @@ export interface ContentOptions {
   store: ContentStore;
   /** Where content comes from. */
   source: Pick<BlobStore, 'getMany' | 'read'>;
+  /** Brings a blob into the store without us, see `Origin.filler`. */
+  fill?: ((digest: Digest) => Promise<boolean>) | undefined;
   /** Directory blobs, kept in memory only; may be shared with other origins. */
   directories: ByteLru;
   /** Of this executor, for failures. */
@@ -73,9 +75,9 @@ export class Content {
   }
 
   async #provide(digest: Digest): Promise<Result<void>> {
-    const { store, source } = this.#options;
+    const { store, source, fill } = this.#options;
     try {
-      if (await store.verify(digest)) return succeed(undefined);
+      if ((await store.verify(digest)) || (await fill?.(digest))) return succeed(undefined);
       const isSmall = digest.sizeBytes <= smallBlobBytes;
       const content = isSmall ? await this.#batcher.get(digest) : await source.read(digest);
       if (!content) return fail({ reason: 'content-missing', digest: formatDigest(digest) });

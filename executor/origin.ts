@@ -8,6 +8,8 @@ import type { Digest } from '../protocol/digest.ts';
 export interface Origin {
   /** Directory blobs of snapshots and content of files, by digest. */
   readonly blobs: Pick<BlobStore, 'get' | 'getMany' | 'read'>;
+  /** Copies content straight into the store in that folder: for an executor that has the same one. False: not to be had. */
+  readonly filler?: { storeDir: string; fill(digest: Digest): Promise<boolean> };
   /** A directory outside the project as a shallow Directory blob: child directories and files carry no digest. */
   listDirectory(absolutePath: string): Promise<Uint8Array>;
   /** The digest of a file outside the project as it is now in this epoch. */

@@ -15,7 +15,7 @@ export interface Source {
 export interface SourcesOptions {
   /** Of this executor, for failures. */
   name: string;
-  store: ContentStore;
+  store: ContentStore & { readonly dir: string };
   /** Closed when it is not needed any more, if it can be. */
   openOrigin: (origin: Job['origin']) => Origin & Partial<AsyncDisposable>;
 }
@@ -51,9 +51,11 @@ export class Sources implements AsyncDisposable {
   #open(id: Job['origin']) {
     const { name, store, openOrigin } = this.#options;
     const origin = openOrigin(id);
+    const { blobs: source, filler } = origin;
+    const fill = filler?.storeDir === store.dir ? filler.fill : undefined;
     return {
       origin,
-      content: new Content({ name, store, source: origin.blobs, directories: this.#directories }),
+      content: new Content({ name, store, source, fill, directories: this.#directories }),
       close: () => origin[Symbol.asyncDispose]?.(),
     };
   }

@@ -8,6 +8,8 @@ export type ReadStdin = (jobId: string, maxBytes: number, signal: AbortSignal) =
 
 export interface LocalOriginOptions {
   blobs: ProjectBlobs;
+  /** Of the store that content is copied to before it is read. */
+  storeDir: string;
   system: SystemLayer;
   readStdin: ReadStdin;
 }
@@ -15,11 +17,13 @@ export interface LocalOriginOptions {
 /** This machine as the origin of jobs, for executors in the same process; for others see `OriginServer`. */
 export class LocalOrigin implements Origin {
   readonly blobs: ProjectBlobs;
+  readonly filler: NonNullable<Origin['filler']>;
   readonly #system: SystemLayer;
   readonly #readStdin: ReadStdin;
 
-  constructor({ blobs, system, readStdin }: LocalOriginOptions) {
+  constructor({ blobs, storeDir, system, readStdin }: LocalOriginOptions) {
     this.blobs = blobs;
+    this.filler = { storeDir, fill: (digest) => blobs.ensureStored(digest) };
     this.#system = system;
     this.#readStdin = readStdin;
   }

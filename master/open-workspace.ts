@@ -131,7 +131,12 @@ class LocalWorkspace implements Workspace {
         ];
       },
     });
-    this.origin = new LocalOrigin({ blobs: this.#blobs, system: this.#system, readStdin });
+    this.origin = new LocalOrigin({
+      blobs: this.#blobs,
+      storeDir: store.dir,
+      system: this.#system,
+      readStdin,
+    });
     this.inputs = {
       state: (observation, overwritten) => presentState(this.#snapshot, observation, overwritten),
       node: (path) => presentNode(this.#snapshot, path),

@@ -8,11 +8,15 @@ import type { Digest } from './digest.ts';
  */
 export const maxPayloadBytes = 64 * 1024 * 1024;
 const headerBytes = 8;
+/** What is longer is sent as it is, not copied: the memory of copies has V8 collect its garbage again and again. */
+const referencedBytes = 8 * 1024;
 
-/** Builds one frame. */
+/** Builds one frame. Long bytes must not be changed before it has been sent. */
 export class FrameWriter {
   #buffer: Buffer;
   #length = headerBytes;
+  /** What comes before the buffer. */
+  readonly #parts: Uint8Array[] = [];
 
   constructor(type: number, expectedBytes = 256) {
     this.#buffer = Buffer.allocUnsafe(headerBytes + expectedBytes);
@@ -53,6 +57,7 @@ export class FrameWriter {
 
   /** Bytes without a count: the rest of the payload. */
   raw(value: Uint8Array): this {
+    if (value.byteLength >= referencedBytes) return this.#refer(value);
     this.#reserve(value.byteLength);
     this.#buffer.set(value, this.#length);
     this.#length += value.byteLength;
@@ -61,13 +66,31 @@ export class FrameWriter {
 
   /** The whole frame; the writer must not be used afterwards. */
   finish(): Buffer {
-    this.#buffer.writeUInt32LE(this.#length - headerBytes, 0);
-    return this.#buffer.subarray(0, this.#length);
+    const parts = this.finishParts();
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  }
+
+  /** The same in pieces, to be sent one after the other. */
+  finishParts(): readonly Uint8Array[] {
+    this.#parts.push(this.#buffer.subarray(0, this.#length));
+    const first = this.#parts[0] as Buffer;
+    first.writeUInt32LE(
+      this.#parts.reduce((sum, part) => sum + part.byteLength, -headerBytes),
+      0,
+    );
+    return this.#parts;
+  }
+
+  #refer(value: Uint8Array): this {
+    this.#parts.push(this.#buffer.subarray(0, this.#length), value);
+    this.#buffer = this.#buffer.subarray(this.#length);
+    this.#length = 0;
+    return this;
   }
 
   #reserve(extra: number): void {
     if (this.#length + extra <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#length + extra));
+    const grown = Buffer.allocUnsafe(Math.max(256, this.#buffer.length * 2, this.#length + extra));
     this.#buffer.copy(grown, 0, 0, this.#length);
     this.#buffer = grown;
   }

@@ -49,7 +49,7 @@ suite('encodeBoxRequest()', (test) => {
       'job-stdin.bin': { type: 'stdin', id: 6, data: Buffer.from('y\n') },
     };
     for (const [file, request] of Object.entries(requests)) {
-      assert.is(encodeBoxRequest(request).toString('hex'), example(file).toString('hex'), file);
+      assert.is(encodeBoxRequest(request).finish().toString('hex'), example(file).toString('hex'), file);
     }
   });
 
@@ -65,7 +65,7 @@ suite('encodeBoxRequest()', (test) => {
     const descriptions = golden<{ file: string; fields: { value: number; hash: string }[] }[]>('frames.json');
     for (const [file, make] of Object.entries(requests)) {
       const { fields } = descriptions.find((each) => each.file === file)!;
-      assert.is(encodeBoxRequest(make(fields)).toString('hex'), example(file).toString('hex'), file);
+      assert.is(encodeBoxRequest(make(fields)).finish().toString('hex'), example(file).toString('hex'), file);
     }
   });
 });

@@ -4,6 +4,7 @@ import { formatDigest } from '../../cas/digest.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { ByteLru } from '../../executor/byte-lru.ts';
 import { Content } from '../../executor/content.ts';
+import type { Digest } from '../../protocol/digest.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
@@ -34,6 +35,22 @@ async function contentRig() {
 }
 
 suite('Content', (test) => {
+  test('provide() asks the source only for what does not come into the store by itself', async () => {
+    await using rig = await contentRig();
+    const [near, far] = [Buffer.from('near'), Buffer.from('far')];
+    const [nearDigest, farDigest] = [rig.origin.add(near), rig.origin.add(far)];
+    const fill = async (digest: Digest) => {
+      if (digest.hash === nearDigest.hash) await rig.store.put(digest, near);
+      return digest.hash === nearDigest.hash;
+    };
+    const content = rig.make({ fill });
+    assert.ok((await content.provide(nearDigest)).ok);
+    assert.equal(rig.origin.asked.batches, []);
+    assert.ok((await content.provide(farDigest)).ok);
+    assert.is(rig.origin.asked.batches.length, 1);
+    assert.equal([await rig.store.get(nearDigest), await rig.store.get(farDigest)], [near, far]);
+  });
+
   test('provide() fetches a blob into the store, once', async () => {
     await using rig = await contentRig();
     for (const bytes of [Buffer.from('small'), big]) {
