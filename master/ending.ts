@@ -29,6 +29,10 @@ export class Ending {
     return this.#reason?.kind === 'stop';
   }
 
+  get isRequested(): boolean {
+    return this.#reason !== undefined;
+  }
+
   request(reason: EndReason): void {
     this.#reason ??= reason;
     this.#resolve(this.#reason);

@@ -211,6 +211,7 @@ async function build(
     server.withdraw();
     ending.request({ kind: 'stop' });
   };
+  const isEnding = () => ending.isRequested;
   const isIdle = () => sessions.count === 0;
   const patienceMs = idleMs(config, env);
   const ours = circumstances(env);
@@ -231,7 +232,7 @@ async function build(
       : undefined;
   const idleWatch = config.untilIdle ? scope.use(new IdleWatch({ isIdle, end: stop, parking })) : undefined;
   return new MasterService({
-    ...{ sessions, dispatcher, pool, rules, workspace, parking, stop, problem },
+    ...{ sessions, dispatcher, pool, rules, workspace, parking, stop, isEnding, problem },
     cache: cacheService,
   });
 }

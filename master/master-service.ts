@@ -23,6 +23,8 @@ export interface MasterServiceOptions {
   parking: Pick<Parking, 'admit'> | undefined;
   /** Begins to end this master. */
   stop(): void;
+  /** Whether its end has begun: what is opened now would be broken off. */
+  isEnding(): boolean;
   /** What every build should be told at its beginning. */
   problem: string | undefined;
 }
@@ -53,9 +55,10 @@ export class MasterService {
     return this.#options.dispatcher.dispatch(request, caller, this.sessions.of(request.env));
   }
 
-  /** To be asked before a session is opened. See `Parking.admit`. */
+  /** To be asked before a session is opened. @returns false when whoever comes has to look for another master */
   async admit(...who: Parameters<Parking['admit']>): Promise<boolean> {
-    return this.#options.parking?.admit(...who) ?? true;
+    const { parking, isEnding } = this.#options;
+    return !isEnding() && ((await parking?.admit(...who)) ?? true);
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */

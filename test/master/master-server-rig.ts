@@ -40,6 +40,7 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4, loc
     rules,
     workspace,
     parking: undefined,
+    isEnding: () => counts.stops > 0,
     stop,
     problem: undefined,
     cache: { answer: () => Promise.reject(new Error('No test asks the cache')) },

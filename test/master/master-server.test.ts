@@ -269,6 +269,19 @@ suite('MasterServer, for sessions', (test) => {
     client[Symbol.dispose]();
   });
 
+  test('lets nobody begin a build once its own end has begun', async () => {
+    await using rig = await quick();
+    const [first, second] = [
+      await MasterClient.connect(rig.socketPath),
+      await MasterClient.connect(rig.socketPath),
+    ];
+    await first!.ask('stop');
+    const told = codeOf(second!.ask('open-session'));
+    await rig.close();
+    assert.is(await told, 'master-gone');
+    assert.is(rig.sessions.count, 0);
+  });
+
   test('tells its state, and stops when asked', async () => {
     await using rig = await quick();
     const client = (await MasterClient.connect(rig.socketPath))!;
