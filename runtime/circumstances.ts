@@ -59,8 +59,9 @@ export function circumstances(env: Environment): string {
 
 /** Tells whether a path still names the same file or folder; `undefined` when there is none. */
 export function identityOf(path: string): string | undefined {
-  const stats = statSync(fsPath(path), { throwIfNoEntry: false });
-  return stats && `${stats.dev}:${stats.ino}`;
+  const stats = statSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
+  // Numbers are given again to what is made next.
+  return stats && `${stats.dev}:${stats.ino}:${stats.birthtimeNs}`;
 }
 
 /** Empty where the kernel has no such kind. */

@@ -377,6 +377,8 @@ static void supervise(struct job *job)
 			reap_sandbox(job);
 		if (job->project.broken != NULL)
 			break_(job, "%s", job->project.broken);
+		if (job->project.mirror.session.fault != 0)
+			break_(job, "an answer of the project's mirror: %s", strerror(job->project.mirror.session.fault));
 	}
 }
 

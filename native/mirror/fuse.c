@@ -86,6 +86,7 @@ static void send_answer(struct fuse_session *session, uint64_t unique, int error
 	if (errno == ENOENT || errno == ENODEV)
 		return;
 	log_line("mirror: answer of %zu bytes: %s", length, strerror(errno));
+	session->fault = errno;
 	/* The kernel found fault with the answer, so the request still waits: it gets an error instead. */
 	if (error != EIO)
 		send_answer(session, unique, EIO, NULL, 0);

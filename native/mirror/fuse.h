@@ -32,6 +32,7 @@ typedef int fuse_handler(void *owner, const struct fuse_request *request, void *
 struct fuse_session {
 	int fd;
 	bool ended; /* unmounted or aborted: nothing more will come */
+	int fault;  /* errno: a job was told EIO for a failure that is ours, so what it made of that is no result */
 	void *owner;
 	fuse_handler *handle;
 	unsigned char *request; /* buffer of one message */

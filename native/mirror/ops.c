@@ -270,6 +270,7 @@ static int read_(struct mirror *mirror, const struct fuse_request *request, void
 	for (size_t done = 0; done < wanted;) {
 		ssize_t got = RETRY_EINTR(pread(fd, (char *)answer + done, wanted - done, (off_t)(in->offset + done)));
 		if (got <= 0) {
+			mirror->session.fault = got < 0 ? errno : ENODATA;
 			log_line("mirror: read of blob %.64s: %s", (const char *)node->digest.hash.data,
 				 got < 0 ? strerror(errno) : "shorter than when it was opened");
 			return -EIO;

@@ -318,6 +318,9 @@ static int loop(struct system *system, const struct system_options *options)
 			failed = fuse_serve(&system->mirror.session);
 			if (failed)
 				return failed;
+			/* Nobody knows which job it was. */
+			if (system->mirror.session.fault != 0)
+				return -system->mirror.session.fault;
 			if (system->mirror.session.ended)
 				wanted[2].fd = -1;
 		}

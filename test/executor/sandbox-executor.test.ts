@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import type { JobResult } from '../../protocol/job.ts';
@@ -51,6 +51,14 @@ suite('SandboxExecutor', (test) => {
     writeFileSync(vmstatFile, 'oom_kill 5\n');
     assert.is(await running, true);
     assert.is(await isShort('true'), false);
+  });
+
+  test('execute() fails when content goes bad while a job has it open, whatever the job makes of that', async () => {
+    await using rig = await executorRig();
+    const running = rig.execute(['/bin/sh', '-c', 'exec 3<hello.txt; sleep 1.0375; cat <&3; exit 0']);
+    await untilProcess('1.0375', true);
+    truncateSync(rig.store.pathOf(digestOf(Buffer.from('hello\n'))));
+    assert.is(failureOf(await running).reason, 'sandbox');
   });
 
   test('execute() gives the order of merged output', async () => {
