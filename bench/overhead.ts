@@ -52,8 +52,11 @@ async function main(): Promise<void> {
       join(projectDir, 'Makefile'),
       `all:\n\t'${process.execPath}' '${thisProgram}' samples '${samplesFile}'\n`,
     );
-    const rule = { Regexp: 'overhead\\.js. samples', Local: true, Recurse: true, SkipRefresh: true };
-    await writeFile(join(projectDir, '.termite-localrc'), JSON.stringify([rule]));
+    const rules = [
+      { Regexp: 'overhead\\.js. samples', Local: true, Recurse: true },
+      { Regexp: '', Cache: false },
+    ];
+    await writeFile(join(projectDir, '.termite-localrc'), JSON.stringify(rules));
     await using builder = await Builder.create(projectDir, { makeArgs: ['-j1'] });
     const { report, output } = await builder.termite();
     if (report.remote < sampleCount)
