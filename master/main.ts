@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
@@ -7,6 +7,7 @@ import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { describeError, explainError } from '../runtime/app-error.ts';
+import { fsPath } from '../runtime/byte-path.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { circumstances, identityOf } from '../runtime/circumstances.ts';
@@ -216,9 +217,11 @@ async function build(
   const patienceMs = idleMs(config, env);
   const ours = circumstances(env);
   const isSound = rememberIdentities([root, stateDir, store.dir]);
+  // Somebody else's builds there could neither ask us nor end us, and would wait for the databases in vain.
+  const isOurs = statSync(fsPath(stateDir)).uid === process.geteuid?.();
   // What keeps jobs from running here may have been put right by the next build.
   parking =
-    patienceMs > 0 && problem === undefined
+    patienceMs > 0 && isOurs && problem === undefined
       ? scope.use(
           new Parking({
             ...{ patienceMs, frontDoor, isIdle, end: stop, onNotice: say, isSound },
