@@ -111,6 +111,13 @@ m.close()
     assert.match((await rig.termite(['status'])).stdout, /^builds +0$/m);
   });
 
+  test('makes another needless that was started for a build at the same moment', async () => {
+    await using rig = parkingRig();
+    await using _first = await rig.daemon(['master'], /ready/);
+    const { status, stdout, stderr } = await rig.termite(['master', '--until-idle']);
+    assert.equal([status, stdout, stderr], [0, '', '']);
+  });
+
   test('stops when told to', async () => {
     await using rig = parkingRig();
     await rig.build();
@@ -137,6 +144,14 @@ suite('a master that does not suit the next build', (test) => {
       'a cache that was removed',
       async (rig) => {
         rmSync(join(rig.base, 'cache'), { recursive: true });
+        return {};
+      },
+    ],
+    [
+      'its socket that was removed',
+      async (rig) => {
+        const projects = join(rig.base, 'cache/termite/projects');
+        rmSync(join(projects, readdirSync(projects)[0]!, 'parked'));
         return {};
       },
     ],
