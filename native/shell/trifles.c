@@ -187,7 +187,7 @@ static bool is_usual(const struct trifle *trifle)
 		return false;
 	const char *name = trifle->words[0];
 	if (strchr(name, '/'))
-		return true;
+		return access(name, X_OK) == 0;
 	const char *path = local_variable("PATH");
 	for (size_t length; path && *path; path += length + (path[length] == ':')) {
 		char candidate[PATH_MAX];
