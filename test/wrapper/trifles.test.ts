@@ -25,7 +25,7 @@ import { nativeShell } from '../rigs/termite.ts';
 import { availableUsers, ordinaryId, type User } from '../rigs/user.ts';
 
 const seed = Number(process.env['TERMITE_TEST_SEED'] ?? 1);
-const lineCount = Number(process.env['TERMITE_TEST_LINES'] ?? 120);
+const lineCount = Number(process.env['TERMITE_TEST_LINES'] ?? 200);
 /** Older than anything that a line does. */
 const longAgoSeconds = 1_000_000_000;
 
@@ -113,6 +113,10 @@ function randomLine(pick: Pick): string {
   const command = () =>
     pick(
       () => `${folder}mv ${word()} ${word()}`,
+      () => `${folder}mv ${word()} ${word()}`,
+      () => `mkdir -p ${pick('new', 'dir/new', 'setgid/new', 'new;mkdir -p new/deep')}`,
+      () => `mv ${word()} ${pick('b', 'file-link', 'dir-link', 'dangling', 'hard', 'fifo', 'dir/file')}`,
+      () => `mv -f ${pick('a', 'c', 'dir-link', 'fifo')} ${word()}`,
       () => `${folder}mv -f ${word()} ${word()}`,
       () => `mv ${pick('-n', '-T', '--', '-v', '-u')} ${word()} ${word()}`,
       () => `${folder}mkdir -p ${words(3)}`,
