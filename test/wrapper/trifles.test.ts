@@ -25,7 +25,7 @@ import { nativeShell } from '../rigs/termite.ts';
 import { availableUsers, ordinaryId, type User } from '../rigs/user.ts';
 
 const seed = Number(process.env['TERMITE_TEST_SEED'] ?? 1);
-const lineCount = Number(process.env['TERMITE_TEST_LINES'] ?? 200);
+const lineCount = Number(process.env['TERMITE_TEST_LINES'] ?? 150);
 /** Older than anything that a line does. */
 const longAgoSeconds = 1_000_000_000;
 
@@ -318,7 +318,7 @@ for (const user of availableUsers()) {
         };
         assert.equal(got, wanted, JSON.stringify({ line, about }));
       }
-      assert.ok(doneAlone > lineCount / 10, `only ${doneAlone} of ${lineCount} lines were trifles`);
+      assert.ok(doneAlone > lineCount / 20, `only ${doneAlone} of ${lineCount} lines were trifles`);
     });
   });
 }
