@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
 import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
-import { describeError, explainError } from '../runtime/app-error.ts';
+import { AppError, describeError, explainError } from '../runtime/app-error.ts';
+import { fsPath } from '../runtime/byte-path.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { circumstances, identityOf } from '../runtime/circumstances.ts';
@@ -70,6 +71,10 @@ export async function masterMain(argv: readonly string[]): Promise<void> {
   try {
     await Promise.race([start(flags.values, scope, ending), ending.requested]);
     await ending.requested;
+  } catch (error) {
+    // Another one was quicker, which is as good for the build that has started us.
+    const isNeedless = flags.values.untilIdle && error instanceof AppError && error.code === 'master-running';
+    if (!isNeedless) throw error;
   } finally {
     await scope.close();
   }
@@ -215,10 +220,14 @@ async function build(
   const isIdle = () => sessions.count === 0;
   const patienceMs = idleMs(config, env);
   const ours = circumstances(env);
-  const isSound = rememberIdentities([root, stateDir, store.dir]);
+  const isUnmoved = rememberIdentities([root, stateDir, store.dir]);
+  // With nobody able to find it, it would only be in the way.
+  const isSound = () => isUnmoved() && identityOf(parkedAt) !== undefined;
+  // Somebody else's builds there could neither ask us nor end us, and would wait for the databases in vain.
+  const isOurs = statSync(fsPath(stateDir)).uid === process.geteuid?.();
   // What keeps jobs from running here may have been put right by the next build.
   parking =
-    patienceMs > 0 && problem === undefined
+    patienceMs > 0 && isOurs && problem === undefined
       ? scope.use(
           new Parking({
             ...{ patienceMs, frontDoor, isIdle, end: stop, onNotice: say, isSound },

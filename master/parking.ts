@@ -39,6 +39,7 @@ export class Parking implements Disposable {
   #frontDoor: Door;
   /** Open while parked. */
   #sideDoor: Door | undefined;
+  #isParking = false;
   #timer: NodeJS.Timeout | undefined;
   #resuming: Promise<boolean> | undefined;
 
@@ -50,7 +51,9 @@ export class Parking implements Disposable {
   /** Never rejects: a master that cannot park ends. */
   async park(): Promise<void> {
     const { patienceMs, openSideDoor, isIdle, isSound, tidy, end, onNotice } = this.#options;
-    if (this.#sideDoor) return;
+    // Several builds may be refused at once.
+    if (this.#sideDoor || this.#isParking) return;
+    this.#isParking = true;
     try {
       // Before the other is closed: with neither, another master would be started.
       const sideDoor = await openSideDoor();
@@ -59,6 +62,8 @@ export class Parking implements Disposable {
     } catch (error) {
       onNotice(`Cannot wait for the next build: ${describeError(error)}`);
       return end();
+    } finally {
+      this.#isParking = false;
     }
     this.#frontDoor.close();
     const deadline = performance.now() + patienceMs;

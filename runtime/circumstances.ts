@@ -33,7 +33,7 @@ const namespaces = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']
 
 /**
  * All that a process has from whoever started it, that its own children will have, and that no message can change: its user,
- * namespaces, control groups, limits and priority, and the settings in its environment. Two processes in which this is equal are as
+ * namespaces, mounts, control groups, limits and priority, and the settings in its environment. Two processes in which this is equal are as
  * good as each other for having a build's commands run. Also names our own programs as they are on the disk now.
  */
 export function circumstances(env: Environment): string {
@@ -46,6 +46,8 @@ export function circumstances(env: Environment): string {
     user: [process.getuid?.(), process.getgid?.(), process.getgroups?.()],
     root: identityOf('/'),
     namespaces: namespaces.map(namespaceOf),
+    // A watch is on what lies under a mount that came later, and a sandbox has the mounts of its beginning.
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
     controlGroups: readFileSync('/proc/self/cgroup', 'utf8'),
     limits: readFileSync('/proc/self/limits', 'utf8'),
     priority: getPriority(),

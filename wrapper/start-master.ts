@@ -35,29 +35,30 @@ export async function openSession(
   const { env, onEvent, ...wishes } = options;
   const question = { ...wishes, circumstances: circumstances(env) };
   for (let attempt = 1; ; attempt++) {
-    const client =
-      (await MasterClient.connect(project.socketPath, onEvent)) ??
-      (await connectToParked(project, env, onEvent)) ??
-      (await startAndConnect(project, env, onEvent));
+    let client: MasterClient | undefined;
     try {
+      client =
+        (await connectToRunning(project, env, onEvent)) ?? (await startAndConnect(project, env, onEvent));
       const { op: _op, ...session } = await client.ask('open-session', question);
-      return { client, ...session, [Symbol.dispose]: () => client[Symbol.dispose]() };
+      return { client, ...session, [Symbol.dispose]: () => client?.[Symbol.dispose]() };
     } catch (error) {
-      client[Symbol.dispose]();
+      client?.[Symbol.dispose]();
       const isGone = error instanceof AppError && error.code === 'master-gone';
       if (!isGone || attempt === attempts) throw error;
-      await client.closed;
+      await client?.closed;
     }
   }
 }
 
-/** From inside a build, which has namespaces of its own, none would suit. */
-async function connectToParked(
+/** One that serves builds already, or waits for ours. */
+async function connectToRunning(
   project: Project,
   env: Environment,
   onEvent: (event: MasterEvent) => void,
 ): Promise<MasterClient | undefined> {
-  if (env['TERMITE_STAGED']) return undefined;
+  const serving = await MasterClient.connect(project.socketPath, onEvent);
+  // From inside a build, which has namespaces of its own, none that waits would suit.
+  if (serving || env['TERMITE_STAGED']) return serving;
   return MasterClient.connect(parkedSocketPath(projectStateDir(env, project.root)), onEvent);
 }
 
@@ -74,10 +75,11 @@ async function startAndConnect(
     });
   const tell = (message: string) => onEvent({ op: 'notice', message });
   const problem = await startMaster(project.root, env, tell);
-  // Also when ours did not start: somebody else's may have been quicker.
-  const client = await MasterClient.connect(project.socketPath, onEvent);
+  // Also when ours did not start: somebody else's may have been quicker, and be waiting by now.
+  const client = await connectToRunning(project, env, onEvent);
   if (client) return client;
-  const [message = '', ...hints] = (problem ?? 'It has ended at once').split('\n');
+  if (problem === undefined) throw new AppError('The master has ended at once', { code: 'master-gone' });
+  const [message = '', ...hints] = problem.split('\n');
   throw new AppError(message.replace(/^termite: /, ''), {
     code: 'master-not-started',
     ...(hints.length > 0 ? { hint: hints.join('\n').trim() } : {}),
@@ -88,7 +90,7 @@ async function startAndConnect(
  * Starts a master in a session of its own, which outlives a Ctrl-C.
  *
  * @param tell given what it says before it is ready
- * @returns why it did not get ready, in its own words
+ * @returns why it did not get ready, in its own words; undefined when it did, or another master was there before it
  */
 async function startMaster(
   root: string,

@@ -129,8 +129,11 @@ static bool do_mv(char *const *operands)
 		return false;
 	if (lstat(target, &to) != 0)
 		return errno == ENOENT && renameat2(AT_FDCWD, source, AT_FDCWD, target, RENAME_NOREPLACE) == 0;
-	/* Names of the same file rename(2) would leave both; one that is not writable mv asks about. */
-	if (!S_ISREG(to.st_mode) || (from.st_dev == to.st_dev && from.st_ino == to.st_ino))
+	/*
+	 * Names of the same file rename(2) would leave both, and a symlink may lead to what it would replace; a target that is
+	 * not writable mv asks about.
+	 */
+	if (!S_ISREG(to.st_mode) || S_ISLNK(from.st_mode) || (from.st_dev == to.st_dev && from.st_ino == to.st_ino))
 		return false;
 	return (is_forced || access(target, W_OK) == 0) && rename(source, target) == 0;
 }
@@ -187,7 +190,7 @@ static bool is_usual(const struct trifle *trifle)
 		return false;
 	const char *name = trifle->words[0];
 	if (strchr(name, '/'))
-		return true;
+		return access(name, X_OK) == 0;
 	const char *path = local_variable("PATH");
 	for (size_t length; path && *path; path += length + (path[length] == ':')) {
 		char candidate[PATH_MAX];

@@ -84,13 +84,14 @@ static void test_effects(void)
 	does("rm -f c nothing");
 	tap_ok(access("c", F_OK) != 0, "rm removes a file");
 
-	if (symlink("nowhere", "l") != 0 || link("b", "h") != 0)
+	if (symlink("nowhere", "l") != 0 || symlink("b", "to-b") != 0 || link("b", "h") != 0)
 		abort();
 	stops("mv nothing x", "mv nothing x");
 	stops("mv b d", "mv b d");
 	stops("mv d e", "mv d e");
 	stops("mv b l", "mv b l");
 	stops("mv b h", "mv b h");
+	stops("mv -f to-b ./b", "mv -f to-b ./b");
 	tap_ok(stat("b", &status) == 0 && stat("h", &other) == 0 && status.st_ino == other.st_ino, "mv leaves names of one file alone");
 	stops("mkdir -p b", "mkdir -p b");
 	stops("mkdir -p x/y", "mkdir -p x/y");

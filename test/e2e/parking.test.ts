@@ -1,10 +1,11 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
 import { CacheRig } from '../rigs/cache.ts';
-import { sandboxObstacle } from '../rigs/user.ts';
+import { termiteCommand } from '../rigs/termite.ts';
+import { ordinaryId, sandboxObstacle } from '../rigs/user.ts';
 
 const master = /main\.js master/;
 
@@ -110,6 +111,13 @@ m.close()
     assert.match((await rig.termite(['status'])).stdout, /^builds +0$/m);
   });
 
+  test('makes another needless that was started for a build at the same moment', async () => {
+    await using rig = parkingRig();
+    await using _first = await rig.daemon(['master'], /ready/);
+    const { status, stdout, stderr } = await rig.termite(['master', '--until-idle']);
+    assert.equal([status, stdout, stderr], [0, '', '']);
+  });
+
   test('stops when told to', async () => {
     await using rig = parkingRig();
     await rig.build();
@@ -137,6 +145,14 @@ suite('a master that does not suit the next build', (test) => {
       async (rig) => {
         // It may be writing there just now.
         rmSync(join(rig.base, 'cache'), { recursive: true, maxRetries: 10 });
+        return {};
+      },
+    ],
+    [
+      'its socket that was removed',
+      async (rig) => {
+        const projects = join(rig.base, 'cache/termite/projects');
+        rmSync(join(projects, readdirSync(projects)[0]!, 'parked'));
         return {};
       },
     ],
@@ -176,6 +192,24 @@ suite('a master that does not suit the next build', (test) => {
     });
   }
 
+  test('is replaced: a file system that was mounted in the project', async () => {
+    await using rig = parkingRig();
+    if (process.getuid?.() !== 0) skip('only root can mount');
+    rig.write({ 'sub/data': 'one\n', '.termite-localrc': '[{ "Regexp": "echo", "Local": true }]' });
+    rig.write({
+      Makefile: "all:\n\t@sort sub/data\n\t@bash -c 'echo new > sub/data; :'\n\t@sort sub/data; :\n",
+    });
+    const script = `
+"$@" make && mount -t tmpfs termite-test sub && echo two > sub/data && "$@" make; "$@" stop`;
+    const { status, stdout, stderr } = await rig.run([
+      ...['unshare', '--mount', 'sh', '-c', script, 'sh'],
+      ...termiteCommand,
+    ]);
+    assert.is(status, 0, stderr);
+    assert.match(stdout, /^one\nnew\ntwo\nnew\n/);
+    await rig.waitForEnd(/./);
+  });
+
   test('is replaced: other limits', async () => {
     await using rig = parkingRig();
     await rig.build();
@@ -206,6 +240,17 @@ suite('a master does not wait', (test) => {
   test('when nothing was built', async () => {
     await using rig = parkingRig();
     assert.is((await rig.termite(['cache', 'stats'])).status, 0);
+    await rig.waitForEnd(/./);
+  });
+
+  test("where the state is somebody else's, who could not end it", async () => {
+    await using rig = parkingRig();
+    if (process.getuid?.() !== 0) skip('only root can give files away');
+    await rig.build({ TERMITE_IDLE_SECONDS: '0' });
+    const projects = join(rig.base, 'cache/termite/projects');
+    chownSync(join(projects, readdirSync(projects)[0]!), ordinaryId, ordinaryId);
+    rig.write({ 'part.h': '#define PART "two"\n' });
+    assert.is(await rig.build(), 'two');
     await rig.waitForEnd(/./);
   });
 
