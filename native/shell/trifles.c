@@ -186,7 +186,7 @@ static const struct kind *kind_of(const struct trifle *trifle)
 /* Whether it is the system's program that the shell would find, and nothing is to change what that does. */
 static bool is_usual(const struct trifle *trifle)
 {
-	if (local_variable("LD_PRELOAD"))
+	if (local_variable("LD_PRELOAD") || local_variable("LD_AUDIT"))
 		return false;
 	const char *name = trifle->words[0];
 	if (strchr(name, '/'))
