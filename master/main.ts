@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
@@ -7,16 +7,14 @@ import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { fsPath } from '../runtime/byte-path.ts';
 import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
-import { circumstances, identityOf } from '../runtime/circumstances.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
-import { idleMs, type MasterConfig, masterConfigSchema } from './config.ts';
+import { type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
 import { dismissParked } from './dismiss-parked.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -29,12 +27,13 @@ import { LocalRules } from './local-rules.ts';
 import { LocalSlots } from './local-slots.ts';
 import { MasterServer } from './master-server.ts';
 import { MasterService } from './master-service.ts';
+import { openParking } from './open-parking.ts';
 import { openResultCache } from './open-result-cache.ts';
 import { openWhenFree } from './open-when-free.ts';
 import { openWorkspace } from './open-workspace.ts';
 import { listenForOrigin } from './origin-server.ts';
 import { resultsName } from './other-results.ts';
-import { Parking } from './parking.ts';
+import type { Parking } from './parking.ts';
 import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
 import { parkedSocketPath, socketName } from './socket-path.ts';
@@ -128,9 +127,8 @@ async function build(
   // Nobody waits for a master that ends with its build; the store only when all else is closed and the next can begin.
   const hasTime = () => config.untilIdle && ending.isUnhurried;
   scope.defer(() => (hasTime() ? limit.enforce() : undefined));
-  const parkedAt = parkedSocketPath(stateDir);
   // It has the databases.
-  await dismissParked(parkedAt);
+  await dismissParked(parkedSocketPath(stateDir));
   const cache = scope.use(
     await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
   );
@@ -218,38 +216,21 @@ async function build(
   };
   const isEnding = () => ending.isRequested;
   const isIdle = () => sessions.count === 0;
-  const patienceMs = idleMs(config, env);
-  const ours = circumstances(env);
-  const isUnmoved = rememberIdentities([root, stateDir, store.dir]);
-  // With nobody able to find it, it would only be in the way.
-  const isSound = () => isUnmoved() && identityOf(parkedAt) !== undefined;
-  // Somebody else's builds there could neither ask us nor end us, and would wait for the databases in vain.
-  const isOurs = statSync(fsPath(stateDir)).uid === process.geteuid?.();
   // What keeps jobs from running here may have been put right by the next build.
-  parking =
-    patienceMs > 0 && isOurs && problem === undefined
-      ? scope.use(
-          new Parking({
-            ...{ patienceMs, frontDoor, isIdle, end: stop, onNotice: say, isSound },
-            suits: (theirs) => theirs === ours,
-            openFrontDoor: () => server.open(join(root, socketName)),
-            openSideDoor: () => server.open(parkedAt),
-            recheck: () => workspace.recheck(),
-            tidy: () => cacheService.tidy(),
-          }),
-        )
-      : undefined;
+  if (problem === undefined) {
+    parking = openParking({
+      ...{ config, env, root, stateDir, storeDir: store.dir, server, frontDoor },
+      ...{ isIdle, end: stop, onNotice: say },
+      recheck: () => workspace.recheck(),
+      tidy: () => cacheService.tidy(),
+    });
+    if (parking) scope.use(parking);
+  }
   const idleWatch = config.untilIdle ? scope.use(new IdleWatch({ isIdle, end: stop, parking })) : undefined;
   return new MasterService({
     ...{ sessions, dispatcher, pool, rules, workspace, parking, stop, isEnding, problem },
     cache: cacheService,
   });
-}
-
-/** @returns whether all these paths still name what they name now */
-function rememberIdentities(paths: readonly string[]): () => boolean {
-  const identities = paths.map(identityOf);
-  return () => paths.every((path, index) => identityOf(path) === identities[index]);
 }
 
 /** For what no build may fail of. */
