@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
@@ -57,6 +57,18 @@ for (const user of availableUsers()) {
         assert.match(outcome.stderr, /^termite: 1 command in .*: 1 remote\n$/);
         assert.equal([outcome.report.remote, outcome.report.fallbacks], [1, 0]);
       });
+
+    test('knows on a stage what was run without one', async () => {
+      await using rig = rigWith(user, { Makefile: 'out: in ; sort in > out\n', in: 'b\na\n' });
+      const cached: number[] = [];
+      for (const words of [['make'], ['build', 'make'], ['make']]) {
+        const { report, stderr } = await rig.report(words);
+        assert.is(report.commands, 1, stderr);
+        cached.push(report.cached);
+        rmSync(join(rig.project, 'out'));
+      }
+      assert.equal(cached, [0, 1, 1]);
+    });
 
     test('takes the word of $TERMITE_SHELL', async () => {
       await using rig = rigWith(user, {
