@@ -10,8 +10,8 @@ type Index = ReadonlyMap<string, readonly [start: number, end: number]>;
 
 /** After so many look-ups in one blob the next ones are worth an index. */
 const looksForIndex = 8;
-const looks = new WeakMap<Uint8Array, number>();
-const indices = new WeakMap<Uint8Array, Index>();
+/** Per blob its index, or how many look-ups there were so far. */
+const known = new WeakMap<Uint8Array, Index | number>();
 
 /**
  * The one entry of that name in a Directory blob, as a Directory that holds nothing else; undefined when there is none.
@@ -21,9 +21,11 @@ const indices = new WeakMap<Uint8Array, Index>();
  */
 export function lookUpEntry(blob: Uint8Array, name: string): Directory | undefined {
   const wanted = encodeBytes(name);
-  const found = indexOf(blob)?.get(latin1(wanted, 0, wanted.length));
-  if (found) return decodeDirectory(blob.subarray(...found));
-  if (indices.has(blob)) return undefined;
+  const index = indexOf(blob);
+  if (index) {
+    const place = index.get(latin1(wanted, 0, wanted.length));
+    return place && decodeDirectory(blob.subarray(...place));
+  }
   const entry = findField(blob, (field, start, end) => {
     const nameStart = nameIn(blob, field, start, end);
     return nameStart !== undefined && nameLength === wanted.length && isSameAt(blob, nameStart, wanted);
@@ -33,11 +35,12 @@ export function lookUpEntry(blob: Uint8Array, name: string): Directory | undefin
 
 /** undefined as long as scanning is cheaper. */
 function indexOf(blob: Uint8Array): Index | undefined {
-  const known = indices.get(blob);
-  if (known) return known;
-  const count = (looks.get(blob) ?? 0) + 1;
-  looks.set(blob, count);
-  if (count < looksForIndex) return undefined;
+  const former = known.get(blob) ?? 0;
+  if (typeof former !== 'number') return former;
+  if (former + 1 < looksForIndex) {
+    known.set(blob, former + 1);
+    return undefined;
+  }
   const index = new Map<string, [number, number]>();
   findField(blob, (field, start, end, fieldStart) => {
     const nameStart = nameIn(blob, field, start, end);
@@ -45,7 +48,7 @@ function indexOf(blob: Uint8Array): Index | undefined {
       index.set(latin1(blob, nameStart, nameStart + nameLength), [fieldStart, end]);
     return false;
   });
-  indices.set(blob, index);
+  known.set(blob, index);
   return index;
 }
 

@@ -25,8 +25,8 @@ _Noreturn void local_run_shell(const char *shell, char **argv);
 bool local_run_trifles(char **argv, const char *shell);
 
 /*
- * Runs `-c LINE` as make would have run LINE, had it been left /bin/sh: when that needs no shell, without one. Returns when it
- * does, when the program cannot be run, of which the shell says why in its own words, and for all that a script of
+ * Runs `-c LINE` without a shell where that is the same: trifles, and what make would have executed itself, had it been left
+ * /bin/sh. Returns when a shell is needed, when the program cannot be run, of which the shell says why in its own words, and for all that a script of
  * make's starts.
  */
 void local_run_program(const char *shell, int argc, char **argv);

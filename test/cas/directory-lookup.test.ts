@@ -29,6 +29,14 @@ suite('lookUpEntry()', (test) => {
       assert.is(lookUpEntry(encoded(), absent), undefined);
   });
 
+  test('finds the same when it is asked again and again about one blob', () => {
+    // As a part of a larger buffer, where offsets are not those of the blob.
+    const blob = Buffer.concat([Buffer.from('before'), encoded(), Buffer.from('behind')]).subarray(6, -6);
+    const names = ['file', 'dir', 'link', 'fifo', 'é\udcff', 'é', '', 'absent'];
+    for (let round = 0; round < 20; round++)
+      for (const name of names) assert.equal(lookUpEntry(blob, name), lookUpEntry(encoded(), name), name);
+  });
+
   test('throws `bad-directory` for a blob that is cut short, wherever', () => {
     const blob = encoded();
     for (let length = 1; length < blob.length; length++) {
