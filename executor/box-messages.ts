@@ -3,6 +3,7 @@ import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
 import { BoxFrame } from '../protocol/frame-types.ts';
 import type { Observation } from '../protocol/job.ts';
 import { exhaustive } from '../runtime/exhaustive.ts';
+import type { FileSignature } from './origin.ts';
 
 /** A Directory blob that travels with a job. */
 export interface SentDirectory {
@@ -124,6 +125,7 @@ export type BoxRequest =
   | { type: 'job'; job: BoxJob }
   | { type: 'listed' | 'directory'; id: number; errno: number; bytes: Uint8Array }
   | { type: 'file'; id: number; errno: number; digest: Digest }
+  | { type: 'original'; id: number; signature: FileSignature }
   | { type: 'blob'; id: number; errno: number }
   | { type: 'trace-wanted'; id: number }
   | { type: 'stdin'; id: number; data: Uint8Array };
@@ -144,6 +146,11 @@ export function encodeBoxRequest(request: BoxRequest): FrameWriter {
     }
     case 'file':
       return new FrameWriter(BoxFrame.file).u32(request.id).u32(request.errno).digest(request.digest);
+    case 'original': {
+      const { sizeBytes, mtimeNs, ctimeNs, inode } = request.signature;
+      const writer = new FrameWriter(BoxFrame.original).u32(request.id).u64(sizeBytes);
+      return writer.u64(BigInt.asUintN(64, mtimeNs)).u64(BigInt.asUintN(64, ctimeNs)).u64(inode);
+    }
     case 'blob':
       return new FrameWriter(BoxFrame.blob).u32(request.id).u32(request.errno);
     case 'trace-wanted':

@@ -19,7 +19,7 @@ export interface ContentOptions {
   store: ContentStore;
   /** Where content comes from. */
   source: Pick<BlobStore, 'getMany' | 'read'>;
-  /** Brings a blob into the store without us, see `Origin.filler`. */
+  /** Brings a blob into the store without us, see `LocalFiles`. */
   fill?: ((digest: Digest) => Promise<boolean>) | undefined;
   /** Directory blobs, kept in memory only; may be shared with other origins. */
   directories: ByteLru;

@@ -1,6 +1,24 @@
 import type { BlobStore } from '../cas/blob-store.ts';
 import type { Digest } from '../protocol/digest.ts';
 
+/** How a file looks as long as nobody changes it. */
+export interface FileSignature {
+  sizeBytes: number;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  inode: bigint;
+}
+
+/** For an executor in the master's process. */
+export interface LocalFiles {
+  /** Of the master. */
+  storeDir: string;
+  /** Copies content straight into that store. False: not to be had. */
+  fill(digest: Digest): Promise<boolean>;
+  /** A file outside the project may be read where it is while it looks like this. Errors as with `digestFile`. */
+  signFile(absolutePath: string): Promise<FileSignature>;
+}
+
 /**
  * The machine whose files are mirrored, as its executors see it. Errors of the two look-ups are system errors with the
  * `code` that the job should see (ENOENT, EACCES, ENOTDIR); anything else is an infrastructure failure.
@@ -8,8 +26,8 @@ import type { Digest } from '../protocol/digest.ts';
 export interface Origin {
   /** Directory blobs of snapshots and content of files, by digest. */
   readonly blobs: Pick<BlobStore, 'get' | 'getMany' | 'read'>;
-  /** Copies content straight into the store in that folder: for an executor that has the same one. False: not to be had. */
-  readonly filler?: { storeDir: string; fill(digest: Digest): Promise<boolean> };
+  /** What an executor on the same machine can have more cheaply. */
+  readonly here?: LocalFiles;
   /** A directory outside the project as a shallow Directory blob: child directories and files carry no digest. */
   listDirectory(absolutePath: string): Promise<Uint8Array>;
   /** The digest of a file outside the project as it is now in this epoch. */

@@ -100,14 +100,16 @@ export class SandboxExecutor implements Executor {
     this.#prediction.learn(project, done.trace);
     const doubt = await this.#doubt(done, job, mirror, refusalsBefore);
     if (doubt) return fail(doubt);
-    const traced = job.systemTraceKnown && mirror.refusals();
+    const traced = mirror.refusals();
     // Awaited here: the files are gone as soon as this scope ends.
     const taken = await this.#takeOutputs(done, job.root, jobDir, content);
     await traced;
+    // What it could not read there for a reason of ours it may have done without.
+    if (mirror.isBroken) return fail(await mirror.broken);
     if (!taken.ok) return taken;
     const manifest =
       oomKills.read() === oomKillsBefore ? taken.value : { ...taken.value, wasShortOfMemory: true };
-    if (!job.systemTraceKnown || mirror.isBroken) return succeed(manifest);
+    if (!job.systemTraceKnown) return succeed(manifest);
     return succeed({ ...manifest, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
   }
 

@@ -51,8 +51,8 @@ export class Sources implements AsyncDisposable {
   #open(id: Job['origin']) {
     const { name, store, openOrigin } = this.#options;
     const origin = openOrigin(id);
-    const { blobs: source, filler } = origin;
-    const fill = filler?.storeDir === store.dir ? filler.fill : undefined;
+    const { blobs: source, here } = origin;
+    const fill = here?.storeDir === store.dir ? here.fill : undefined;
     return {
       origin,
       content: new Content({ name, store, source, fill, directories: this.#directories }),

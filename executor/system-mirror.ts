@@ -160,6 +160,8 @@ export class SystemMirror {
 
   async #read(path: string) {
     try {
+      const { here } = this.#options.origin;
+      if (here) return { type: 'original' as const, signature: await here.signFile(path) };
       const digest = await this.#options.origin.digestFile(path);
       const provided = await this.#options.content.provide(digest);
       if (provided.ok) return { type: 'file' as const, errno: 0, digest };

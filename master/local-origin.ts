@@ -1,4 +1,4 @@
-import type { Origin } from '../executor/origin.ts';
+import type { LocalFiles, Origin } from '../executor/origin.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { ProjectBlobs } from './project-blobs.ts';
 import type { SystemLayer } from './system-layer.ts';
@@ -17,13 +17,17 @@ export interface LocalOriginOptions {
 /** This machine as the origin of jobs, for executors in the same process; for others see `OriginServer`. */
 export class LocalOrigin implements Origin {
   readonly blobs: ProjectBlobs;
-  readonly filler: NonNullable<Origin['filler']>;
+  readonly here: LocalFiles;
   readonly #system: SystemLayer;
   readonly #readStdin: ReadStdin;
 
   constructor({ blobs, storeDir, system, readStdin }: LocalOriginOptions) {
     this.blobs = blobs;
-    this.filler = { storeDir, fill: (digest) => blobs.ensureStored(digest) };
+    this.here = {
+      storeDir,
+      fill: (digest) => blobs.ensureStored(digest),
+      signFile: (path) => system.signFile(path),
+    };
     this.#system = system;
     this.#readStdin = readStdin;
   }

@@ -116,7 +116,6 @@ class LocalWorkspace implements Workspace {
         unwatchDirectory: (path) => this.#watcher.unwatchDirectory(path),
       },
       cache,
-      store,
       hidden: [...alwaysHidden, ...hidden],
     });
     this.#blobs = new ProjectBlobs({

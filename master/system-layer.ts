@@ -1,14 +1,13 @@
-import { lstatSync } from 'node:fs';
+import { type BigIntStats, lstatSync } from 'node:fs';
 import type { Directory } from '../cas/directory.ts';
 import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
-import type { FileBlobStore } from '../cas/file-blob-store.ts';
-import { equalSignatures, type StatCache, signatureOf } from '../cas/stat-cache.ts';
+import { equalSignatures, type StatCache, type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { type Observation, ObservationFlag } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
-import { digestOfFile, type Signed } from './digest-of-file.ts';
+import { digestOfFile } from './digest-of-file.ts';
 import { namesIn } from './path-state.ts';
 import {
   emptyListing,
@@ -22,7 +21,6 @@ import type { Changes, Watcher } from './watcher.ts';
 export interface SystemLayerOptions {
   watcher: Pick<Watcher, 'watchDirectory' | 'unwatchDirectory'>;
   cache: StatCache;
-  store: FileBlobStore;
   /** Absolute paths shown as empty directories: the project, our own state, and what is the machine's own business. */
   hidden: readonly string[];
 }
@@ -51,7 +49,8 @@ export class SystemLayer {
   readonly #hidden: ReadonlySet<string>;
   readonly #listings = new Map<string, SystemListing>();
   readonly #listing = new Map<string, Promise<SystemListing>>();
-  readonly #served = new Map<string, Signed>();
+  readonly #served = new Map<string, StatSignature>();
+  readonly #digesting = new Map<string, Promise<Digest>>();
   readonly #pathByHash = new Map<string, string>();
   #epoch = 1;
 
@@ -69,27 +68,53 @@ export class SystemLayer {
     return (await this.#list(path)).bytes;
   }
 
-  /** See `Origin`. The content is in the store, or to be had from the path, until the epoch ends. */
-  async digestFile(path: string): Promise<Digest> {
+  /** See `Origin`. The content is to be had from the path until the epoch ends. */
+  digestFile(path: string): Promise<Digest> {
+    const running = this.#digesting.get(path);
+    if (running) return running;
+    const started = this.#digestFile(path).finally(() => this.#digesting.delete(path));
+    this.#digesting.set(path, started);
+    return started;
+  }
+
+  async #digestFile(path: string): Promise<Digest> {
+    const { digest } = await this.#serve(path, (stats) => digestOfFile(path, stats, this.#options.cache));
+    this.#pathByHash.set(digest.hash, path);
+    return digest;
+  }
+
+  /** See `LocalFiles`. */
+  async signFile(path: string): Promise<StatSignature> {
+    const { signature } = await this.#serve(path, (stats) => ({ signature: signatureOf(stats) }));
+    return signature;
+  }
+
+  /** What `look` finds at a path that is a file as it was listed, and as it was served before in this epoch. */
+  async #serve<T extends { signature: StatSignature }>(
+    path: string,
+    look: (stats: BigIntStats) => T | Promise<T>,
+  ): Promise<T> {
     const slash = path.lastIndexOf('/');
+    const directory = path.slice(0, slash) || '/';
     const epoch = this.#epoch;
-    const listing = await this.#list(path.slice(0, slash) || '/');
+    const listing = await this.#list(directory);
     const listed = listing.files.get(path.slice(slash + 1));
     const stats = lstatSync(fsPath(path), { bigint: true });
     if (isPrivate(stats)) throw systemError('EACCES', `"${path}" is only for its owner`);
     if (!stats.isFile()) throw systemError('ENOENT', `no regular file: "${path}"`);
-    const signed = await digestOfFile(path, stats, this.#options);
+    const found = await look(stats);
+    const { signature } = found;
+    const served = this.#served.get(path);
     const isAsListed =
-      listed?.sizeBytes === signed.signature.sizeBytes &&
-      listed.mtimeNs === signed.signature.mtimeNs &&
-      (epoch === this.#epoch || this.#listings.get(path.slice(0, slash) || '/')?.bytes.equals(listing.bytes));
-    if (!isAsListed) {
+      listed?.sizeBytes === signature.sizeBytes &&
+      listed.mtimeNs === signature.mtimeNs &&
+      (epoch === this.#epoch || this.#listings.get(directory)?.bytes.equals(listing.bytes));
+    if (!isAsListed || (served && !equalSignatures(served, signature))) {
       if (epoch === this.#epoch) this.endEpoch();
       throw new AppError(`Cannot read "${path}": it was changed just now`, { code: 'epoch-ended' });
     }
-    this.#served.set(path, signed);
-    this.#pathByHash.set(signed.digest.hash, path);
-    return signed.digest;
+    this.#served.set(path, signature);
+    return found;
   }
 
   /**
@@ -171,7 +196,7 @@ export class SystemLayer {
 
   #isAsServed(path: string): boolean {
     const stats = lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
-    return stats !== undefined && equalSignatures(this.#served.get(path)!.signature, signatureOf(stats));
+    return stats !== undefined && equalSignatures(this.#served.get(path)!, signatureOf(stats));
   }
 
   async #list(path: string): Promise<SystemListing> {

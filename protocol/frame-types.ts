@@ -22,6 +22,7 @@ export const BoxFrame = {
   listed: 0x402,
   file: 0x403,
   traceWanted: 0x404,
+  original: 0x405,
   job: 0x410,
   directory: 0x411,
   blob: 0x412,

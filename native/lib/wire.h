@@ -50,6 +50,8 @@ enum {
 	EXECUTOR_LISTED = 0x402,       /* u32 id; u32 errno; bytes Directory, shallow */
 	EXECUTOR_FILE = 0x403,         /* u32 id; u32 errno; digest */
 	EXECUTOR_TRACE_WANTED = 0x404, /* u32 id */
+	EXECUTOR_ORIGINAL = 0x405,     /* u32 id; u64 size; u64 mtime ns; u64 ctime ns; u64 inode: the file that was asked for may
+					  be read where it is, if it looks like this */
 	EXECUTOR_JOB = 0x410,          /* bytes job directory; bytes system directory; bytes project root; digest root;
 					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
 					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none;

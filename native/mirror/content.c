@@ -125,11 +125,23 @@ int content_open_blob(const struct content *content, struct digest digest)
 	return is_verified(content->verified, digest, &st) ? steal_fd(&fd) : -EAGAIN;
 }
 
+/* A descriptor that belongs to the caller; -EAGAIN when the file is not any more what it was. */
+static int open_original(const struct original *original)
+{
+	struct stat st;
+	AUTO_CLOSE int fd = RETRY_EINTR(open(original->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT || errno == ELOOP ? -EAGAIN : -errno;
+	bool is_same = S_ISREG(st.st_mode) && (uint64_t)st.st_size == original->size && st.st_ino == original->inode &&
+		       nanoseconds(st.st_mtim) == original->mtime_ns && nanoseconds(st.st_ctim) == original->ctime_ns;
+	return is_same ? steal_fd(&fd) : -EAGAIN;
+}
+
 int content_open(struct content *content, struct node *node)
 {
 	if (node->fd >= 0)
 		return node->fd;
-	int fd = content_open_blob(content, node->digest);
+	int fd = node->original != NULL ? open_original(node->original) : content_open_blob(content, node->digest);
 	if (fd < 0)
 		return fd;
 	size_t slot = content->next++ % CONTENT_OPEN_MAX;

@@ -4,6 +4,9 @@
  * The box hashes nothing itself. The executor verifies a blob by hashing it and says so; the box remembers in a table,
  * shared by all its processes, the signature (size, times, inode) that the file had then. A blob that is absent, not
  * in the table, or looks different from what was verified has to be asked for again.
+ *
+ * A file outside the project of the machine that the box itself runs on is not copied: it is read where it is, as long as
+ * it looks as the executor said.
  */
 #ifndef TERMITE_CONTENT_H
 #define TERMITE_CONTENT_H
@@ -25,7 +28,7 @@ struct content {
 
 /*
  * The descriptor of a node's content, which stays ours and is good until the next call; -EAGAIN when the blob is
- * absent or not verified; -errno. Not for empty files: they have no content.
+ * absent or not verified, or the original has changed; -errno. Not for empty files: they have no content.
  */
 int content_open(struct content *content, struct node *node);
 

@@ -61,6 +61,9 @@ void node_table_free(struct node_table *table)
 		directory_free(&node->listing);
 		free(node->blob);
 		free(node->owned_hash);
+		if (node->original != NULL)
+			free(node->original->path);
+		free(node->original);
 		if (node->is_absent)
 			free((void *)(uintptr_t)node->name.data);
 		free(node);
@@ -161,6 +164,24 @@ int node_set_digest(struct node *node, struct digest digest)
 	free(node->owned_hash);
 	node->owned_hash = copy;
 	node->digest = (struct digest){ { copy, DIGEST_HASH_LENGTH }, digest.size };
+	return 0;
+}
+
+int node_set_original(struct node *node, struct original original)
+{
+	const struct original *known = node->original;
+	if (known != NULL) {
+		free(original.path);
+		bool is_same = known->size == original.size && known->mtime_ns == original.mtime_ns &&
+			       known->ctime_ns == original.ctime_ns && known->inode == original.inode;
+		return is_same ? 0 : -ESTALE;
+	}
+	node->original = malloc(sizeof original);
+	if (node->original == NULL) {
+		free(original.path);
+		return -ENOMEM;
+	}
+	*node->original = original;
 	return 0;
 }
 

@@ -17,6 +17,12 @@ enum listing_state {
 	LISTING_REFUSED, /* there, but the origin may not look into it: `failure` tells why */
 };
 
+/* A file of this machine that is read where it is, and how it looked when that was decided. */
+struct original {
+	uint64_t size, mtime_ns, ctime_ns, inode;
+	char *path; /* absolute, malloc'ed */
+};
+
 struct node {
 	uint64_t id;
 	struct node *parent; /* NULL: the root */
@@ -37,6 +43,7 @@ struct node {
 	int failure;      /* the errno that the origin's last answer gave; 0 none */
 	bool is_answered; /* the origin has just told that the content is in the store */
 	unsigned char *owned_hash;
+	struct original *original; /* the content is there; NULL: in the store */
 	int fd; /* of the content, or -1; belongs to content.c */
 	int32_t backing; /* FUSE passthrough, 0 none */
 
@@ -73,6 +80,9 @@ void node_set_listing(struct node *node, struct directory *listing, unsigned cha
 
 /* Copies the digest. 0 or -ENOMEM. */
 int node_set_digest(struct node *node, struct digest digest);
+
+/* Takes over the path. 0, -ENOMEM, or -ESTALE when it has another one already that looked different. */
+int node_set_original(struct node *node, struct original original);
 
 /*
  * Path from `top` down to the node, without a slash in front ("" for top itself), malloc'ed; NULL: no memory.

@@ -271,8 +271,9 @@ static int read_(struct mirror *mirror, const struct fuse_request *request, void
 		ssize_t got = RETRY_EINTR(pread(fd, (char *)answer + done, wanted - done, (off_t)(in->offset + done)));
 		if (got <= 0) {
 			mirror->session.fault = got < 0 ? errno : ENODATA;
-			log_line("mirror: read of blob %.64s: %s", (const char *)node->digest.hash.data,
-				 got < 0 ? strerror(errno) : "shorter than when it was opened");
+			AUTO_FREE char *path = node_path(mirror->top, node);
+			log_line("mirror: read of \"%s\": %s", path ? path : "",
+				 got < 0 ? strerror(mirror->session.fault) : "shorter than when it was opened");
 			return -EIO;
 		}
 		done += (size_t)got;

@@ -63,6 +63,13 @@ static int list(struct mirror *mirror, struct node *directory, const struct fuse
 
 static void refused(struct mirror *mirror, const struct fuse_request *request);
 
+/* An error that is not the file's own, but trouble of ours: it must not pass for the result of a command. */
+static int io_error(struct mirror *mirror)
+{
+	mirror->session.fault = EIO;
+	return -EIO;
+}
+
 static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
 {
 	if (file->failure != 0) {
@@ -71,15 +78,16 @@ static int content(struct mirror *mirror, struct node *file, const struct fuse_r
 			refused(mirror, request);
 		return -file->failure;
 	}
-	*fd = file->digest.hash.length == 0 ? -EAGAIN : content_open(&mirror->content, file);
+	bool is_known = file->digest.hash.length != 0 || file->original != NULL;
+	*fd = is_known ? content_open(&mirror->content, file) : -EAGAIN;
 	bool was_answered = file->is_answered;
 	file->is_answered = false;
 	if (*fd >= 0)
 		return 0;
 	if (*fd != -EAGAIN)
 		return *fd;
-	/* Told to be in the store, and yet it is not: asking again and again would be a loop. */
-	return was_answered ? -EIO : ask(mirror->owner, NEED_CONTENT, file, request);
+	/* Told where it is, and yet it is not there: asking again and again would be a loop. */
+	return was_answered ? io_error(mirror) : ask(mirror->owner, NEED_CONTENT, file, request);
 }
 
 static bool is_hidden(struct mirror *mirror, struct node *directory, struct bytes name)
@@ -220,6 +228,16 @@ static int listed(struct system *system, struct frame_in *in)
 	return 0;
 }
 
+/* Answers the requests for the content of a file, which are handled again unless something has failed. */
+static void content_answered(struct system *system, struct need *need, int failed)
+{
+	struct node *node = need->node;
+	node->failure = -failed;
+	node->is_answered = !failed;
+	mirror_resume(&system->mirror, need);
+	node->failure = 0;
+}
+
 static int file_answered(struct system *system, struct frame_in *in)
 {
 	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
@@ -230,20 +248,38 @@ static int file_answered(struct system *system, struct frame_in *in)
 	if (need == NULL)
 		return 0;
 	struct node *node = need->node;
-	int failure = (int)error;
 	/* The file has changed: the kernel was told the old size, and may hold pages of the old content. */
 	bool is_same = digest.size == node->digest.size &&
 		       (node->digest.hash.length == 0 || bytes_equal(digest.hash, node->digest.hash));
-	if (failure == 0 && (!digest_is_valid(digest) || !is_same))
-		failure = EIO;
-	if (failure == 0)
-		failure = -node_set_digest(node, digest);
-	if (failure == 0 && content_remember(&system->mirror.content, digest) < 0)
-		failure = EIO;
-	node->failure = failure;
-	node->is_answered = true;
-	mirror_resume(&system->mirror, need);
-	node->failure = 0;
+	int failed = -(int)error;
+	if (!failed && (!digest_is_valid(digest) || !is_same))
+		failed = io_error(&system->mirror);
+	if (!failed)
+		failed = node_set_digest(node, digest);
+	if (!failed && content_remember(&system->mirror.content, digest) < 0)
+		failed = io_error(&system->mirror);
+	content_answered(system, need, failed);
+	return 0;
+}
+
+static int original_answered(struct system *system, struct frame_in *in)
+{
+	uint32_t id = frame_get_u32(in);
+	struct original original = { .size = frame_get_u64(in),
+				     .mtime_ns = frame_get_u64(in),
+				     .ctime_ns = frame_get_u64(in),
+				     .inode = frame_get_u64(in) };
+	if (!frame_in_done(in))
+		return -EBADMSG;
+	struct need *need = mirror_need(&system->mirror, id, NEED_CONTENT);
+	if (need == NULL)
+		return 0;
+	struct node *node = need->node;
+	original.path = absolute_path(system, node);
+	int failed = original.path == NULL ? -ENOMEM : node_set_original(node, original);
+	if (!failed && original.size != node->digest.size)
+		failed = -ESTALE;
+	content_answered(system, need, failed == -ESTALE ? io_error(&system->mirror) : failed);
 	return 0;
 }
 
@@ -268,6 +304,8 @@ static int handle_frame(struct system *system, const struct frame *frame)
 		return listed(system, &in);
 	case EXECUTOR_FILE:
 		return file_answered(system, &in);
+	case EXECUTOR_ORIGINAL:
+		return original_answered(system, &in);
 	case EXECUTOR_TRACE_WANTED:
 		return trace_wanted(system, &in);
 	default:
@@ -318,12 +356,12 @@ static int loop(struct system *system, const struct system_options *options)
 			failed = fuse_serve(&system->mirror.session);
 			if (failed)
 				return failed;
-			/* Nobody knows which job it was. */
-			if (system->mirror.session.fault != 0)
-				return -system->mirror.session.fault;
 			if (system->mirror.session.ended)
 				wanted[2].fd = -1;
 		}
+		/* Nobody knows which job it was. */
+		if (system->mirror.session.fault != 0)
+			return -system->mirror.session.fault;
 		if (system->mirror.has_interrupted)
 			mirror_check_interrupted(&system->mirror);
 	}

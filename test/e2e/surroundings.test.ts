@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
+import { digestOf } from '../../cas/digest.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { TermiteRig } from '../rigs/termite.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
@@ -62,6 +63,21 @@ suite('Around the project', (test) => {
     assert.equal([outcome.report.remote, outcome.report.local], [2, 1], outcome.stderr);
     const read = (name: string) => readFileSync(join(rig.project, name), 'utf8');
     assert.equal([read('before'), read('after')], ['old\n', 'new\n']);
+  });
+
+  test('a file of the system is read where it is, and its content counts for the cache', async () => {
+    await using rig = rigInSight();
+    const header = join(rig.base, 'header');
+    const countLines = async (content: string) => {
+      writeFileSync(header, content);
+      const { stdout, report } = await rig.report(['run', 'grep', '-c', 'e', header]);
+      return [stdout, report.remote, report.cached];
+    };
+    assert.equal(await countLines('some'), ['1\n', 1, 0]);
+    assert.equal(await countLines('some'), ['1\n', 0, 1]);
+    assert.equal(await countLines('more'), ['1\n', 1, 0]);
+    const { hash } = digestOf(Buffer.from('more'));
+    assert.not(existsSync(join(rig.base, 'cache/termite/cas', hash.slice(0, 2), hash)));
   });
 
   test('commands have no network and no way to other processes', async () => {

@@ -46,6 +46,11 @@ suite('encodeBoxRequest()', (test) => {
         },
       },
       'trace-wanted.bin': { type: 'trace-wanted', id: 9 },
+      'original.bin': {
+        ...{ type: 'original', id: 4 },
+        // The last nanosecond before 1970.
+        signature: { sizeBytes: 14_624, mtimeNs: 1_700_000_000_123_456_789n, ctimeNs: -1n, inode: 131_074n },
+      },
       'job-stdin.bin': { type: 'stdin', id: 6, data: Buffer.from('y\n') },
     };
     for (const [file, request] of Object.entries(requests)) {

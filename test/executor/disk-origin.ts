@@ -2,7 +2,7 @@ import { type Dirent, lstatSync, readdirSync, readFileSync, readlinkSync } from 
 import { join } from 'node:path';
 import { digestOf } from '../../cas/digest.ts';
 import { type Directory, encodeDirectory } from '../../cas/directory.ts';
-import type { Origin } from '../../executor/origin.ts';
+import type { FileSignature, LocalFiles, Origin } from '../../executor/origin.ts';
 import type { Digest } from '../../protocol/digest.ts';
 import type { TreeNode } from '../../protocol/job.ts';
 import { compareBytes, decodeBytes, fsPath } from '../../runtime/byte-path.ts';
@@ -20,7 +20,10 @@ export class DiskOrigin implements Origin {
     read: [] as string[],
     listed: [] as string[],
     digested: [] as string[],
+    signed: [] as string[],
   };
+  /** Set by tests of executors that read files of this machine where they are. */
+  here?: LocalFiles;
   stdin = Buffer.alloc(0);
   #digests = new Map<string, Digest>();
   /** Throws instead of answering. */
@@ -87,6 +90,14 @@ export class DiskOrigin implements Origin {
     const digest = this.add(readFileSync(fsPath(path)));
     this.#digests.set(path, digest);
     return digest;
+  }
+
+  /** How a file looks, for `here`. */
+  async signFile(path: string): Promise<FileSignature> {
+    this.asked.signed.push(path);
+    this.trouble?.(path);
+    const { size, mtimeNs, ctimeNs, ino } = lstatSync(fsPath(path), { bigint: true });
+    return { sizeBytes: Number(size), mtimeNs, ctimeNs, inode: ino };
   }
 
   async readStdin(_jobId: string, maxBytes: number): Promise<Uint8Array> {

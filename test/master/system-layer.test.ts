@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
+  lstatSync,
   mkdirSync,
   realpathSync,
   renameSync,
@@ -16,7 +17,6 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { type Directory, decodeDirectory } from '../../cas/directory.ts';
-import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { StatCache } from '../../cas/stat-cache.ts';
 import { SystemLayer } from '../../master/system-layer.ts';
 import { Watcher } from '../../master/watcher.ts';
@@ -28,7 +28,6 @@ import { type TempDir, tempDir } from '../harness/temp-dir.ts';
 
 interface Rig extends AsyncDisposable {
   layer: SystemLayer;
-  store: FileBlobStore;
   /** Absolute path of a folder of the machine. */
   root: string;
   list(path: string): Promise<Directory>;
@@ -135,14 +134,52 @@ suite('SystemLayer', (test) => {
     assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('secretmore')));
   });
 
-  test('gives the digest of a file and has its content', async () => {
+  test('gives the digest of a file and knows where its content is', async () => {
     await using dir = await tempDir();
     const path = dir.write('root/file', 'content');
     await using rig = await openRig(dir);
     const digest = await rig.layer.digestFile(path);
     assert.equal(digest, digestOf(Buffer.from('content')));
-    assert.is((await rig.store.get(digest))?.toString(), 'content');
     assert.is(rig.layer.pathWith(digest), path);
+  });
+
+  test('reads a file once, however many ask for its digest', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/file', Buffer.alloc(3 * 1024 * 1024, 'x'));
+    await using rig = await openRig(dir);
+    const asked = [rig.layer.digestFile(path), rig.layer.digestFile(path)];
+    assert.is(asked[0], asked[1]);
+    assert.equal(await asked[0], digestOf(Buffer.alloc(3 * 1024 * 1024, 'x')));
+  });
+
+  test('tells how a file looks, and ends the epoch when it looks different later', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/file', 'content');
+    utimesSync(path, 1_600_000_000, 1_600_000_000);
+    await using rig = await openRig(dir);
+    const { sizeBytes, mtimeNs, inode } = await rig.layer.signFile(path);
+    assert.equal([sizeBytes, mtimeNs], [7, 1_600_000_000_000_000_000n]);
+    assert.is(inode, lstatSync(path, { bigint: true }).ino);
+    // Neither size nor time tell it from the one that was listed.
+    writeFileSync(path, 'CONTENT');
+    utimesSync(path, 1_600_000_000, 1_600_000_000);
+    const error = await rig.layer.digestFile(path).then(
+      () => undefined,
+      (thrown) => thrown,
+    );
+    assert.is(error instanceof AppError && error.code, 'epoch-ended');
+    assert.is(rig.layer.epoch, 2);
+    assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('CONTENT')));
+  });
+
+  test('counts the epoch up when a file changes that was only told how it looks', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/file', 'content');
+    await using rig = await openRig(dir);
+    await rig.layer.signFile(path);
+    writeFileSync(path, 'CONTENT');
+    await rig.absorb();
+    assert.is(rig.layer.epoch, 2);
   });
 
   test('counts the epoch up when something it has served changes', async () => {
@@ -219,11 +256,9 @@ async function openRig(dir: TempDir, hidden: string[] = []): Promise<Rig> {
   const root = realpathSync(dir.join('root'));
   const watcher = scope.use(await Watcher.start());
   const cache = scope.use(await StatCache.open(dir.join('state/db'), { onNotice: () => {} }));
-  const store = await FileBlobStore.open(dir.join('cas'));
-  const layer = new SystemLayer({ watcher, cache, store, hidden: hidden.map((name) => join(root, name)) });
+  const layer = new SystemLayer({ watcher, cache, hidden: hidden.map((name) => join(root, name)) });
   return {
     layer,
-    store,
     root,
     list: async (path) => decodeDirectory(await layer.listDirectory(path)),
     absorb: async () => layer.absorb(await watcher.drain()),
