@@ -13,6 +13,7 @@ export const perBuild: readonly string[] = [
   'TERMITE_SOCKET',
   'TERMITE_SESSION',
   'TERMITE_SHELL',
+  'TERMITE_SHELLS',
   'TERMITE_REPORT',
   'TERMITE_TRIFLES',
   'TERMITE_ASKED',

@@ -27,6 +27,7 @@ export async function buildCommand(
   return runBuild(project, {
     env,
     flags,
+    prepare: async () => {},
     command: () => onStage({ program, args, env }, { project, ...paths }),
   });
 }

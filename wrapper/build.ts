@@ -33,14 +33,20 @@ export function voice({ isQuiet }: BuildFlags): Say {
  * One build, from opening a session to the last line. The tool runs in our own place, outside of the master's process,
  * which is started first and knows nothing of the namespaces that the tool may be in.
  *
- * @param command told when there is a session
+ * @param prepare what can be done before there is a session; done while the master works on that
+ * @param command told when there is one
  * @returns the tool's own end, or 125 for our trouble
  */
-export async function runBuild(
+export async function runBuild<Prepared>(
   project: Project,
-  options: { env: Environment; flags: BuildFlags; command: (session: OpenSession) => ToolCommand },
+  options: {
+    env: Environment;
+    flags: BuildFlags;
+    prepare: () => Promise<Prepared>;
+    command: (session: OpenSession, prepared: Prepared) => ToolCommand;
+  },
 ): Promise<ExitStatus> {
-  const { env, flags, command } = options;
+  const { env, flags, prepare, command } = options;
   const say = voice(flags);
   let hasFailed = false;
   const { stderr } = process;
@@ -54,13 +60,19 @@ export async function runBuild(
     hasFailed = true;
     stderr.write(`termite: ${event.message}\n`);
   };
+  let preparing: Promise<Prepared> | undefined;
+  const onWaiting = () => {
+    preparing ??= prepare();
+    // Its failure is that of the build, unless there is no session at all.
+    preparing.catch(() => {});
+  };
   const { check, compileCommands: database } = flags;
   using session = await openSession(project, {
-    ...{ env, onEvent, check },
+    ...{ env, onEvent, onWaiting, check },
     compileCommands:
       database === undefined ? undefined : resolve(database || join(project.root, 'compile_commands.json')),
   });
-  const tool = command(session);
+  const tool = command(session, await preparing!);
   let isBrokenOff = false;
   const status = await runInForeground(
     tool.program,

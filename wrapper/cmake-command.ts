@@ -26,6 +26,7 @@ export async function cmakeCommand(
   return runBuild(project, {
     env,
     flags,
+    prepare: async () => {},
     command: ({ jobs }) => {
       // What is given with -j, or behind "--" to the tool, wins over it.
       const toolEnv = { CMAKE_BUILD_PARALLEL_LEVEL: `${jobs}`, ...env };

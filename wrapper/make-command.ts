@@ -1,4 +1,5 @@
-import { relative, resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild, voice } from './build.ts';
 import { parseBuildFlags } from './build-flags.ts';
@@ -31,17 +32,20 @@ export async function makeCommand(
   const project = chooseProject(flags.root, makeDir, env);
   const say = voice(flags);
   if (given.shell !== undefined) say('nothing will be distributed: SHELL is given on the command line');
-  const shell = chooseShell(makeDir, given.files, env);
   const place = { project, ...paths };
-  const exception = given.shell === undefined ? shell.exception : undefined;
-  const obstacle = exception && (await stageObstacle(env, place));
-  if (exception && obstacle !== undefined) say(`cannot follow ${nameOf(exception, makeDir)}: ${obstacle}`);
-  const isStaged = exception !== undefined && obstacle === undefined;
 
   return runBuild(project, {
     env,
     flags,
-    command: ({ jobs }) => {
+    prepare: async () => {
+      const shell = chooseShell(makeDir, given.files, env);
+      const exception = given.shell === undefined ? shell.exception : undefined;
+      const obstacle = exception && (await stageObstacle(env, place));
+      if (exception && obstacle !== undefined)
+        say(`cannot follow ${nameOf(exception, makeDir)}: ${obstacle}`);
+      return { shell, isStaged: exception !== undefined && obstacle === undefined };
+    },
+    command: ({ jobs }, { shell, isStaged }) => {
       const program = 'make';
       const jobArgs = given.hasJobs || hasJobsInEnvironment(env) ? [] : [`-j${jobs}`];
       if (isStaged)
@@ -51,7 +55,7 @@ export async function makeCommand(
       return {
         program,
         args: [...jobArgs, ...shellArgs, ...args],
-        env: { ...env, TERMITE_SHELL: shell.path },
+        env: { ...env, TERMITE_SHELL: shell.path, TERMITE_SHELLS: linesOf(shell, makeDir) },
       };
     },
   });
@@ -60,7 +64,15 @@ export async function makeCommand(
 /** $TERMITE_SHELL is the user's word against all makefiles; but inside of a build it is the one that was found for that. */
 function chooseShell(makeDir: string, files: readonly string[], env: Environment): MakefileShell {
   const chosen = env['TERMITE_SESSION'] === undefined ? env['TERMITE_SHELL'] : undefined;
-  return chosen ? { path: chosen } : findMakefileShell(makeDir, files, env['PATH']);
+  return chosen ? { path: chosen, elsewhere: new Map() } : findMakefileShell(makeDir, files, env['PATH']);
+}
+
+/** As our shell reads it, see local_wanted_shell() in native/shell: it sees folders as the kernel does, without symlinks. */
+function linesOf({ path, elsewhere }: MakefileShell, makeDir: string): string {
+  if (elsewhere.size === 0) return '';
+  const physical = realpathSync(makeDir);
+  const lines = [...elsewhere].map(([dir, shell]) => `${shell} ${join(physical, relative(makeDir, dir))}`);
+  return [path, ...lines].join('\n');
 }
 
 /** On a stage nobody is to be given a shell, neither by a make around us that has ours. */

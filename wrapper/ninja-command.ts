@@ -36,6 +36,7 @@ export async function ninjaCommand(
   return runBuild(project, {
     env,
     flags,
+    prepare: async () => {},
     command: ({ jobs }) =>
       onStage({ program, args: [...(hasJobs ? [] : [`-j${jobs}`]), ...args], env }, { project, ...paths }),
   });

@@ -22,6 +22,13 @@ export interface OpenSession extends Disposable {
   hasRules: boolean;
 }
 
+export interface SessionOptions extends SessionWishes {
+  env: Environment;
+  onEvent: (event: MasterEvent) => void;
+  /** Called when the master has something to do until the session is open, and we have not. */
+  onWaiting?: () => void;
+}
+
 /**
  * Opens a session with the project's master, starting one when there is none, not even one that waits for us. Again when
  * the master that was there ends just then.
@@ -30,16 +37,18 @@ export interface OpenSession extends Disposable {
  */
 export async function openSession(
   project: Project,
-  options: { env: Environment; onEvent: (event: MasterEvent) => void } & SessionWishes,
+  { env, onEvent, onWaiting = () => {}, ...wishes }: SessionOptions,
 ): Promise<OpenSession> {
-  const { env, onEvent, ...wishes } = options;
   const question = { ...wishes, circumstances: circumstances(env) };
   for (let attempt = 1; ; attempt++) {
     let client: MasterClient | undefined;
     try {
       client =
-        (await connectToRunning(project, env, onEvent)) ?? (await startAndConnect(project, env, onEvent));
-      const { op: _op, ...session } = await client.ask('open-session', question);
+        (await connectToRunning(project, env, onEvent)) ??
+        (await startAndConnect(project, { env, onEvent, onWaiting }));
+      const asked = client.ask('open-session', question);
+      onWaiting();
+      const { op: _op, ...session } = await asked;
       return { client, ...session, [Symbol.dispose]: () => client?.[Symbol.dispose]() };
     } catch (error) {
       client?.[Symbol.dispose]();
@@ -64,8 +73,7 @@ async function connectToRunning(
 
 async function startAndConnect(
   project: Project,
-  env: Environment,
-  onEvent: (event: MasterEvent) => void,
+  { env, onEvent, onWaiting }: Required<Pick<SessionOptions, 'env' | 'onEvent' | 'onWaiting'>>,
 ): Promise<MasterClient> {
   if (env['TERMITE_STAGED'])
     throw new AppError(`No master runs for "${project.root}", and none can be started from inside a build`, {
@@ -74,7 +82,7 @@ async function startAndConnect(
       hint: 'Start it beforehand: "termite master"',
     });
   const tell = (message: string) => onEvent({ op: 'notice', message });
-  const problem = await startMaster(project.root, env, tell);
+  const problem = await startMaster(project.root, env, { tell, onWaiting });
   // Also when ours did not start: somebody else's may have been quicker, and be waiting by now.
   const client = await connectToRunning(project, env, onEvent);
   if (client) return client;
@@ -89,13 +97,14 @@ async function startAndConnect(
 /**
  * Starts a master in a session of its own, which outlives a Ctrl-C.
  *
- * @param tell given what it says before it is ready
+ * @param events.tell given what it says before it is ready
+ * @param events.onWaiting called when its process has begun
  * @returns why it did not get ready, in its own words; undefined when it did, or another master was there before it
  */
 async function startMaster(
   root: string,
   env: Environment,
-  tell: (message: string) => void,
+  { tell, onWaiting }: { tell: (message: string) => void; onWaiting: () => void },
 ): Promise<string | undefined> {
   const stateDir = projectStateDir(env, root);
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
@@ -114,6 +123,7 @@ async function startMaster(
         stderr: log,
       },
     );
+    onWaiting();
     for await (const line of createInterface(child.stdout)) {
       if (line.startsWith('ready')) return undefined;
       tell(line);

@@ -115,12 +115,18 @@ static void empty_stdin(void)
 		say("open \"/dev/null\": ", strerror(errno), NULL);
 }
 
+bool command_was_offered(void)
+{
+	char pid[16];
+	const char *asker = local_variable(asked);
+	local_numbered_path(pid, "", getpid(), "");
+	return asker && strcmp(asker, pid) == 0;
+}
+
 void command_offer(const struct command *command)
 {
 	char cwd[PATH_MAX], pid[16];
-	const char *asker = local_variable(asked);
-	local_numbered_path(pid, "", getpid(), "");
-	if (asker && strcmp(asker, pid) == 0)
+	if (command_was_offered())
 		return;
 	/* The kernel says "(unreachable)/..." of a directory outside our root. */
 	if (local_variable(alone) || getcwd(cwd, sizeof cwd) == NULL || cwd[0] != '/')
@@ -143,6 +149,7 @@ void command_offer(const struct command *command)
 	else if (socket_path)
 		answer.end = ASK_MASTER_GONE;
 
+	local_numbered_path(pid, "", getpid(), "");
 	setenv(asked, pid, 1);
 	switch (answer.end) {
 	case ASK_EXITED:

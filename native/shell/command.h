@@ -28,4 +28,7 @@ struct command {
  */
 void command_offer(const struct command *command);
 
+/* Whether this process has offered a command before it became ours once more, by exec. */
+bool command_was_offered(void);
+
 #endif

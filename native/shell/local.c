@@ -7,6 +7,7 @@
 #include "words.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +43,8 @@ static bool is_ourselves(const char *path)
 	       self.st_ino == other.st_ino;
 }
 
-const char *local_real_shell(void)
+const char *local_real_shell(const char *wanted)
 {
-	const char *wanted = local_variable("TERMITE_SHELL");
 	if (wanted && wanted[0] != '/')
 		say("TERMITE_SHELL is no absolute path: \"", wanted, "\": using /bin/sh", NULL);
 	else if (wanted && !is_ourselves(wanted))
@@ -75,6 +75,38 @@ static bool is_started_by_make(void)
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : read(fd, name, sizeof name);
 	return (length == 5 && memcmp(name, "make\n", 5) == 0) || (length == 6 && memcmp(name, "gmake\n", 6) == 0);
+}
+
+/* Of the lines "SHELL FOLDER" the one of the folder that we are in, else the line "SHELL": its shell, or NULL. */
+static const char *shell_of_folder(const char *lines)
+{
+	static char shell[PATH_MAX];
+	char folder[PATH_MAX];
+	if (getcwd(folder, sizeof folder) == NULL)
+		return NULL;
+	for (const char *line = lines; *line;) {
+		size_t length = strcspn(line, "\n"), shell_length = strcspn(line, " \n");
+		const char *its_folder = line + shell_length + 1;
+		bool is_it = length == shell_length + 1 + strlen(folder) && memcmp(its_folder, folder, strlen(folder)) == 0;
+		if ((is_it || length == shell_length) && shell_length < sizeof shell) {
+			memcpy(shell, line, shell_length);
+			shell[shell_length] = 0;
+		}
+		if (is_it)
+			break;
+		line += length + (line[length] == '\n');
+	}
+	return *shell ? shell : NULL;
+}
+
+const char *local_wanted_shell(bool is_fresh)
+{
+	const char *lines = local_variable("TERMITE_SHELLS");
+	const char *shell = lines && is_fresh && is_started_by_make() ? shell_of_folder(lines) : NULL;
+	/* For a script that is given our name by $(SHELL), wherever it is run. */
+	if (shell)
+		setenv("TERMITE_SHELL", shell, 1);
+	return local_variable("TERMITE_SHELL");
 }
 
 bool local_run_trifles(char **argv, const char *shell)

@@ -12,8 +12,15 @@ void local_numbered_path(char *path, const char *before, int number, const char 
 /* A variable of the environment that is not empty, or NULL. */
 const char *local_variable(const char *name);
 
-/* The shell that make would have started ($TERMITE_SHELL), and never ourselves: that would go on forever. */
-const char *local_real_shell(void);
+/*
+ * The shell that make would have started, or NULL when we are not told: $TERMITE_SHELL. Where makes want several,
+ * $TERMITE_SHELLS has a line "SHELL" for most and "SHELL FOLDER" for each other folder that a make works in; it counts for a
+ * process that make has started, and that has not been a shell of ours before.
+ */
+const char *local_wanted_shell(bool is_fresh);
+
+/* The wanted shell, or a usual one, and never ourselves: that would go on forever. */
+const char *local_real_shell(const char *wanted);
 
 /* argv[0] becomes the shell's own path, as make would have called it: it stands in front of its error messages. */
 _Noreturn void local_run_shell(const char *shell, char **argv);

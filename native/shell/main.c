@@ -15,14 +15,14 @@ static bool names_us(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	const char *wanted = local_variable("TERMITE_SHELL");
+	const char *wanted = local_wanted_shell(!command_was_offered());
 	int status = COMMAND_NOT_SIMPLE;
 	if (!names_us(argc, argv))
 		status = command_run_simple(argc, argv, wanted ? wanted : USUAL_SHELL);
 	if (status >= 0)
 		_exit(status);
 
-	const char *shell = local_real_shell();
+	const char *shell = local_real_shell(wanted);
 	if (status == COMMAND_UNWRITTEN || !parse_is_command(argc, argv))
 		local_run_shell(shell, argv);
 	command_offer(&(struct command){ argc - 1, argv + 1, shell, false });

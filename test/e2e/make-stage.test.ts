@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
@@ -27,6 +27,7 @@ const plain: [title: string, files: Record<string, string>][] = [
   ['no SHELL', { Makefile: origin }],
   ['/bin/sh everywhere', { Makefile: `SHELL = /bin/sh\n${origin}`, 'sub/Makefile': 'SHELL = /bin/sh\n' }],
   ['bash everywhere', { Makefile: `${bash}${origin}`, 'a/Makefile': bash, 'a/b/Makefile': bash, 'x.mk': '' }],
+  ['another shell below', { Makefile: origin, 'sub/Makefile': bash }],
   ['other flags', { Makefile: `${bash}.SHELLFLAGS = -eu -o pipefail -c\n${origin}` }],
 ];
 
@@ -35,7 +36,7 @@ const staged: [title: string, files: Record<string, string>][] = [
   ['a shell of one target', { Makefile: `${origin}one: ${bash}` }],
   ['an override', { Makefile: `override ${bash}${origin}` }],
   ['a bare name', { Makefile: `SHELL = bash\n${origin}` }],
-  ['another shell below', { Makefile: origin, 'sub/Makefile': bash }],
+  ['another shell of a target below', { Makefile: origin, 'sub/Makefile': `x: ${bash}` }],
 ];
 
 for (const user of availableUsers()) {
@@ -46,6 +47,30 @@ for (const user of availableUsers()) {
         const { stdout, stderr, report } = await rig.report(['make']);
         assert.equal([stdout, report.remote], ['command line\n1\n', 1], stderr);
       });
+
+    test('gives the make of each folder its own shell', async () => {
+      const tell = `@expr "$@ $\${BASH:-other} $(shell echo $$BASH)" : '\\(.*\\)'; : remote\n`;
+      const all = (more = '') => `all: ; ${tell}${more}`;
+      await using rig = rigWith(user, {
+        Makefile: `${all('\t@cd po && $(MAKE)\n\t@$(MAKE) -C "b c" here\n\t@$(MAKE) -C link\n')}`,
+        'po/Makefile': `${bash}${all('\t@cd ../plain && $(MAKE) && $(SHELL) ./script\n')}`,
+        'plain/Makefile': all(),
+        'plain/script': 'echo script $BASH\n',
+        'b c/Makefile': `${bash}here: ; ${tell}`,
+        'deep/er/Makefile': `${bash}${all()}`,
+      });
+      symlinkSync('deep/er', join(rig.project, 'link'));
+      const words = ['make', '-s', '-j1'];
+      const expected = await rig.run(words);
+      assert.match(expected.stdout, 'other');
+      assert.match(expected.stdout, '/bin/bash');
+      const { stdout, stderr, report } = await rig.report(words);
+      assert.is(stdout, expected.stdout, stderr);
+      assert.equal([report.remote, report.fallbacks], [5, 0], stderr);
+      // Also when its own folder is reached by a symlink.
+      symlinkSync('.', join(rig.project, 'self'));
+      assert.is((await rig.report([...words, '-C', 'self'])).stdout, expected.stdout);
+    });
 
     for (const [title, files] of staged)
       test(`leaves make its own on a stage: ${title}`, async () => {
