@@ -205,16 +205,16 @@ class LocalWorkspace implements Workspace {
 
   async #takeInChanges(): Promise<void> {
     const changes = await this.#drain();
-    const isEverything = changes.overflow || !this.#isComplete || this.#mustCompareAll;
+    const isLost = changes.overflow || !this.#isComplete;
+    const mustCompareAll = isLost || this.#mustCompareAll;
     this.#mustCompareAll = false;
     // What was drained is known nowhere else until it has been taken in.
     this.#isComplete = false;
-    if (isEverything) {
-      this.#system.absorb({ paths: [], overflow: true });
-      await this.#refresh.everything();
-    } else {
-      await this.#absorb(changes);
-    }
+    const { inside, outside } = this.#split(changes);
+    if (isLost || outside.length > 0) this.#system.absorb({ overflow: isLost, paths: outside });
+    if (mustCompareAll) this.#system.recheck();
+    if (mustCompareAll) await this.#refresh.everything();
+    else if (inside.length > 0) await this.#refresh.changed(inside);
     this.#isComplete = true;
     this.#isFresh = true;
     setImmediate(() => {
@@ -227,7 +227,8 @@ class LocalWorkspace implements Workspace {
     if (!this.#isFresh) await this.#refreshing.run();
   }
 
-  async #absorb(changes: Changes): Promise<void> {
+  /** Paths in the project, relative, and all others. */
+  #split(changes: Changes): { inside: string[]; outside: string[] } {
     const inside: string[] = [];
     const outside: string[] = [];
     for (const path of changes.paths) {
@@ -235,8 +236,7 @@ class LocalWorkspace implements Workspace {
       if (inProject === undefined) outside.push(path);
       else inside.push(inProject);
     }
-    if (outside.length > 0) this.#system.absorb({ overflow: false, paths: outside });
-    if (inside.length > 0) await this.#refresh.changed(inside);
+    return { inside, outside };
   }
 
   /** On the file system of the project, but not in it if possible: probing sets the time of the directory. */

@@ -162,8 +162,14 @@ export class SystemLayer {
     const files = overflow ? this.#served.keys() : paths.filter((path) => this.#served.has(path));
     const hasChanged =
       [...suspects].some((path) => !this.#isAsListed(path)) ||
-      [...files].some((path) => !this.#isAsServed(path));
+      [...files].some((path) => !looksLike(path, this.#served.get(path)!));
     if (hasChanged) this.endEpoch();
+  }
+
+  /** Whatever was seen of changes: looks at each directory that was listed, and each file that was served. */
+  recheck(): void {
+    const listed = [...this.#listings].map(([path, { own }]) => [path, own] as const);
+    if (![...listed, ...this.#served].every(([path, signature]) => looksLike(path, signature))) this.endEpoch();
   }
 
   /** Forgets everything: nothing is known of what has changed. */
@@ -194,12 +200,7 @@ export class SystemLayer {
     }
   }
 
-  #isAsServed(path: string): boolean {
-    const stats = lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
-    return stats !== undefined && equalSignatures(this.#served.get(path)!, signatureOf(stats));
-  }
-
-  async #list(path: string): Promise<SystemListing> {
+  async #list(path: string): Promise<Pick<SystemListing, 'bytes' | 'files'>> {
     const known = this.#listings.get(path);
     if (known) return known;
     if (!isClean(path)) throw systemError('ENOENT', `no clean absolute path: "${path}"`);
@@ -229,6 +230,15 @@ export class SystemLayer {
       this.#listings.set(path, listing);
       return listing;
     }
+  }
+}
+
+function looksLike(path: string, signature: StatSignature): boolean {
+  try {
+    return equalSignatures(signature, signatureOf(lstatSync(fsPath(path), { bigint: true })));
+  } catch (error) {
+    if (isErrno(error, ...answers)) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 import { type BigIntStats, lstatSync, realpathSync } from 'node:fs';
 import { type Directory, encodeDirectory, type FileNode } from '../cas/directory.ts';
+import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { listNames, readTarget } from './list-names.ts';
@@ -8,12 +9,14 @@ import { listNames, readTarget } from './list-names.ts';
 export interface SystemListing {
   /** Shallow Directory blob. */
   bytes: Buffer;
+  /** How the directory itself looked: every name that comes or goes changes it. */
+  own: StatSignature;
   /** Size and time of its files as they stand in `bytes`. */
   files: ReadonlyMap<string, { sizeBytes: number; mtimeNs: bigint }>;
 }
 
 /** What executors are shown of a place that is not theirs to see. */
-export const emptyListing: SystemListing = {
+export const emptyListing: Pick<SystemListing, 'bytes' | 'files'> = {
   bytes: encodeDirectory({ files: [], directories: [], symlinks: [], mode: 0o755, mtimeNs: 0n }),
   files: new Map(),
 };
@@ -58,7 +61,7 @@ export function listSystemDirectory(path: string): SystemListing {
       if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
     }
   }
-  return { bytes: encodeDirectory(directory), files };
+  return { bytes: encodeDirectory(directory), own: signatureOf(own), files };
 }
 
 /** Of a private file neither size nor time is told; not 0 either: from an empty file nobody asks to read. */

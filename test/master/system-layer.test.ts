@@ -214,6 +214,36 @@ suite('SystemLayer', (test) => {
     }
   });
 
+  test('recheck() finds what has changed without anybody having seen it', async () => {
+    const changes: Record<string, (root: string) => void> = {
+      'content of a served file': (root) => writeFileSync(join(root, 'sub/file'), 'CONTENT'),
+      'its mode': (root) => chmodSync(join(root, 'sub/file'), 0o755),
+      'another file in its place': (root) =>
+        execFileSync('cp', ['-p', join(root, 'copy'), join(root, 'sub/file')]),
+      'new file': (root) => writeFileSync(join(root, 'sub/new'), ''),
+      'retargeted link': (root) => execFileSync('ln', ['-sfn', 'b', join(root, 'sub/link')]),
+      'removed directory': (root) => rmSync(join(root, 'sub'), { recursive: true }),
+      'a file instead of it': (root) => {
+        rmSync(join(root, 'sub'), { recursive: true });
+        writeFileSync(join(root, 'sub'), '');
+      },
+      nothing: () => {},
+      'content of a file that was not served': (root) => writeFileSync(join(root, 'copy'), 'longer content'),
+    };
+    for (const [what, change] of Object.entries(changes)) {
+      await using dir = await tempDir();
+      const path = dir.write('root/sub/file', 'content');
+      dir.write('root/copy', 'content');
+      symlinkSync('a', dir.join('root/sub/link'));
+      await using rig = await openRig(dir);
+      await rig.layer.signFile(path);
+      change(rig.root);
+      rig.layer.recheck();
+      const isMissed = what === 'nothing' || what.includes('not served');
+      assert.is(rig.layer.epoch, isMissed ? 1 : 2, what);
+    }
+  });
+
   test('does not count for what was not served', async () => {
     await using dir = await tempDir();
     dir.write('root/a/file', '');
