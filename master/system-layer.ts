@@ -169,7 +169,8 @@ export class SystemLayer {
   /** Whatever was seen of changes: looks at each directory that was listed, and each file that was served. */
   recheck(): void {
     const listed = [...this.#listings].map(([path, { own }]) => [path, own] as const);
-    if (![...listed, ...this.#served].every(([path, signature]) => looksLike(path, signature))) this.endEpoch();
+    const isSame = [...listed, ...this.#served].every(([path, signature]) => looksLike(path, signature));
+    if (!isSame) this.endEpoch();
   }
 
   /** Forgets everything: nothing is known of what has changed. */

@@ -188,7 +188,12 @@ static int start_sandbox(struct job *job)
 	job->report_pipe = report[0];
 	job->alive = alive[1];
 	if (!failed) {
-		job->mount = fuse_mount(&job->project.mirror.session, "termite-project", job->box->uid, job->box->gid);
+		job->mount = fuse_mount(&job->project.mirror.session, &(struct fuse_mount_options){
+									      .name = "termite-project",
+									      .uid = job->box->uid,
+									      .gid = job->box->gid,
+									      .is_read_only = true,
+								      });
 		failed = job->mount < 0 ? job->mount : 0;
 	}
 	if (!failed) {

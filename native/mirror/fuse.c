@@ -32,26 +32,27 @@ int fuse_open(struct fuse_session *session, fuse_handler *handle, void *owner)
 	return 0;
 }
 
-int fuse_mount(const struct fuse_session *session, const char *name, uid_t uid, gid_t gid)
+int fuse_mount(const struct fuse_session *session, const struct fuse_mount_options *options)
 {
 	AUTO_CLOSE int context = fsopen("fuse", FSOPEN_CLOEXEC);
-	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", name, 0) < 0 ||
-	    fsconfig(context, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) < 0)
+	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", options->name, 0) < 0 ||
+	    fsconfig(context, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) < 0 ||
+	    (options->is_read_only && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0))
 		return -errno;
 	const struct {
 		const char *key;
 		unsigned value;
-	} options[] = {
+	} numbers[] = {
 		{ "fd", (unsigned)session->fd },
 		{ "rootmode", 40000 }, /* S_IFDIR, in octal */
-		{ "user_id", uid },
-		{ "group_id", gid },
+		{ "user_id", options->uid },
+		{ "group_id", options->gid },
 		{ "max_read", FUSE_READ_MAX },
 	};
-	for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		char value[16];
-		snprintf(value, sizeof value, "%u", options[i].value);
-		if (fsconfig(context, FSCONFIG_SET_STRING, options[i].key, value, 0) < 0)
+		snprintf(value, sizeof value, "%u", numbers[i].value);
+		if (fsconfig(context, FSCONFIG_SET_STRING, numbers[i].key, value, 0) < 0)
 			return -errno;
 	}
 	if (fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)

@@ -45,11 +45,18 @@ struct fuse_session {
  */
 int fuse_open(struct fuse_session *session, fuse_handler *handle, void *owner);
 
+struct fuse_mount_options {
+	const char *name;
+	uid_t uid, gid; /* the owner; all may use it */
+	/* The kernel refuses to write by itself; and it keeps no times of access, for which it asks after each file read. */
+	bool is_read_only;
+};
+
 /*
- * Makes a mount of the session that is attached nowhere yet: a descriptor for move_mount(2), or -errno. The file
- * system belongs to uid and gid and may be used by all. Does not wait for an answer of ours.
+ * Makes a mount of the session that is attached nowhere yet: a descriptor for move_mount(2), or -errno. Does not wait for an
+ * answer of ours.
  */
-int fuse_mount(const struct fuse_session *session, const char *name, uid_t uid, gid_t gid);
+int fuse_mount(const struct fuse_session *session, const struct fuse_mount_options *options);
 
 /*
  * Handles requests that are waiting, some at most; does not block. 0, also when the session has ended, or -errno. To be

@@ -399,7 +399,12 @@ static int parse(struct system *system, struct bytes mount)
 static int mount_at(const struct system *system, const char *directory)
 {
 	const struct mirror *mirror = &system->mirror;
-	AUTO_CLOSE int mount = fuse_mount(&mirror->session, "termite-system", mirror->uid, mirror->gid);
+	/* Not read-only for the kernel: then we would not be told what was refused. */
+	AUTO_CLOSE int mount = fuse_mount(&mirror->session, &(struct fuse_mount_options){
+								    .name = "termite-system",
+								    .uid = mirror->uid,
+								    .gid = mirror->gid,
+							    });
 	if (mount < 0)
 		return mount;
 	return move_mount(mount, "", AT_FDCWD, directory, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
