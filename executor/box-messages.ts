@@ -78,7 +78,7 @@ export interface DoneMessage {
 export type BoxMessage =
   | { type: 'mounted' }
   | { type: 'list'; id: number; path: string }
-  | { type: 'read'; id: number; path: string }
+  | { type: 'read'; id: number; path: string; mustCopy: boolean }
   | { type: 'trace'; id: number; refusals: bigint; observed: Observation[] }
   | { type: 'refused'; path: string }
   | { type: 'need-directory'; id: number; digest: Digest }
@@ -97,7 +97,7 @@ export function decodeBoxMessage(frame: FrameReader): BoxMessage {
     case BoxFrame.list:
       return { type: 'list', id: frame.u32(), path: frame.text() };
     case BoxFrame.read:
-      return { type: 'read', id: frame.u32(), path: frame.text() };
+      return { type: 'read', id: frame.u32(), path: frame.text(), mustCopy: frame.u32() === 1 };
     case BoxFrame.trace:
       return { type: 'trace', id: frame.u32(), refusals: frame.u64(), observed: readTrace(frame) };
     case BoxFrame.refused:

@@ -6,13 +6,17 @@ import { errnoOf, isErrno } from '../runtime/errno.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { Box } from './box-client.ts';
 import type { BoxConnection } from './box-connection.ts';
-import type { BoxMessage } from './box-messages.ts';
+import type { BoxMessage, BoxRequest } from './box-messages.ts';
 import type { Content } from './content.ts';
 import type { Origin } from './origin.ts';
 
 /** Shown as empty directories: the sandbox puts its own there, and what stands there is nobody else's business. */
 const hiddenPaths = ['/proc', '/sys', '/dev', '/tmp', '/run', '/var/tmp'];
 const noDigest = { hash: '', sizeBytes: 0 };
+
+/** An answer to a request, without its number. */
+type Unaddressed = WithoutId<Extract<BoxRequest, { type: 'listed' | 'directory' | 'file' | 'original' }>>;
+type WithoutId<T> = T extends unknown ? Omit<T, 'id'> : never;
 
 export interface SystemMirrorOptions {
   box: Box;
@@ -113,9 +117,9 @@ export class SystemMirror {
       case 'mounted':
         return this.#confirm();
       case 'list':
-        return void this.#answer(message.type, message.id, message.path);
+        return void this.#answer(message, () => this.#list(message.path));
       case 'read':
-        return void this.#answer(message.type, message.id, message.path);
+        return void this.#answer(message, () => this.#read(message.path, message.mustCopy));
       case 'trace':
         for (const observation of message.observed) this.#observed.push(observation);
         this.#traceReplies.get(message.id)?.(message.refusals);
@@ -135,7 +139,10 @@ export class SystemMirror {
   }
 
   /** Several requests for one path get the same answer, from one question to the origin. */
-  async #answer(type: 'list' | 'read', id: number, path: string): Promise<void> {
+  async #answer(
+    { type, id, path }: { type: 'list' | 'read'; id: number; path: string },
+    find: () => Promise<Unaddressed>,
+  ): Promise<void> {
     const key = `${type} ${path}`;
     const ids = this.#waiting.get(key);
     if (ids) {
@@ -144,32 +151,32 @@ export class SystemMirror {
     }
     const waiting = [id];
     this.#waiting.set(key, waiting);
-    const reply = type === 'list' ? await this.#list(path) : await this.#read(path);
+    const reply = await find();
     this.#waiting.delete(key);
     for (const each of waiting) this.#connection.send({ ...reply, id: each });
   }
 
-  async #list(path: string) {
+  async #list(path: string): Promise<Unaddressed> {
     try {
       const bytes = await this.#options.origin.listDirectory(path);
-      return { type: 'listed' as const, errno: 0, bytes };
+      return { type: 'listed', errno: 0, bytes };
     } catch (error) {
-      return { type: 'listed' as const, errno: this.#errnoFor(error, path), bytes: new Uint8Array() };
+      return { type: 'listed', errno: this.#errnoFor(error, path), bytes: new Uint8Array() };
     }
   }
 
-  async #read(path: string) {
+  async #read(path: string, mustCopy: boolean): Promise<Unaddressed> {
     try {
       const { here } = this.#options.origin;
-      if (here) return { type: 'original' as const, signature: await here.signFile(path) };
+      if (here && !mustCopy) return { type: 'original', signature: await here.signFile(path) };
       const digest = await this.#options.origin.digestFile(path);
       const provided = await this.#options.content.provide(digest);
-      if (provided.ok) return { type: 'file' as const, errno: 0, digest };
+      if (provided.ok) return { type: 'file', errno: 0, digest };
       this.#break(provided.failure);
-      return { type: 'file' as const, errno: constants.errno.EIO, digest: noDigest };
+      return { type: 'file', errno: constants.errno.EIO, digest: noDigest };
     } catch (error) {
       this.#hasRefusedReads ||= isErrno(error, 'EACCES', 'EPERM');
-      return { type: 'file' as const, errno: this.#errnoFor(error, path), digest: noDigest };
+      return { type: 'file', errno: this.#errnoFor(error, path), digest: noDigest };
     }
   }
 

@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync } from 'node:fs';
+import { accessSync, type BigIntStats, constants, lstatSync } from 'node:fs';
 import type { Directory } from '../cas/directory.ts';
 import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
 import { equalSignatures, type StatCache, type StatSignature, signatureOf } from '../cas/stat-cache.ts';
@@ -85,7 +85,11 @@ export class SystemLayer {
 
   /** See `LocalFiles`. */
   async signFile(path: string): Promise<StatSignature> {
-    const { signature } = await this.#serve(path, (stats) => ({ signature: signatureOf(stats) }));
+    const { signature } = await this.#serve(path, (stats) => {
+      // The job would find out only when it reads, too late for us to know that it is this that it cannot do.
+      accessSync(fsPath(path), constants.R_OK);
+      return { signature: signatureOf(stats) };
+    });
     return signature;
   }
 
@@ -166,11 +170,16 @@ export class SystemLayer {
     if (hasChanged) this.endEpoch();
   }
 
-  /** Whatever was seen of changes: looks at each directory that was listed, and each file that was served. */
+  /** Looks for changes that nobody was told of: also of what was only listed, where that can be. */
   recheck(): void {
-    const listed = [...this.#listings].map(([path, { own }]) => [path, own] as const);
-    const isSame = [...listed, ...this.#served].every(([path, signature]) => looksLike(path, signature));
-    if (!isSame) this.endEpoch();
+    const hasChanged =
+      [...this.#served].some(([path, signature]) => !looksLike(path, signature)) ||
+      [...this.#listings].some(([path, { own, linked, isLocal }]) => {
+        if (!isLocal) return !this.#isAsListed(path);
+        const isSame = [...linked].every(([name, signature]) => looksLike(`${path}/${name}`, signature));
+        return !isSame || !looksLike(path, own);
+      });
+    if (hasChanged) this.endEpoch();
   }
 
   /** Forgets everything: nothing is known of what has changed. */

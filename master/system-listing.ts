@@ -1,4 +1,4 @@
-import { type BigIntStats, lstatSync, realpathSync } from 'node:fs';
+import { type BigIntStats, lstatSync, realpathSync, statfsSync } from 'node:fs';
 import { type Directory, encodeDirectory, type FileNode } from '../cas/directory.ts';
 import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
@@ -11,6 +11,10 @@ export interface SystemListing {
   bytes: Buffer;
   /** How the directory itself looked: every name that comes or goes changes it. */
   own: StatSignature;
+  /** The files in it that can be changed without anybody who watches the directory being told: by other names. */
+  linked: ReadonlyMap<string, StatSignature>;
+  /** Whether all changes come from this machine, so that whoever watches is told. */
+  isLocal: boolean;
   /** Size and time of its files as they stand in `bytes`. */
   files: ReadonlyMap<string, { sizeBytes: number; mtimeNs: bigint }>;
 }
@@ -46,6 +50,7 @@ export function listSystemDirectory(path: string): SystemListing {
     mtimeNs: own.mtimeNs,
   };
   const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
+  const linked = new Map<string, StatSignature>();
   for (const name of listNames(path).sort(compareBytes)) {
     const place = path === '/' ? `/${name}` : `${path}/${name}`;
     const stats = lstatSync(fsPath(place), { bigint: true, throwIfNoEntry: false });
@@ -59,10 +64,17 @@ export function listSystemDirectory(path: string): SystemListing {
       const shown = describe(name, stats);
       directory.files.push(shown);
       if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
+      if (stats.nlink > 1n && !isPrivate(stats)) linked.set(name, signatureOf(stats));
     }
   }
-  return { bytes: encodeDirectory(directory), own: signatureOf(own), files };
+  const isLocal = localFileSystems.has(statfsSync(fsPath(path)).type);
+  return { bytes: encodeDirectory(directory), own: signatureOf(own), linked, isLocal, files };
 }
+
+/** ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, squashfs, EROFS. Source: include/uapi/linux/magic.h, statfs(2). */
+const localFileSystems: ReadonlySet<number> = new Set([
+  ...[0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0x73717368, 0xe0f5e1e2],
+]);
 
 /** Of a private file neither size nor time is told; not 0 either: from an empty file nobody asks to read. */
 const privateSizeBytes = 1;

@@ -16,8 +16,9 @@ export interface MakefileShell {
 /** In .ONESHELL recipes for other shells make leaves its prefixes alone. Source: is_bourne_compatible_shell() in job.c. */
 const bourneShells = ['sh', 'bash', 'dash', 'ksh', 'rksh', 'zsh', 'ash'];
 
-/** Of a build with more of them the environment of each command would grow too long. */
+/** Of a build with more of them, or longer ones, the environment of each command would grow too long. */
 const maxElsewhere = 64;
+const maxFolderLength = 1024;
 
 /**
  * The shells that the makefiles ask for. Ours is put in the place of one from the command line, which counts for the whole
@@ -55,7 +56,8 @@ function lastPath(wishes: readonly ShellWish[], scope: ShellWish['scope']): stri
 
 /**
  * Of the makefiles below the folder that have not been read yet. automake sets SHELL in all that it makes: beside these, one
- * that does not is no part of the build, as xz's for DOS.
+ * that does not is no part of the build, as xz's for DOS; and its makes begin with the makefile of the folder they work in, so
+ * that one which says plainly what it wants can have it. Elsewhere nobody knows which makefiles a make below reads.
  *
  * @param path the shell of all others
  */
@@ -76,9 +78,10 @@ function findBelow(
     if (!isMake) ofParts.push(...wishes);
     const exception = wishes.find((wish) => wish.path !== path);
     if (!exception) continue;
-    const other = isMake && folder !== dir ? onlyPath(wishes) : undefined;
-    if (other === undefined || elsewhere.size === maxElsewhere || folder.includes('\n'))
-      return { elsewhere, exception };
+    const other = mustSpeak && isMake && folder !== dir ? onlyPath(wishes) : undefined;
+    const isTellable =
+      elsewhere.size < maxElsewhere && folder.length <= maxFolderLength && !folder.includes('\n');
+    if (other === undefined || !isTellable) return { elsewhere, exception };
     elsewhere.set(folder, other);
   }
   // Who includes a part is not known: it may be the make of its folder.
@@ -86,9 +89,9 @@ function findBelow(
   return { elsewhere, ...(exception ? { exception } : {}) };
 }
 
-/** Of a program that exists, and that all of them want. */
+/** Of a program that exists, and that all of them want for everything. */
 function onlyPath(wishes: readonly ShellWish[]): string | undefined {
   const path = wishes[0]?.path;
-  const isOnly = path !== undefined && wishes.every((wish) => wish.path === path);
+  const isOnly = path !== undefined && wishes.every((wish) => wish.path === path && wish.scope === 'all');
   return isOnly && existsSync(fsPath(path)) ? path : undefined;
 }

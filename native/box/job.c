@@ -383,7 +383,9 @@ static void supervise(struct job *job)
 		if (job->project.broken != NULL)
 			break_(job, "%s", job->project.broken);
 		if (job->project.mirror.session.fault != 0)
-			break_(job, "an answer of the project's mirror: %s", strerror(job->project.mirror.session.fault));
+			break_(job, "the project's mirror: %s",
+			       job->project.mirror.fault ? job->project.mirror.fault
+							 : strerror(job->project.mirror.session.fault));
 	}
 }
 

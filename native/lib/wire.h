@@ -73,7 +73,7 @@ enum {
 enum {
 	BOX_MOUNTED = 0x501,       /* (empty) */
 	BOX_LIST = 0x502,          /* u32 id; bytes absolute path */
-	BOX_READ = 0x503,          /* u32 id; bytes absolute path */
+	BOX_READ = 0x503,          /* u32 id; bytes absolute path; u32 1: a copy is wanted, the original cannot be read here */
 	BOX_TRACE = 0x504,         /* u32 id; u64 requests refused so far; list<bytes path, u32 TRACE_* flags> */
 	BOX_REFUSED = 0x505,       /* bytes path: a write, or a read of a private file */
 	BOX_NEED_DIRECTORY = 0x510, /* u32 id; digest */

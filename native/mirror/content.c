@@ -125,16 +125,32 @@ int content_open_blob(const struct content *content, struct digest digest)
 	return is_verified(content->verified, digest, &st) ? steal_fd(&fd) : -EAGAIN;
 }
 
-/* A descriptor that belongs to the caller; -EAGAIN when the file is not any more what it was. */
-static int open_original(const struct original *original)
+static bool is_as_signed(const struct original *original, const struct stat *st)
+{
+	bool has_other_names = original->link_count != 0 && original->link_count != st->st_nlink;
+	return S_ISREG(st->st_mode) && (uint64_t)st->st_size == original->size && st->st_ino == original->inode &&
+	       nanoseconds(st->st_mtim) == original->mtime_ns &&
+	       (has_other_names || nanoseconds(st->st_ctim) == original->ctime_ns);
+}
+
+/* A descriptor that belongs to the caller; -EAGAIN when what is there is not what the origin saw. */
+static int open_original(struct original *original)
 {
 	struct stat st;
 	AUTO_CLOSE int fd = RETRY_EINTR(open(original->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
 	if (fd < 0 || fstat(fd, &st) < 0)
-		return errno == ENOENT || errno == ELOOP ? -EAGAIN : -errno;
-	bool is_same = S_ISREG(st.st_mode) && (uint64_t)st.st_size == original->size && st.st_ino == original->inode &&
-		       nanoseconds(st.st_mtim) == original->mtime_ns && nanoseconds(st.st_ctim) == original->ctime_ns;
-	return is_same ? steal_fd(&fd) : -EAGAIN;
+		return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -EAGAIN : -errno;
+	original->link_count = 0;
+	if (!is_as_signed(original, &st))
+		return -EAGAIN;
+	original->link_count = st.st_nlink;
+	return steal_fd(&fd);
+}
+
+bool content_is_unchanged(const struct node *node, int fd)
+{
+	struct stat st;
+	return node->original == NULL || (fstat(fd, &st) == 0 && is_as_signed(node->original, &st));
 }
 
 int content_open(struct content *content, struct node *node)

@@ -32,6 +32,9 @@ struct content {
  */
 int content_open(struct content *content, struct node *node);
 
+/* Whether what was read from the descriptor until now was the content: an original may have been written to. */
+bool content_is_unchanged(const struct node *node, int fd);
+
 /* Takes the blob as it now is for verified. 0, -ENOENT, -EBADMSG when its size is wrong, -errno. */
 int content_remember(struct content *content, struct digest digest);
 

@@ -164,6 +164,16 @@ void mirror_check_interrupted(struct mirror *mirror)
 	}
 }
 
+int mirror_fault(struct mirror *mirror, const struct node *node, const char *why)
+{
+	AUTO_FREE char *path = node_path(mirror->top, node);
+	if (mirror->fault == NULL &&
+	    asprintf(&mirror->fault, "read of \"%s%s\": %s", mirror->layer->prefix, path ? path : "", why) < 0)
+		mirror->fault = NULL;
+	mirror->session.fault = EIO;
+	return -EIO;
+}
+
 void mirror_free(struct mirror *mirror)
 {
 	while (mirror->needs != NULL) {
@@ -180,4 +190,6 @@ void mirror_free(struct mirror *mirror)
 	content_close(&mirror->content);
 	trace_free(&mirror->trace);
 	node_table_free(&mirror->nodes);
+	free(mirror->fault);
+	mirror->fault = NULL;
 }

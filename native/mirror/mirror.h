@@ -54,6 +54,7 @@ struct layer {
 	int (*read_stream)(struct mirror *mirror, struct node *file, const struct fuse_request *request, size_t size);
 	/* OPEN is answered, so that it is traced; else the kernel is told to open files without asking. */
 	bool answers_open;
+	const char *prefix; /* in front of paths from the top, in messages */
 };
 
 struct mirror {
@@ -70,6 +71,8 @@ struct mirror {
 	uint32_t uid, gid; /* the owner of everything that is shown */
 	uint64_t passthrough_least; /* files of this size on are read past us; UINT64_MAX: none */
 	bool kernel_knows_passthrough;
+
+	char *fault; /* what went wrong when session.fault was set, or NULL */
 
 	struct need *needs;
 	uint32_t last_id;
@@ -97,6 +100,12 @@ void mirror_resume(struct mirror *mirror, struct need *need);
 
 /* Answers parked requests of processes that are being killed, so that they can die. */
 void mirror_check_interrupted(struct mirror *mirror);
+
+/*
+ * Notes that a request has to be answered with an error that is not the file's own, but trouble of ours: it must not pass for
+ * the result of a command, so whoever uses the mirror is to end. -EIO.
+ */
+int mirror_fault(struct mirror *mirror, const struct node *node, const char *why);
 
 /* The handler of all operations, for fuse_open(). */
 int ops_handle(void *mirror, const struct fuse_request *request, void *answer);

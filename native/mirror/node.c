@@ -54,6 +54,14 @@ int node_table_init(struct node_table *table)
 	return 0;
 }
 
+void node_drop_original(struct node *node)
+{
+	if (node->original != NULL)
+		free(node->original->path);
+	free(node->original);
+	node->original = NULL;
+}
+
 void node_table_free(struct node_table *table)
 {
 	for (size_t i = 0; i < table->count; i++) {
@@ -61,9 +69,7 @@ void node_table_free(struct node_table *table)
 		directory_free(&node->listing);
 		free(node->blob);
 		free(node->owned_hash);
-		if (node->original != NULL)
-			free(node->original->path);
-		free(node->original);
+		node_drop_original(node);
 		if (node->is_absent)
 			free((void *)(uintptr_t)node->name.data);
 		free(node);

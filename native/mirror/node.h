@@ -20,7 +20,8 @@ enum listing_state {
 /* A file of this machine that is read where it is, and how it looked when that was decided. */
 struct original {
 	uint64_t size, mtime_ns, ctime_ns, inode;
-	char *path; /* absolute, malloc'ed */
+	uint64_t link_count; /* when it was opened first: removing a name changes ctime, but not the content */
+	char *path;	     /* absolute, malloc'ed */
 };
 
 struct node {
@@ -41,7 +42,8 @@ struct node {
 	unsigned char *blob; /* what the listing points into, when the node owns it */
 
 	int failure;      /* the errno that the origin's last answer gave; 0 none */
-	bool is_answered; /* the origin has just told that the content is in the store */
+	bool is_answered; /* the origin has just told where the content is */
+	bool must_copy;	  /* its original could not be opened as the origin sees it */
 	unsigned char *owned_hash;
 	struct original *original; /* the content is there; NULL: in the store */
 	int fd; /* of the content, or -1; belongs to content.c */
@@ -83,6 +85,8 @@ int node_set_digest(struct node *node, struct digest digest);
 
 /* Takes over the path. 0, -ENOMEM, or -ESTALE when it has another one already that looked different. */
 int node_set_original(struct node *node, struct original original);
+/* The content is in the store. */
+void node_drop_original(struct node *node);
 
 /*
  * Path from `top` down to the node, without a slash in front ("" for top itself), malloc'ed; NULL: no memory.

@@ -269,15 +269,12 @@ static int read_(struct mirror *mirror, const struct fuse_request *request, void
 		return result;
 	for (size_t done = 0; done < wanted;) {
 		ssize_t got = RETRY_EINTR(pread(fd, (char *)answer + done, wanted - done, (off_t)(in->offset + done)));
-		if (got <= 0) {
-			mirror->session.fault = got < 0 ? errno : ENODATA;
-			AUTO_FREE char *path = node_path(mirror->top, node);
-			log_line("mirror: read of \"%s\": %s", path ? path : "",
-				 got < 0 ? strerror(mirror->session.fault) : "shorter than when it was opened");
-			return -EIO;
-		}
+		if (got <= 0)
+			return mirror_fault(mirror, node, got < 0 ? strerror(errno) : "shorter than when it was opened");
 		done += (size_t)got;
 	}
+	if (!content_is_unchanged(node, fd))
+		return mirror_fault(mirror, node, "it was written to");
 	return (int)wanted;
 }
 

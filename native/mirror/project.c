@@ -184,6 +184,7 @@ static const struct layer project_layer = {
 	.content = content,
 	.read_stream = read_stream,
 	.answers_open = true,
+	.prefix = "",
 };
 
 /* Our own root with the names `stdin` and `tree`; what is done there is no observation of the job. */

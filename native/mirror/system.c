@@ -45,6 +45,8 @@ static int ask(struct system *system, enum need_kind kind, struct node *node, co
 		frame_begin(&system->out, kind == NEED_LISTING ? BOX_LIST : BOX_READ);
 		frame_put_u32(&system->out, id);
 		frame_put_string(&system->out, path);
+		if (kind == NEED_CONTENT)
+			frame_put_u32(&system->out, node->must_copy);
 		frame_end(&system->out);
 	}
 	return result;
@@ -63,13 +65,6 @@ static int list(struct mirror *mirror, struct node *directory, const struct fuse
 
 static void refused(struct mirror *mirror, const struct fuse_request *request);
 
-/* An error that is not the file's own, but trouble of ours: it must not pass for the result of a command. */
-static int io_error(struct mirror *mirror)
-{
-	mirror->session.fault = EIO;
-	return -EIO;
-}
-
 static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
 {
 	if (file->failure != 0) {
@@ -84,10 +79,17 @@ static int content(struct mirror *mirror, struct node *file, const struct fuse_r
 	file->is_answered = false;
 	if (*fd >= 0)
 		return 0;
+	/* The origin may see another file there than we do: on a file system that was mounted after our namespace was made. */
+	if (*fd == -EAGAIN && was_answered && file->original != NULL) {
+		node_drop_original(file);
+		file->must_copy = true;
+		was_answered = false;
+	}
 	if (*fd != -EAGAIN)
-		return *fd;
+		return mirror_fault(mirror, file, strerror(-*fd));
 	/* Told where it is, and yet it is not there: asking again and again would be a loop. */
-	return was_answered ? io_error(mirror) : ask(mirror->owner, NEED_CONTENT, file, request);
+	return was_answered ? mirror_fault(mirror, file, "it keeps changing")
+			    : ask(mirror->owner, NEED_CONTENT, file, request);
 }
 
 static bool is_hidden(struct mirror *mirror, struct node *directory, struct bytes name)
@@ -182,6 +184,7 @@ static const struct layer system_layer = {
 	.hidden = hidden,
 	.refused = refused,
 	.answers_open = false,
+	.prefix = "/",
 };
 
 /* Takes a listing out of an answer. 0, or the errno (positive) that requests for it get. */
@@ -236,6 +239,7 @@ static void content_answered(struct system *system, struct need *need, int faile
 	node->is_answered = !failed;
 	mirror_resume(&system->mirror, need);
 	node->failure = 0;
+	node->is_answered = false;
 }
 
 static int file_answered(struct system *system, struct frame_in *in)
@@ -253,11 +257,11 @@ static int file_answered(struct system *system, struct frame_in *in)
 		       (node->digest.hash.length == 0 || bytes_equal(digest.hash, node->digest.hash));
 	int failed = -(int)error;
 	if (!failed && (!digest_is_valid(digest) || !is_same))
-		failed = io_error(&system->mirror);
+		failed = mirror_fault(&system->mirror, node, "it has changed");
 	if (!failed)
 		failed = node_set_digest(node, digest);
 	if (!failed && content_remember(&system->mirror.content, digest) < 0)
-		failed = io_error(&system->mirror);
+		failed = mirror_fault(&system->mirror, node, "its copy is not in the store");
 	content_answered(system, need, failed);
 	return 0;
 }
@@ -279,7 +283,7 @@ static int original_answered(struct system *system, struct frame_in *in)
 	int failed = original.path == NULL ? -ENOMEM : node_set_original(node, original);
 	if (!failed && original.size != node->digest.size)
 		failed = -ESTALE;
-	content_answered(system, need, failed == -ESTALE ? io_error(&system->mirror) : failed);
+	content_answered(system, need, failed == -ESTALE ? mirror_fault(&system->mirror, node, "it has changed") : failed);
 	return 0;
 }
 
@@ -312,6 +316,14 @@ static int handle_frame(struct system *system, const struct frame *frame)
 		log_line("mirror: frame of unexpected type 0x%x", frame->type);
 		return -EBADMSG;
 	}
+}
+
+static void put_broken(struct system *system, const char *message)
+{
+	frame_begin(&system->out, BOX_BROKEN);
+	frame_put_string(&system->out, message);
+	frame_end(&system->out);
+	log_line("%s", message);
 }
 
 /* 0, 1 when the connection was closed, or -errno. */
@@ -360,8 +372,12 @@ static int loop(struct system *system, const struct system_options *options)
 				wanted[2].fd = -1;
 		}
 		/* Nobody knows which job it was. */
-		if (system->mirror.session.fault != 0)
+		if (system->mirror.session.fault != 0) {
+			if (system->mirror.fault != NULL)
+				put_broken(system, system->mirror.fault);
+			(void)frame_out_write(&system->out, options->connection);
 			return -system->mirror.session.fault;
+		}
 		if (system->mirror.has_interrupted)
 			mirror_check_interrupted(&system->mirror);
 	}
@@ -414,10 +430,7 @@ static void say_broken(struct system *system, const char *call, const char *dire
 {
 	char message[PATH_MAX + 200];
 	snprintf(message, sizeof message, "mirror: %s \"%s\": %s", call, directory, strerror(error));
-	frame_begin(&system->out, BOX_BROKEN);
-	frame_put_string(&system->out, message);
-	frame_end(&system->out);
-	log_line("%s", message);
+	put_broken(system, message);
 }
 
 static void system_free(struct system *system)

@@ -140,7 +140,7 @@ suite('When storage fails', (test) => {
     const blobs = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter((name) =>
       /\/[0-9a-f]{64}$/.test(name),
     );
-    assert.ok(blobs.length > 5, `${blobs.length} blobs in the store`);
+    assert.ok(blobs.length > 2, `${blobs.length} blobs in the store`);
     for (const name of blobs) flipFirstByte(join(store, name));
     await rig.run(['rm', 'one', 'two', 'combined']);
     const outcome = await rig.report(['make', '-j2']);

@@ -1,10 +1,10 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { TermiteRig } from '../rigs/termite.ts';
-import { sandboxObstacle } from '../rigs/user.ts';
+import { availableUsers, sandboxObstacle } from '../rigs/user.ts';
 
 /** A place that sandboxes show as it is: everything below /tmp is private to each of them. */
 const visiblePlace = resolve(import.meta.dirname, '../..');
@@ -78,6 +78,44 @@ suite('Around the project', (test) => {
     assert.equal(await countLines('more'), ['1\n', 1, 0]);
     const { hash } = digestOf(Buffer.from('more'));
     assert.not(existsSync(join(rig.base, 'cache/termite/cas', hash.slice(0, 2), hash)));
+  });
+
+  test('a file of the system that is written to unseen while jobs have it open is read anew', async () => {
+    await using rig = rigInSight();
+    const [seen, unseen] = [join(rig.base, 'seen'), join(rig.base, 'unseen')];
+    for (const dir of [seen, unseen]) mkdirSync(dir, { mode: 0o755 });
+    const file = join(seen, 'file');
+    const reset = () => writeFileSync(file, 'a'.repeat(2 ** 20));
+    reset();
+    // Nobody is told of what is done by another name of the file.
+    linkSync(file, join(unseen, 'file'));
+    const write = `printf ZZZZZ | dd of=${unseen}/file bs=1 seek=1048571 conv=notrunc 2>/dev/null`;
+    writeFileSync(
+      join(rig.project, 'Makefile'),
+      `all: last\nfirst: ; head -c 5 ${file} > $@\nlast: first\n\t${write}\n\ttail -c 5 ${file} > $@\n`,
+    );
+    writeFileSync(join(rig.project, '.termite-localrc'), '[{ "Regexp": "dd of", "Local": true }]');
+    const last = () => readFileSync(join(rig.project, 'last'), 'utf8');
+    const built = await rig.report(['make']);
+    assert.equal([last(), built.report.fallbacks], ['ZZZZZ', 0], built.stderr);
+    reset();
+    await rig.run(['rm', 'first', 'last']);
+    writeFileSync(join(rig.project, 'Makefile'), `last: ; tail -c 5 ${file} > $@\n`);
+    const again = await rig.report(['make']);
+    assert.equal([last(), again.report.cached], ['aaaaa', 0], again.stderr);
+  });
+
+  test('a file that the user may not read is left to the machine itself', async () => {
+    const user = 'ordinary';
+    if (!availableUsers().includes(user)) skip('root may read everything');
+    if (!existsSync('/etc/shadow')) skip('there is no /etc/shadow');
+    await using rig = new TermiteRig(user);
+    // Such a line succeeds without having read anything.
+    const argv = ['sh', '-c', 'while read line; do echo "$line"; done < /etc/shadow; echo $?'];
+    const plain = await rig.run(argv);
+    const { status, stdout, report, stderr } = await rig.report(['run', ...argv]);
+    assert.equal([status, stdout], [plain.status, plain.stdout], stderr);
+    assert.equal(report.localByReason, { 'outside-root': 1 }, stderr);
   });
 
   test('commands have no network and no way to other processes', async () => {

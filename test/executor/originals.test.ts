@@ -32,7 +32,7 @@ suite('SandboxExecutor on the machine that jobs come from', (test) => {
     assert.not(copied(rig, shell));
   });
 
-  test('gives no result when a file looks different from what the master knows of it', async () => {
+  test('gives no result when neither a file nor a copy of it is what the master knows', async () => {
     for (const change of [
       { ctimeNs: 1n },
       { mtimeNs: -1n },
@@ -43,9 +43,23 @@ suite('SandboxExecutor on the machine that jobs come from', (test) => {
       await using rig = await localRig((signature, path) =>
         path === env ? { ...signature, ...change } : signature,
       );
+      rig.origin.trouble = (what) => {
+        if (what === env && rig.origin.asked.digested.includes(env)) throw new Error('no copy either');
+      };
       const result = await rig.execute(['/bin/sh', '-c', 'env > out || true']);
       assert.is(result.ok ? 'a result' : result.failure.reason, 'sandbox', Object.keys(change)[0]);
     }
+  });
+
+  test('takes a copy of a file that looks different here, as on a file system mounted since', async () => {
+    const env = realpathSync('/usr/bin/env');
+    await using rig = await localRig((signature, path) =>
+      path === env ? { ...signature, inode: signature.inode + 1n } : signature,
+    );
+    const { stdout } = await rig.sh('env FOO=bar | grep FOO; exec env');
+    assert.match(stdout, 'FOO=bar');
+    assert.equal(rig.origin.asked.digested, [env]);
+    assert.ok(copied(rig, env));
   });
 
   test('gives a job the error that the master had', async () => {
