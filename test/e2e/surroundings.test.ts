@@ -1,4 +1,5 @@
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
@@ -6,8 +7,9 @@ import { skip, suite } from '../harness/suite.ts';
 import { TermiteRig } from '../rigs/termite.ts';
 import { availableUsers, sandboxObstacle } from '../rigs/user.ts';
 
-/** A place that sandboxes show as it is: everything below /tmp is private to each of them. */
-const visiblePlace = resolve(import.meta.dirname, '../..');
+/** Places that sandboxes may show as they are: what is below /tmp and the like is private to each of them. */
+const places = [resolve(import.meta.dirname, '../..'), homedir()];
+const visiblePlace = places.find((place) => !/^\/(tmp|var\/tmp|run)\//.test(`${place}/`));
 
 /** What commands see and leave outside the project. */
 suite('Around the project', (test) => {
@@ -141,7 +143,7 @@ suite('Around the project', (test) => {
 function rigInSight(): TermiteRig {
   const obstacle = sandboxObstacle();
   if (obstacle) skip(obstacle, 'fuse');
-  if (/^\/(tmp|var\/tmp|run)\//.test(visiblePlace)) skip('this checkout lies where sandboxes show nothing');
+  if (visiblePlace === undefined) skip('checkout and home folder lie where sandboxes show nothing');
   const rig = new TermiteRig('root', { below: visiblePlace });
   chmodSync(rig.base, 0o755);
   mkdirSync(join(rig.project, 'folder'));
