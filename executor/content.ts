@@ -3,6 +3,7 @@ import { formatDigest } from '../cas/digest.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
+import { Flights } from '../runtime/flights.ts';
 import { BlobBatcher } from './blob-batcher.ts';
 import type { ByteLru } from './byte-lru.ts';
 
@@ -34,7 +35,7 @@ export interface ContentOptions {
 export class Content {
   readonly #options: ContentOptions;
   readonly #batcher: BlobBatcher;
-  readonly #flights = new Map<string, Promise<Result<void>>>();
+  readonly #flights = new Flights<Result<void>>();
 
   constructor(options: ContentOptions) {
     this.#options = options;
@@ -65,13 +66,7 @@ export class Content {
    * `sandbox` when the origin cannot be asked.
    */
   provide(digest: Digest): Promise<Result<void>> {
-    const key = formatDigest(digest);
-    let flight = this.#flights.get(key);
-    if (!flight) {
-      flight = this.#provide(digest).finally(() => this.#flights.delete(key));
-      this.#flights.set(key, flight);
-    }
-    return flight;
+    return this.#flights.join(formatDigest(digest), () => this.#provide(digest));
   }
 
   async #provide(digest: Digest): Promise<Result<void>> {

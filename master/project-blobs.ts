@@ -4,6 +4,7 @@ import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { Flights } from '../runtime/flights.ts';
 
 export interface ProjectBlobsOptions {
   store: FileBlobStore;
@@ -19,7 +20,7 @@ export interface ProjectBlobsOptions {
  */
 export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'> {
   readonly #options: ProjectBlobsOptions;
-  readonly #imports = new Map<string, Promise<boolean>>();
+  readonly #imports = new Flights<boolean>();
 
   constructor(options: ProjectBlobsOptions) {
     this.#options = options;
@@ -51,12 +52,7 @@ export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'>
 
   /** Copies the content of one of our files into the store if it is not there yet. @returns whether it is there now */
   ensureStored(digest: Digest): Promise<boolean> {
-    const key = formatDigest(digest);
-    const running = this.#imports.get(key);
-    if (running) return running;
-    const started = this.#import(digest).finally(() => this.#imports.delete(key));
-    this.#imports.set(key, started);
-    return started;
+    return this.#imports.join(formatDigest(digest), () => this.#import(digest));
   }
 
   async #import(digest: Digest): Promise<boolean> {

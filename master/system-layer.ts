@@ -7,6 +7,7 @@ import { type Observation, ObservationFlag } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { Flights } from '../runtime/flights.ts';
 import { digestOfFile } from './digest-of-file.ts';
 import { namesIn } from './path-state.ts';
 import {
@@ -48,9 +49,9 @@ export class SystemLayer {
   readonly #options: SystemLayerOptions;
   readonly #hidden: ReadonlySet<string>;
   readonly #listings = new Map<string, SystemListing>();
-  readonly #listing = new Map<string, Promise<SystemListing>>();
+  readonly #listing = new Flights<SystemListing>();
   readonly #served = new Map<string, StatSignature>();
-  readonly #digesting = new Map<string, Promise<Digest>>();
+  readonly #digesting = new Flights<Digest>();
   readonly #pathByHash = new Map<string, string>();
   #epoch = 1;
 
@@ -70,11 +71,7 @@ export class SystemLayer {
 
   /** See `Origin`. The content is to be had from the path until the epoch ends. */
   digestFile(path: string): Promise<Digest> {
-    const running = this.#digesting.get(path);
-    if (running) return running;
-    const started = this.#digestFile(path).finally(() => this.#digesting.delete(path));
-    this.#digesting.set(path, started);
-    return started;
+    return this.#digesting.join(path, () => this.#digestFile(path));
   }
 
   async #digestFile(path: string): Promise<Digest> {
@@ -218,11 +215,7 @@ export class SystemLayer {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       if (this.#hidden.has(path.slice(0, end))) throw systemError('ENOENT', `not mirrored: "${path}"`);
     }
-    const running = this.#listing.get(path);
-    if (running) return running;
-    const started = this.#watchAndList(path).finally(() => this.#listing.delete(path));
-    this.#listing.set(path, started);
-    return started;
+    return this.#listing.join(path, () => this.#watchAndList(path));
   }
 
   async #watchAndList(path: string): Promise<SystemListing> {
