@@ -69,6 +69,11 @@ export class Content {
     return this.#flights.join(formatDigest(digest), () => this.#provide(digest));
   }
 
+  /** Resolves when no fetch is under way. */
+  idle(): Promise<void> {
+    return this.#flights.idle();
+  }
+
   async #provide(digest: Digest): Promise<Result<void>> {
     const { store, source, fill } = this.#options;
     try {

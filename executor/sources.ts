@@ -45,6 +45,8 @@ export class Sources implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#sources.values()].map(({ close }) => close()));
+    // What is still being fetched must not come into a store that is not ours any more.
+    await Promise.all([...this.#sources.values()].map(({ content }) => content.idle()));
     this.#sources.clear();
   }
 

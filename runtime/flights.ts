@@ -10,4 +10,9 @@ export class Flights<T> {
     this.#running.set(key, started);
     return started;
   }
+
+  /** Resolves, never rejects, when those that are under way now have ended. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
 }

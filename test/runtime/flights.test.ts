@@ -17,6 +17,20 @@ suite('Flights', (test) => {
     assert.is(await flights.join('a', start), 3);
   });
 
+  test('idle() waits for what is under way, however it ends', async () => {
+    const flights = new Flights<void>();
+    let isLanded = false;
+    const landing = flights.join('a', async () => {
+      await new Promise((wake) => setTimeout(wake, 20));
+      isLanded = true;
+      throw new Error('hard');
+    });
+    landing.catch(() => {});
+    await flights.idle();
+    assert.is(isLanded, true);
+    await flights.idle();
+  });
+
   test('join() tells all of a failure, and begins anew after it', async () => {
     const flights = new Flights<string>();
     const fail = async () => {
