@@ -5,7 +5,7 @@ import { AppError } from '../runtime/app-error.ts';
 import { hashFile, hashSmallFile } from './hash-file.ts';
 
 /** A digest and the signature of the file that it is of. */
-export interface Signed {
+interface Signed {
   digest: Digest;
   signature: StatSignature;
 }

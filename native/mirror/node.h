@@ -20,7 +20,7 @@ enum listing_state {
 /* A file of this machine that is read where it is, and how it looked when that was decided. */
 struct original {
 	uint64_t size, mtime_ns, ctime_ns, inode;
-	uint64_t link_count; /* when it was opened first: removing a name changes ctime, but not the content */
+	uint64_t link_count; /* when it was opened: a name that comes or goes later changes ctime, not the content */
 	char *path;	     /* absolute, malloc'ed */
 };
 
