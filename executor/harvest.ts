@@ -48,7 +48,7 @@ const tickNs = 20_000_000n;
  * anything else than the layer's own entries can have changed. Source: Documentation/filesystems/overlayfs.rst.
  *
  * @param entries of the layer, each after its parent directory
- * @returns failure `unsupported-output` for sockets and devices
+ * @returns failure `limit` for sockets and devices
  */
 export async function harvest(
   entries: readonly UpperEntry[],
@@ -57,7 +57,8 @@ export async function harvest(
   const unsupported = entries.find(
     (entry) => !(entry.flags & UpperFlag.whiteout) && !isSupported(entry.mode),
   );
-  if (unsupported) return fail({ reason: 'unsupported-output', path: unsupported.path });
+  if (unsupported)
+    return fail({ reason: 'limit', limit: { kind: 'unsupported-output', path: unsupported.path } });
   return succeed(await new Harvester(entries, options).run());
 }
 

@@ -20,7 +20,7 @@ export interface OutputsOptions {
 
 /**
  * What a command that has ended did: takes its files into the store and says the rest. Failure:
- * `unsupported-output`. Rejects with AppError `disk-full`, and with what reading the base rejects with.
+ * `limit`. Rejects with AppError `disk-full`, and with what reading the base rejects with.
  */
 export async function takeOutputs(options: OutputsOptions): Promise<Result<Manifest>> {
   const { done, base } = options;
@@ -54,7 +54,8 @@ export async function takeOutputs(options: OutputsOptions): Promise<Result<Manif
     stdout: await takeStream('stdout'),
     stderr: await takeStream('stderr'),
     changes,
-    discarded: done.outside,
+    reached: done.outside.map((path) => ({ kind: 'left-outside', path })),
+    hiddenTrace: [],
     trace: observed.length === 0 ? done.trace : mergeTraces(done.trace, observed),
     startedNs: done.startedNs,
     finishedNs: done.finishedNs,

@@ -124,7 +124,7 @@ export class SandboxExecutor implements Executor {
     const hasSucceeded = done.kind === 'exit' && done.value === 0;
     if (hasSucceeded && !mirror.hasRefusedReads) return undefined;
     if ((await mirror.refusals()) !== (await refusalsBefore)) {
-      return { reason: 'outside-root', path: mirror.lastRefusedPath ?? '/' };
+      return { reason: 'limit', limit: { kind: 'refused-write', path: mirror.lastRefusedPath ?? '/' } };
     }
     if (hasSucceeded) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;

@@ -9,6 +9,7 @@ import type { Attempts } from './next-step.ts';
 import { commandLine, type Placement } from './placement.ts';
 import type { RunningCommand, Session } from './session.ts';
 import { StdinReplay } from './stdin-replay.ts';
+import { isToolchainOnly } from './toolchain.ts';
 import type { Rival } from './verifier.ts';
 
 /** What stays the same over all attempts to run one command. */
@@ -111,6 +112,11 @@ export function stdinOf(
 export function stdinUse({ request, stdin, hasReadEmptyStdin }: Command): StdinUse | undefined {
   if (request.isStdinEmpty) return hasReadEmptyStdin ? 'empty' : 'unread';
   return stdin.isUntouched ? 'unread' : undefined;
+}
+
+/** Whether its failure in a sandbox is believed: that of tools that are known, or where a rule says so. */
+export function mayFail({ request, treatment, session }: Command): boolean {
+  return treatment.believesFailure || session.check?.kind === 'twice' || isToolchainOnly(request);
 }
 
 /** Whether a result with an exit status other than 0 may be used again. */

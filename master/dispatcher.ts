@@ -3,8 +3,9 @@ import type { Job, JobResult, Manifest } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
+import type { Limit } from '../runtime/limit.ts';
 import type { Caller } from './caller.ts';
-import { acceptsFailure, type Command, newCommand, stdinOf, stdinUse } from './command.ts';
+import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
@@ -12,6 +13,7 @@ import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import type { LocalSlots } from './local-slots.ts';
 import { nextStep } from './next-step.ts';
 import { commandLine, type Placement, place } from './placement.ts';
+import { reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { Outcome, Session } from './session.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
@@ -85,7 +87,7 @@ export class Dispatcher {
     } catch (error) {
       session.fail(describeError(error));
       await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
-      running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
+      running.end({ where: 'remote', isCached: false, hasFailed: true });
       caller.exited({ kind: 'exit', code: 125 });
       return undefined;
     }
@@ -137,6 +139,8 @@ export class Dispatcher {
     const isTwice = command.session.check?.kind === 'twice';
     const results = cache === 'none' || isTwice ? undefined : this.#options.results;
     if (cache === 'none') command.running.note({ notStored: hasNetwork ? 'network' : 'rule' });
+    const known = await results?.knownLimit(command.question);
+    if (known) return this.#atLimit(command, known);
     if (results && (await this.#replay(command, results))) return;
     let because = '';
     for (;;) {
@@ -148,9 +152,20 @@ export class Dispatcher {
       if (next.step === 'cancelled') return this.#cancelled(command);
       // That nobody is left says less than why.
       if (because === '' || failure.reason !== 'no-executor') because = describeFailure(failure);
+      if (failure.reason === 'limit') {
+        results?.rememberLimit(command.question, failure.limit);
+        if (failure.limit.kind !== 'failed') sayLocal(command, failure.limit.kind, because);
+        if (command.stdin.isUntouched) return this.#atLimit(command, failure.limit);
+      }
       if (next.step === 'local') return this.#fallBack(command, { ...next, because });
       if (!command.stdin.canReplay) return this.#giveUp(command, because);
     }
+  }
+
+  /** Runs it beside make, since what it does in a sandbox is not what it does here. */
+  #atLimit(command: Command, limit: Limit): Promise<void> {
+    command.running.note({ limit });
+    return this.#local(command, { reason: limit.kind, needsSlot: true, isFallback: false });
   }
 
   /** Answers with a past result. @returns false when there is none, or it cannot be had: nothing has been done then */
@@ -201,6 +216,8 @@ export class Dispatcher {
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
       const { content } = member;
+      const limit = result.ok ? reachedLimit(result.value, { mayFail: mayFail(command) }) : undefined;
+      if (limit) return fail({ reason: 'limit', limit });
       const { rival } = command;
       if (result.ok && rival) {
         command.rival = undefined;
@@ -302,7 +319,7 @@ export class Dispatcher {
     const { status } = manifest;
     const hasFailed = status.kind === 'signal' || status.code !== 0;
     running.note({ outputs: manifest.changes.slice(0, maxNotedOutputs).map(({ path }) => path) });
-    running.end({ where: 'remote', isCached, hasFailed, discarded: manifest.discarded });
+    running.end({ where: 'remote', isCached, hasFailed });
     caller.exited(status);
     return succeed(output);
   }
@@ -311,11 +328,9 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    const { session, line } = command;
     // The caller's own stdin cannot be put back to its beginning.
     if (!command.stdin.isUntouched) return this.#giveUp(command, because);
-    const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
-    session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
+    sayLocal(command, reason, because);
     // Others do not wait for what waits for a person.
     const needsSlot = reason !== 'terminal';
     await this.#local(command, { reason, isFallback, needsSlot });
@@ -327,7 +342,7 @@ export class Dispatcher {
       'stderr',
       Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`),
     );
-    running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
+    running.end({ where: 'remote', isCached: false, hasFailed: true });
     caller.exited({ kind: 'exit', code: 125 });
   }
 
@@ -346,7 +361,13 @@ export class Dispatcher {
       return this.#fallBack(command, { reason: 'internal-error', isFallback: true, because });
     }
     session.notice('commit', `cannot apply a result: ${describeError(error)}`);
-    running.end({ where: 'remote', isCached: false, hasFailed: true, discarded: [] });
+    running.end({ where: 'remote', isCached: false, hasFailed: true });
     caller.abandon();
   }
+}
+
+/** Once per reason and build. */
+function sayLocal({ session, line }: Command, reason: string, because: string): void {
+  const shown = line.trim().split('\n', 1)[0]!.slice(0, 100);
+  session.notice(`local:${reason}`, `running locally: ${because}: ${shown}`);
 }

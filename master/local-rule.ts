@@ -18,6 +18,8 @@ export interface Treatment {
   /** It finds nothing on its stdin, whatever the caller's is. */
   hasEmptyStdin: boolean;
   env: EnvironmentRule;
+  /** When it fails in a sandbox that is what it does, and need not be confirmed beside make. */
+  believesFailure: boolean;
   /** How many slots of its executor it takes. */
   slotCount: number;
 }
@@ -28,6 +30,7 @@ export const usualTreatment: Treatment = {
   timeoutMs: 0,
   hasEmptyStdin: false,
   env: noEnvironmentRule,
+  believesFailure: false,
   slotCount: 1,
 };
 
@@ -93,6 +96,7 @@ export function localRule(entry: z.infer<typeof ruleEntrySchema>, line: number):
       timeoutMs: Math.ceil((entry.Timeout ?? 0) * 1000),
       hasEmptyStdin: entry.Stdin === 'empty',
       env: entry.Env ? environmentRule(entry.Env) : noEnvironmentRule,
+      believesFailure: entry.Local === false || cache === 'failures' || entry.Network,
       slotCount: entry.Slots ?? 1,
     },
     reason: entry.Reason,

@@ -21,8 +21,8 @@ export function nextStep(failure: Failure, attempts: Attempts): NextStep {
   switch (failure.reason) {
     case 'cancelled':
       return { step: 'cancelled' };
-    case 'outside-root':
-    case 'unsupported-output':
+    case 'limit':
+      return { step: 'local', reason: failure.limit.kind, isFallback: false };
     case 'terminal':
       return { step: 'local', reason: failure.reason, isFallback: false };
     case 'no-executor':

@@ -52,7 +52,7 @@ function knownReason({ hasJobserver, isExec }: RunRequest, line: string): BuiltI
 }
 
 /** What rules look at: the argument of `-c`, or program and arguments with spaces between. */
-export function commandLine({ argv, isExec }: RunRequest): string {
+export function commandLine({ argv, isExec }: Pick<RunRequest, 'argv' | 'isExec'>): string {
   if (isExec) return argv.join(' ');
   let i = 0;
   while (/^[-+]./.test(argv[i] ?? '')) i += /^[-+][A-Za-z]*o$/.test(argv[i]!) ? 2 : 1;

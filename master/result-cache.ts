@@ -11,8 +11,10 @@ import {
   type Observation,
   ObservationFlag,
 } from '../protocol/job.ts';
+import { describeError } from '../runtime/app-error.ts';
 import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { type Limit, limitSchema } from '../runtime/limit.ts';
 import { CacheCounters, type CacheStatistics, countersSchema, noCounts } from './cache-counters.ts';
 import { contentOfResult, contentOfResults, evictResults } from './evict-results.ts';
 import { compareStates, compareTraits, maxDifferences, traitsOf } from './explain-miss.ts';
@@ -65,7 +67,6 @@ export type NotStored =
   | 'failed'
   | 'stdin-read'
   | 'network'
-  | 'outside-written'
   | 'out-of-memory'
   | 'no-trace'
   | 'system-changed'
@@ -128,6 +129,7 @@ export class ResultCache implements AsyncDisposable {
   /** When results were last used, by key, since that was last written down. */
   #used = new Map<string, number>();
   readonly #storing = new Set<Promise<unknown>>();
+  readonly #limits = new Map<string, Limit>();
 
   constructor(options: ResultCacheOptions) {
     this.#options = options;
@@ -182,6 +184,29 @@ export class ResultCache implements AsyncDisposable {
     return this.#miss('inputs-changed', []);
   }
 
+  /** The limit of the sandbox that this command has reached before: it has to run beside make. */
+  async knownLimit(question: Question): Promise<Limit | undefined> {
+    const weak = weakFingerprint(question);
+    const known = limitSchema.safeParse(
+      this.#limits.get(weak) ?? (await this.#options.cache.get(`l ${weak}`)),
+    );
+    if (!known.success) return undefined;
+    this.#limits.set(weak, known.data);
+    return known.data;
+  }
+
+  /** Remembers it with the command. What fails is not remembered: the next state of its inputs may do. */
+  rememberLimit(question: Question, limit: Limit): void {
+    if (limit.kind === 'failed') return;
+    const weak = weakFingerprint(question);
+    this.#limits.set(weak, limit);
+    const writing = this.#options.cache
+      .write([{ key: `l ${weak}`, value: limit }])
+      .catch((error) => this.#options.onNotice(`A limit was not remembered: ${describeError(error)}`))
+      .finally(() => this.#storing.delete(writing));
+    this.#storing.add(writing);
+  }
+
   /** Counts a hit: one that took the place of running the command. */
   used({ key, tookMs }: Hit): void {
     this.#counters.hit(tookMs);
@@ -197,6 +222,7 @@ export class ResultCache implements AsyncDisposable {
   async clear(): Promise<Set<string>> {
     const content = await contentOfResults(this.#options.cache);
     this.#sets.clear();
+    this.#limits.clear();
     this.#options.generations.forgetAll();
     this.#counters = new CacheCounters();
     this.#used.clear();
@@ -335,13 +361,12 @@ export class ResultCache implements AsyncDisposable {
 
   async #store({ question, basis, manifest, executor, printed, stdin, acceptsFailure }: Finished) {
     const { workspace, generations, cache, store, clock, distortState = (state) => state } = this.#options;
-    const { status, discarded, systemTrace } = manifest;
+    const { status, systemTrace } = manifest;
     // A signal may have come from outside, as for want of memory.
     if (status.kind === 'signal' || (hasFailed(manifest) && !acceptsFailure))
       return { notStored: 'failed' } as const;
     if (stdin === undefined) return { notStored: 'stdin-read' } as const;
     if (question.network) return { notStored: 'network' } as const;
-    if (discarded.length > 0) return { notStored: 'outside-written' } as const;
     if (manifest.wasShortOfMemory) return { notStored: 'out-of-memory' } as const;
     if (!systemTrace) return { notStored: 'no-trace' } as const;
     const overwritten = overwrittenOutputs(question);

@@ -5,7 +5,7 @@ import type { CompilationDatabase } from './compilation-database.ts';
 
 /** How a command was done with. */
 export type Outcome =
-  | { where: 'remote'; isCached: boolean; hasFailed: boolean; discarded: readonly string[] }
+  | { where: 'remote'; isCached: boolean; hasFailed: boolean }
   /** `ruleReason`: in the words of the user whose rule keeps it here. */
   | { where: 'local'; reason: string; isFallback: boolean; ruleReason?: string | undefined };
 
@@ -35,7 +35,6 @@ export interface SessionOptions {
 }
 
 const progressIntervalMs = 100;
-const maxDiscarded = 100;
 const maxLineLength = 4_000;
 
 /**
@@ -70,7 +69,6 @@ export class Session {
   };
   readonly #localByReason = new Map<string, number>();
   readonly #localByRule = new Map<string, number>();
-  readonly #discarded = new Set<string>();
   readonly #noticed = new Set<string>();
   readonly #records: CommandRecord[] = [];
   #idle: (() => void)[] = [];
@@ -152,7 +150,6 @@ export class Session {
       localByReason: Object.fromEntries(this.#localByReason),
       localByRule: Object.fromEntries(this.#localByRule),
       wallMs: Math.max(0, this.#clock.nowMs() - this.#startedMs),
-      discarded: [...this.#discarded],
     };
   }
 
@@ -189,9 +186,6 @@ export class Session {
     if (outcome.isCached) counts.cached += 1;
     else counts.remote += 1;
     if (outcome.hasFailed) counts.failed += 1;
-    for (const path of outcome.discarded) {
-      if (this.#discarded.size < maxDiscarded) this.#discarded.add(path);
-    }
   }
 
   /** At most ten a second: for eyes only. */

@@ -28,6 +28,7 @@ export function isTrivial(line: string): boolean {
   return simpleCommands(line).every(isTrivialCommand);
 }
 
-function isTrivialCommand({ name, args: [option, command = ''] }: SimpleCommand): boolean {
+/** The same of one command, without its redirections. */
+export function isTrivialCommand({ name, args: [option, command = ''] }: SimpleCommand): boolean {
   return trivialName.test(name) || (cmakeName.test(name) && option === '-E' && !compiling.has(command));
 }

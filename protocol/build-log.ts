@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { limitSchema } from '../runtime/limit.ts';
 
 /** One thing that was not as in the nearest earlier run of a command. States as in master/path-state.ts. */
 export const differenceSchema = z.strictObject({
@@ -23,6 +24,8 @@ export const commandRecordSchema = z.strictObject({
   reason: z.string().optional(),
   /** The user's rule that decided on it: its line in the file, and its `Reason`. */
   rule: z.strictObject({ line: z.number().int(), reason: z.string().optional() }).optional(),
+  /** The limit of the sandbox for which it ran beside make. */
+  limit: limitSchema.optional(),
   /** Why its result was not kept. */
   notStored: z.string().optional(),
   /** Strong fingerprint of its result. */

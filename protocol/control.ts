@@ -21,8 +21,6 @@ export const reportSchema = z.strictObject({
   /** Those of them that did something else. */
   mismatched: z.number().int(),
   wallMs: z.number(),
-  /** Absolute paths outside the project that commands wrote and that were discarded. */
-  discarded: z.array(z.string()),
 });
 
 export type Report = z.infer<typeof reportSchema>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { failureSchema } from '../runtime/failure.ts';
+import { limitSchema } from '../runtime/limit.ts';
 import { digestSchema } from './digest.ts';
 
 /** Nanoseconds since the epoch; a decimal string on the wire. */
@@ -94,8 +95,10 @@ export const manifestSchema = z.strictObject({
   stderr: digestSchema,
   /** Sorted by path bytes, so parents come before children; mtimeNs tells the order of writing. */
   changes: z.array(changeSchema),
-  /** Absolute paths outside the project that were written and discarded; at most 100. */
-  discarded: z.array(z.string()),
+  /** Limits of the sandbox that it reached, the first of each kind first; at most 100. */
+  reached: z.array(limitSchema),
+  /** What it looked at in the places that a sandbox has for itself (/tmp and its like): absolute paths, exact. */
+  hiddenTrace: z.array(observationSchema),
   /** While it ran, the kernel killed a process of that machine for want of memory: maybe one of its own, unnoticed. */
   wasShortOfMemory: z.boolean().optional(),
   /** Project paths observed, exact, relative to the project root. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { exhaustive } from './exhaustive.ts';
+import { describeLimit, limitSchema } from './limit.ts';
 
 /** Why a job gave no result although nothing is wrong with the command: the closed list of expected failures. */
 export const failureSchema = z.discriminatedUnion('reason', [
@@ -15,10 +16,8 @@ export const failureSchema = z.discriminatedUnion('reason', [
   z.strictObject({ reason: z.literal('no-executor') }),
   /** What the command changed was changed by somebody else while it ran. */
   z.strictObject({ reason: z.literal('conflict'), path: z.string() }),
-  /** The command failed after the sandbox had refused it a write, or a private file, outside the project. */
-  z.strictObject({ reason: z.literal('outside-root'), path: z.string() }),
-  /** The command did something that the mirror cannot bring back, e.g. made a socket or a device. */
-  z.strictObject({ reason: z.literal('unsupported-output'), path: z.string() }),
+  /** The command reached a limit of the sandbox: what it did there may not be what it does here. */
+  z.strictObject({ reason: z.literal('limit'), limit: limitSchema }),
   /** The command wants to read from the caller's terminal, and then to be on it. */
   z.strictObject({ reason: z.literal('terminal') }),
   /** It ran longer than its rule allows. */
@@ -51,10 +50,8 @@ export function describeFailure(failure: Failure): string {
       return 'no executor is alive';
     case 'conflict':
       return `"${failure.path}" was changed by another command meanwhile`;
-    case 'outside-root':
-      return `it was refused "${failure.path}", outside the project`;
-    case 'unsupported-output':
-      return `it made "${failure.path}", which is neither file, directory, symlink nor FIFO`;
+    case 'limit':
+      return `it ${describeLimit(failure.limit)}`;
     case 'terminal':
       return 'it reads from the terminal';
     case 'timed-out':

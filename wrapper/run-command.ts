@@ -69,9 +69,11 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
     case 'signal':
       return end;
     case 'local':
-      return await runInForeground(program, args, edited(env, end.envEdits), {
-        stdin: end.hasEmptyStdin ? 'ignore' : 'inherit',
-      });
+      return await runBeside(
+        [program, ...args],
+        edited(env, end.envEdits),
+        end.hasEmptyStdin ? 'ignore' : 'inherit',
+      );
     default:
       if (end?.kind === 'master-gone' && end.isCommitting)
         throw new AppError('The master died while applying outputs', {
@@ -79,8 +81,17 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
           hint: 'Run the command again',
         });
       say('the master is gone: running locally');
-      return await runInForeground(program, args, env);
+      return await runBeside([program, ...args], env, 'inherit');
   }
+}
+
+/** By way of the shell, which knows what is no program: 127 where there is none, 126 where it may not be run, a script without `#!`. */
+function runBeside(
+  argv: readonly string[],
+  env: Environment,
+  stdin: 'ignore' | 'inherit',
+): Promise<ExitStatus> {
+  return runInForeground('/bin/sh', ['-c', 'exec "$@"', 'sh', ...argv], env, { stdin });
 }
 
 function notComparable(): AppError {

@@ -9,14 +9,21 @@ const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
   'outside-root': (n) => `${n} outside the project`,
   background: (n) => `${n} in the background`,
   terminal: (n) => `${n} on the terminal`,
+  'left-outside': (n) => `${n} writing outside the project`,
+  hidden: (n) => `${n} that need what sandboxes hide`,
+  'refused-write': (n) => `${n} writing outside the project`,
+  'private-file': (n) => `${n} that need private files`,
+  network: (n) => `${n} using the network`,
+  lock: (n) => `${n} locking files`,
+  privilege: (n) => `${n} with special powers`,
   'unsupported-output': (n) => plural(n, 'special file'),
+  linked: (n) => plural(n, 'linked file'),
+  failed: (n) => `${n} run again after failing`,
 };
-const maxShownPaths = 5;
 
-/** What is said at the end of a build: one line, and one more when something was thrown away. */
+/** What is said at the end of a build. */
 export function summarize(report: Report): string[] {
-  const { commands, wallMs, cached, remote, local, conflicts, failed, verified, mismatched, discarded } =
-    report;
+  const { commands, wallMs, cached, remote, local, conflicts, failed, verified, mismatched } = report;
   const parts = [
     cached > 0 ? `${cached} from cache` : '',
     remote > 0 ? `${remote} remote` : '',
@@ -27,13 +34,7 @@ export function summarize(report: Report): string[] {
     mismatched > 0 ? plural(mismatched, 'mismatch', 'mismatches') : '',
   ].filter((part) => part !== '');
   const head = `${plural(commands, 'command')} in ${(wallMs / 1000).toFixed(1)} s`;
-  const lines = [parts.length > 0 ? `${head}: ${parts.join(', ')}` : head];
-  if (discarded.length > 0) {
-    const more = discarded.length - maxShownPaths;
-    const shown = discarded.slice(0, maxShownPaths).join(', ') + (more > 0 ? ` and ${more} more` : '');
-    lines.push(`written outside the project and discarded: ${shown}`);
-  }
-  return lines;
+  return [parts.length > 0 ? `${head}: ${parts.join(', ')}` : head];
 }
 
 function describeLocal({ localByReason, fallbacks }: Report): string {

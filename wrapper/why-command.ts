@@ -1,5 +1,6 @@
 import type { CommandRecord, Difference } from '../protocol/build-log.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { describeLimit } from '../runtime/limit.ts';
 import type { Environment } from './command.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
@@ -54,7 +55,6 @@ const notStoredReasons: Readonly<Record<string, string>> = {
   'stdin-read': 'it read standard input',
   rule: 'a rule says so',
   network: 'it was allowed to use the network',
-  'outside-written': 'it wrote outside the project',
   'out-of-memory': 'a process was killed for want of memory while it ran',
   'no-trace': 'the executor could not tell what it looked at',
   'system-changed': 'something outside the project changed while it ran',
@@ -66,7 +66,8 @@ const notStoredReasons: Readonly<Record<string, string>> = {
 
 /** The lines that answer the question. */
 export function explain(record: CommandRecord): string[] {
-  const { number, line, where, reason, rule, notStored, executor, wallMs, savedMs, differences } = record;
+  const { number, line, where, reason, rule, notStored, executor, wallMs, savedMs, differences, limit } =
+    record;
   const lines = [`#${number} ${line.trim()}`];
   const took = `${Math.round(wallMs)} ms`;
   if (where === 'cache') {
@@ -79,6 +80,7 @@ export function explain(record: CommandRecord): string[] {
     for (const difference of differences) lines.push(`  ${showDifference(difference)}`);
   } else {
     lines.push(`${where}${reason === undefined ? '' : `: ${reason}`}, in ${took}`);
+    if (limit) lines.push(`not in a sandbox: there it ${describeLimit(limit)}`);
   }
   if (rule) lines.push(`by the rule in line ${rule.line}${rule.reason ? `: ${rule.reason}` : ''}`);
   if (record.verdict === 'same') lines.push('its result was checked: another run gave the same');

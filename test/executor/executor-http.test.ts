@@ -30,7 +30,13 @@ const job: Job = {
 const result: JobResult = {
   ok: true,
   value: {
-    ...{ status: { kind: 'signal', signal: 9 }, stdout: digest, stderr: digest, discarded: ['/tmp/\udc80'] },
+    ...{
+      status: { kind: 'signal', signal: 9 },
+      stdout: digest,
+      stderr: digest,
+      reached: [{ kind: 'left-outside', path: '/tmp/\udc80' }],
+      hiddenTrace: [],
+    },
     changes: [
       {
         path: 'a\udcff',
@@ -72,7 +78,10 @@ suite('ExecutorClient', (test) => {
   });
 
   test('execute() brings failures over', async () => {
-    const failure: JobResult = { ok: false, failure: { reason: 'outside-root', path: '/usr/\udcff' } };
+    const failure: JobResult = {
+      ok: false,
+      failure: { reason: 'limit', limit: { kind: 'refused-write', path: '/usr/\udcff' } },
+    };
     await using rig = await httpRig(async () => failure);
     assert.equal(await rig.client.execute(job, { signal: never }), failure);
   });

@@ -170,20 +170,23 @@ suite('SandboxExecutor', (test) => {
     assert.match(failure.reason === 'sandbox' ? failure.message : '', 'absent');
   });
 
-  test('execute() fails with `unsupported-output` for a socket', async () => {
+  test('execute() fails with `limit` for a socket', async () => {
     await using rig = await executorRig();
     const script = 'use Socket; socket(S, PF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un("s")) or die $!';
     const result = await rig.execute(['/usr/bin/perl', '-e', script]);
-    assert.equal(failureOf(result), { reason: 'unsupported-output', path: 's' });
+    assert.equal(failureOf(result), {
+      reason: 'limit',
+      limit: { kind: 'unsupported-output', path: 's' },
+    });
   });
 
-  test('execute() fails with `outside-root` when a failing command tried to write elsewhere, and only then', async () => {
+  test('execute() fails with `limit` when a failing command tried to write elsewhere, and only then', async () => {
     await using rig = await executorRig();
     const path = '/usr/termite-test';
     for (const _time of ['first', 'again']) {
       assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', `echo > ${path}`])), {
-        reason: 'outside-root',
-        path,
+        reason: 'limit',
+        limit: { kind: 'refused-write', path },
       });
     }
     assert.equal((await rig.sh(`echo > ${path}; exit 0`)).status, { kind: 'exit', code: 0 });
@@ -193,7 +196,7 @@ suite('SandboxExecutor', (test) => {
   test('execute() tells what was written outside and thrown away', async () => {
     await using rig = await executorRig();
     const { manifest } = await rig.sh('echo x > /var/tmp/left-over');
-    assert.equal(manifest.discarded, ['/var/tmp/left-over']);
+    assert.equal(manifest.reached, [{ kind: 'left-outside', path: '/var/tmp/left-over' }]);
   });
 
   test('execute() fails with `content-missing` for content that nobody has', async () => {

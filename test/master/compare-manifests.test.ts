@@ -20,7 +20,7 @@ function manifest(
 ): Manifest {
   return {
     status: { kind: 'exit', code: 0 },
-    ...{ stdout: digest(''), stderr: digest(''), discarded: [], trace: [] },
+    ...{ stdout: digest(''), stderr: digest(''), reached: [], hiddenTrace: [], trace: [] },
     ...{ startedNs: 1n, finishedNs: 2n, resources: { userUs: 0, systemUs: 0, maxRssKib: 0 } },
     changes: Object.entries(left).map(([path, node]): Change => {
       const linkGroup = links.includes(path) ? { linkGroup: 1 } : {};

@@ -131,7 +131,7 @@ export class DispatcherRig {
       status: { kind: 'exit', code: 0 },
       stdout: await this.blob(stdout),
       stderr: await this.blob(stderr),
-      ...{ changes: [], discarded: [], trace: [], startedNs: 0n, finishedNs: 1n },
+      ...{ changes: [], reached: [], hiddenTrace: [], trace: [], startedNs: 0n, finishedNs: 1n },
       resources: { userUs: 0, systemUs: 0, maxRssKib: 0 },
       ...rest,
     };

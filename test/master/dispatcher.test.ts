@@ -1,7 +1,10 @@
 import * as assert from 'uvu/assert';
+import { ObservationFlag } from '../../protocol/job.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { type Failure, fail, succeed } from '../../runtime/failure.ts';
+import type { Limit } from '../../runtime/limit.ts';
 import { suite } from '../harness/suite.ts';
+import { tempDir } from '../harness/temp-dir.ts';
 import { DispatcherRig, FakeCaller, failing, hanging, succeeding } from './dispatcher-rig.ts';
 import { runRequest } from './run-request.ts';
 
@@ -15,14 +18,12 @@ suite('Dispatcher', (test) => {
       stdout: 'out',
       stderr: 'err',
       status: { kind: 'exit', code: 3 },
-      discarded: ['/tmp/x'],
     });
     rig.addExecutor('a', succeeding(manifest));
     const caller = await rig.dispatch(runRequest('gcc'));
     assert.equal(caller.told, ['committing', 'stdout:out', 'stderr:err', 'exit 3']);
     const report = rig.session.report();
     assert.equal([report.commands, report.remote, report.failed, report.local], [1, 1, 1, 0]);
-    assert.equal(report.discarded, ['/tmp/x']);
   });
 
   test('passes a death by signal on', async () => {
@@ -163,16 +164,44 @@ suite('Dispatcher', (test) => {
     assert.equal(rig.session.report().localByReason, { 'no-executor': 1 });
   });
 
-  for (const reason of ['outside-root', 'unsupported-output'] as const) {
-    test(`runs locally, without calling it a fallback, on ${reason}`, async () => {
+  const limits: Limit[] = [
+    { kind: 'left-outside', path: '/home/me/x' },
+    { kind: 'network' },
+    { kind: 'lock' },
+  ];
+  for (const limit of limits) {
+    test(`runs locally, without calling it a fallback, what succeeded but reached the limit ${limit.kind}`, async () => {
       const rig = new DispatcherRig();
-      rig.addExecutor('a', failing({ reason, path: '/etc/x' }));
+      rig.addExecutor('a', succeeding(rig.manifest({ reached: [limit] })));
       assert.equal((await rig.dispatch(runRequest('./deploy'))).told, ['local']);
       const report = rig.session.report();
-      assert.equal([report.localByReason, report.fallbacks], [{ [reason]: 1 }, 0]);
+      assert.equal([report.localByReason, report.fallbacks], [{ [limit.kind]: 1 }, 0]);
       assert.is(rig.jobs.length, 1);
+      assert.equal(rig.session.records[0]!.limit, limit);
     });
   }
+
+  test('runs locally what failed, unless it is a compiler or a rule believes it', async () => {
+    const rig = new DispatcherRig();
+    rig.addExecutor('a', succeeding(rig.manifest({ status: { kind: 'exit', code: 1 } })));
+    assert.equal((await rig.dispatch(runRequest('./test'))).told, ['local']);
+    assert.equal(rig.session.report().localByReason, { failed: 1 });
+    assert.equal((await rig.dispatch(runRequest('gcc -c a.c'))).told, ['committing', 'exit 1']);
+    assert.equal((await rig.dispatch(runRequest('./gcc -c a.c'))).told, ['local']);
+  });
+
+  test('runs locally what looked at something in /tmp that exists here, and only that', async () => {
+    await using dir = await tempDir();
+    const rig = new DispatcherRig();
+    const looking = (path: string, flags: number) =>
+      succeeding(rig.manifest({ hiddenTrace: [{ path, flags }] }));
+    rig.addExecutor('a', looking(dir.path, ObservationFlag.absent));
+    assert.equal((await rig.dispatch(runRequest('cat x'))).told, ['local']);
+    assert.equal(rig.session.records[0]!.limit, { kind: 'hidden', path: dir.path });
+    const other = new DispatcherRig();
+    other.addExecutor('a', looking(`${dir.path}/none`, ObservationFlag.absent));
+    assert.equal((await other.dispatch(runRequest('cat x'))).told, ['committing', 'exit 0']);
+  });
 
   test('takes a new snapshot after a conflict, and runs locally after the second', async () => {
     const rig = new DispatcherRig();
@@ -398,7 +427,7 @@ suite('Dispatcher, for stdin', (test) => {
     const rig = new DispatcherRig();
     rig.addExecutor(
       'a',
-      reading(rig, [], async () => fail({ reason: 'outside-root', path: '/x' })),
+      reading(rig, [], async () => fail({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } })),
     );
     const caller = new FakeCaller();
     caller.stdin = ['x'];
@@ -409,7 +438,7 @@ suite('Dispatcher, for stdin', (test) => {
 
   test('runs locally what has not touched it', async () => {
     const rig = new DispatcherRig();
-    rig.addExecutor('a', failing({ reason: 'outside-root', path: '/x' }));
+    rig.addExecutor('a', failing({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } }));
     assert.equal((await rig.dispatch(runRequest('cat', { isStdinEmpty: false }))).told, ['local']);
   });
 

@@ -101,7 +101,7 @@ suite('ExecutorPool', (test) => {
       clock.now += 1;
     }
     const lease = held(await acquire());
-    lease.note({ ok: false, failure: { reason: 'outside-root', path: '/' } });
+    lease.note({ ok: false, failure: { reason: 'limit', limit: { kind: 'refused-write', path: '/' } } });
     lease.note(fail(lost));
     lease.release();
     clock.now += 5000;

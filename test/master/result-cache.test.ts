@@ -103,11 +103,6 @@ suite('ResultCache', (test) => {
       ({ finished, question }) => finished({ question: { ...question, network: true } }),
     ],
     [
-      'outside-written',
-      'has written elsewhere',
-      ({ finished }) => finished({ manifest: { discarded: ['/home/x'] } }),
-    ],
-    [
       'out-of-memory',
       'ran while memory was short',
       ({ finished }) => finished({ manifest: { wasShortOfMemory: true } }),

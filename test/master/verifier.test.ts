@@ -14,7 +14,7 @@ import { runRequest } from './run-request.ts';
 const printing = (text: string): Manifest => ({
   status: { kind: 'exit', code: 0 },
   ...{ stdout: digestOf(Buffer.from(text)), stderr: digestOf(Buffer.alloc(0)) },
-  ...{ changes: [], discarded: [], trace: [], startedNs: 1n, finishedNs: 2n },
+  ...{ changes: [], reached: [], hiddenTrace: [], trace: [], startedNs: 1n, finishedNs: 2n },
   resources: { userUs: 0, systemUs: 0, maxRssKib: 0 },
 });
 
@@ -134,7 +134,7 @@ suite('Dispatcher, told to run each command twice', (test) => {
     const ends = [
       succeeding(rig.manifest()),
       failing({ reason: 'sandbox', message: 'no mount' }),
-      failing({ reason: 'outside-root', path: '/etc' }),
+      failing({ reason: 'limit', limit: { kind: 'refused-write', path: '/etc' } }),
     ];
     rig.addExecutor('a', (job, signal) => ends.shift()!(job, signal), { slotCount: 4 });
     assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);

@@ -227,14 +227,6 @@ suite('termite make', (test) => {
     assert.match(stderr, /termite-localrc", line \d/);
     assert.not(existsSync(join(rig.project, 'x')));
   });
-
-  test('names what was written elsewhere and discarded', async () => {
-    await using rig = rigWith('all: ; echo x > $$HOME/left\n');
-    const { stderr, report } = await rig.report(['make']);
-    const path = join(rig.env['HOME']!, 'left');
-    assert.equal(report.discarded, [path]);
-    assert.match(stderr, new RegExp(`written outside the project and discarded: ${path}\n$`));
-  });
 });
 
 suite('termite make, when something dies', (test) => {

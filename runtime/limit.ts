@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { exhaustive } from './exhaustive.ts';
+
+const path = z.string();
+
+/**
+ * What a sandbox cannot show, keep or allow, and a command reached for although it would have had it beside make: the
+ * closed list. Paths are absolute, or relative to the project root. Such a command is run beside make instead, also
+ * when it succeeded.
+ */
+export const limitSchema = z.discriminatedUnion('kind', [
+  /** It left something outside the project, where nothing is brought back from. */
+  z.strictObject({ kind: z.literal('left-outside'), path }),
+  /** It looked at something that exists here, but is not shown, or not as it is. */
+  z.strictObject({ kind: z.literal('hidden'), path }),
+  /** It was refused a write outside the project. */
+  z.strictObject({ kind: z.literal('refused-write'), path }),
+  /** It was refused a file that is for its owner alone. */
+  z.strictObject({ kind: z.literal('private-file'), path }),
+  /** It tried to reach something over the network. */
+  z.strictObject({ kind: z.literal('network') }),
+  /** It locked a file, or waits for one that another command makes. */
+  z.strictObject({ kind: z.literal('lock') }),
+  /** It was refused a system call that needs powers which the caller has. */
+  z.strictObject({ kind: z.literal('privilege'), call: z.string() }),
+  /** It made something that cannot be brought back: a socket, a device, a file of somebody else's. */
+  z.strictObject({ kind: z.literal('unsupported-output'), path }),
+  /** It changed one name of a file and looked at another, which here are the same. */
+  z.strictObject({ kind: z.literal('linked'), path }),
+  /** It failed, and nobody can tell that it would have failed here. */
+  z.strictObject({ kind: z.literal('failed') }),
+]);
+
+export type Limit = z.infer<typeof limitSchema>;
+
+/** What comes after "it": one clause for people. */
+export function describeLimit(limit: Limit): string {
+  switch (limit.kind) {
+    case 'left-outside':
+      return `left "${limit.path}", outside the project`;
+    case 'hidden':
+      return `looked at "${limit.path}", which the sandbox does not show`;
+    case 'refused-write':
+      return `was refused a write to "${limit.path}", outside the project`;
+    case 'private-file':
+      return `was refused "${limit.path}", which is private`;
+    case 'network':
+      return 'used the network';
+    case 'lock':
+      return 'locks files, or waits for those of other commands';
+    case 'privilege':
+      return `was refused ${limit.call}`;
+    case 'unsupported-output':
+      return `made "${limit.path}", which is no file, directory, symlink or FIFO of its own`;
+    case 'linked':
+      return `wrote to "${limit.path}", a file with several names`;
+    case 'failed':
+      return 'failed in the sandbox';
+    default:
+      return exhaustive(limit);
+  }
+}
