@@ -5,10 +5,10 @@ import { performance } from 'node:perf_hooks';
 const usualStartMs = 60;
 
 /** Beyond that nothing is slow but broken. */
-const maxSlowness = 30;
+const maxSlowness = 10;
 
 /**
- * How many times slower than the machine for which deadlines are written this one is just now, other work included: 1 to 30. It
+ * How many times slower than the machine for which deadlines are written this one is just now, other work included: 1 to 10. It
  * starts Node.js a few times, since that is what most tests spend their time with; takes a fifth of a second there.
  */
 export function measureSlowness(): number {

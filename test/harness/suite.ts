@@ -116,9 +116,11 @@ async function runTest(suiteName: string, title: string, deadlineMs: number, bod
   const ms = Math.round(performance.now() - started);
   if (failure) {
     hasFailed = true;
+    // uvu shows failures when the suite has ended, which it does not when its process is killed before.
+    console.error(`failed: ${nameOf(place)}: ${failure.message.trim().split('\n', 5).join('\n  ')}`);
     report({ event: 'failed', ...place, ms });
   } else if (skipped) {
-    console.error(`skipped: ${suiteName}: ${title}: ${skipped.message}`);
+    console.error(`skipped: ${nameOf(place)}: ${skipped.message}`);
     report({ event: 'skipped', ...place, reason: skipped.message });
   } else {
     report({ event: 'passed', ...place, ms });
@@ -127,6 +129,10 @@ async function runTest(suiteName: string, title: string, deadlineMs: number, bod
   // What a failed test left open must not keep the process.
   if (outstanding === 0 && hasFailed) setTimeout(() => process.exit(1), 1000).unref();
   if (failure) throw failure;
+}
+
+function nameOf({ suite, title }: { suite: string; title: string }): string {
+  return `${suite}: ${title}`;
 }
 
 async function runAll(hooks: Body[]): Promise<void> {
