@@ -6,6 +6,7 @@ import { describeFailure, fail, type Result, succeed } from '../runtime/failure.
 import type { Limit } from '../runtime/limit.ts';
 import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
+import { mayCreateExclusively } from './exclusive-creation.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
@@ -155,7 +156,7 @@ export class Dispatcher {
       if (failure.reason === 'limit') {
         results?.rememberLimit(command.question, failure.limit);
         if (failure.limit.kind !== 'failed') sayLocal(command, failure.limit.kind, because);
-        if (command.stdin.isUntouched) return this.#atLimit(command, failure.limit);
+        if (command.stdin.canReplay) return this.#atLimit(command, failure.limit);
       }
       if (next.step === 'local') return this.#fallBack(command, { ...next, because });
       if (!command.stdin.canReplay) return this.#giveUp(command, because);
@@ -309,7 +310,8 @@ export class Dispatcher {
       command.isCommitting = true;
       caller.committing();
     };
-    const committed = await workspace.commit(manifest, { content, onCommitting, signal });
+    const isExclusive = mayCreateExclusively(command.request);
+    const committed = await workspace.commit(manifest, { content, onCommitting, signal, isExclusive });
     if (!committed.ok) {
       if (!command.isCommitting) return committed;
       throw new Error(`Internal error: a commit failed half-way: ${describeFailure(committed.failure)}`);
@@ -328,8 +330,7 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    // The caller's own stdin cannot be put back to its beginning.
-    if (!command.stdin.isUntouched) return this.#giveUp(command, because);
+    if (!command.stdin.canReplay) return this.#giveUp(command, because);
     sayLocal(command, reason, because);
     // Others do not wait for what waits for a person.
     const needsSlot = reason !== 'terminal';

@@ -55,7 +55,7 @@ export function describeLimit(limit: Limit): string {
     case 'linked':
       return `wrote to "${limit.path}", a file with several names`;
     case 'failed':
-      return 'failed in the sandbox';
+      return 'failed';
     default:
       return exhaustive(limit);
   }

@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "frame_io.h"
+#include "input.h"
 #include "local.h"
 #include "say.h"
 #include "wire.h"
@@ -313,6 +314,8 @@ static void forward_stdin(struct conversation *talk)
 	ssize_t count = read(0, data, most);
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (count > 0)
+		input_note(data, (size_t)count);
 	frame_begin(&talk->out, SHELL_STDIN);
 	frame_put_u32(&talk->out, talk->stdin_id);
 	frame_put_bytes(&talk->out, (struct bytes){ (unsigned char *)data, count > 0 ? (size_t)count : 0 });

@@ -36,6 +36,15 @@ const cases: [line: string, reason: BuiltInReason | undefined][] = [
   ['true) make', 'recursive'],
   ['termite make -j4', 'recursive'],
 
+  ['flock .lock sh -c "echo >> log"', 'lock'],
+  ['/usr/bin/lockfile -r 3 x.lock && ./step', 'lock'],
+  ['cd x && dotlockfile -l y', 'lock'],
+  ['until mkdir lock.d; do sleep 1; done; ./step', 'lock'],
+  ['while ! test -f ready; do sleep 0.1; done', 'lock'],
+  ['sleep 1; ./step', undefined],
+  ['gcc -o flock x.o', undefined],
+  ['./flock.sh', undefined],
+
   ['gcc -o make x.o', undefined],
   ['echo make', 'trivial'],
   ['echo "a; make b"', 'trivial'],

@@ -423,17 +423,21 @@ suite('Dispatcher, for stdin', (test) => {
     assert.is(caller.told.at(-1), 'exit 0');
   });
 
-  test('does not run locally what has consumed it', async () => {
+  test('runs locally what has consumed it, as far as the caller can give it back', async () => {
     const rig = new DispatcherRig();
     rig.addExecutor(
       'a',
       reading(rig, [], async () => fail({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } })),
     );
-    const caller = new FakeCaller();
-    caller.stdin = ['x'];
-    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
-    assert.is(caller.told.at(-1), 'exit 125');
-    assert.match(caller.told[0]!, /used up/);
+    const little = new FakeCaller();
+    little.stdin = ['x'];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), little);
+    assert.is(little.told.at(-1), 'local');
+    const much = new FakeCaller();
+    much.stdin = ['x'.repeat(17 * 2 ** 20)];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), much);
+    assert.is(much.told.at(-1), 'exit 125');
+    assert.match(much.told[0]!, /used up/);
   });
 
   test('runs locally what has not touched it', async () => {
