@@ -166,7 +166,9 @@ export class Dispatcher {
   /** Runs it beside make, since what it does in a sandbox is not what it does here. */
   #atLimit(command: Command, limit: Limit): Promise<void> {
     command.running.note({ limit });
-    return this.#local(command, { reason: limit.kind, needsSlot: true, isFallback: false });
+    // What waits for another command must not keep it from its slot.
+    const needsSlot = limit.kind !== 'lock' && limit.kind !== 'network';
+    return this.#local(command, { reason: limit.kind, needsSlot, isFallback: false });
   }
 
   /** Answers with a past result. @returns false when there is none, or it cannot be had: nothing has been done then */
