@@ -54,8 +54,8 @@ export interface UpperEntry {
   target: string;
 }
 
-/** Source: Documentation/filesystems/overlayfs.rst. */
-export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4 } as const;
+/** Source of the first three: Documentation/filesystems/overlayfs.rst; `attributes`: extended ones, or an ACL, of the command's. */
+export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4, attributes: 8 } as const;
 
 export interface DoneMessage {
   type: 'done';

@@ -1,4 +1,5 @@
 import type { BuiltInRule, LocalReason, LocalRule, Placement, Treatment } from '../master/master-client.ts';
+import { describeLimit, type Limit } from '../runtime/limit.ts';
 
 const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>> = {
   default: 'no rule says otherwise',
@@ -15,10 +16,11 @@ const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>
  *
  * @param path of the user's rules
  * @param matching all of the user's rules that match
+ * @param limit of the sandbox, which the command reached in the last build
  */
 export function describePlacement(
   { where, rule, reason, treatment, ...rest }: Placement,
-  { path, matching }: { path: string; matching: readonly LocalRule[] },
+  { path, matching, limit }: { path: string; matching: readonly LocalRule[]; limit?: Limit | undefined },
 ): string[] {
   const isRecursive = 'isRecursive' in rest && rest.isRecursive;
   const others = matching.filter((other) => other !== rule).map(({ line }) => line);
@@ -29,6 +31,7 @@ export function describePlacement(
     ...(asked === undefined || reason === 'rule' ? [] : [['and how', asked]]),
     ...(rule?.reason === undefined ? [] : [['reason', rule.reason]]),
     ...(others.length === 0 ? [] : [['not asked', `line ${others.join(', ')}, which would match too`]]),
+    ...(limit && where === 'remote' ? [['but locally', `in the last build it ${describeLimit(limit)}`]] : []),
     ...describeTreatment(where, treatment),
   ]);
 }

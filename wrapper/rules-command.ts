@@ -4,6 +4,7 @@ import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
 import { findProject, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
+import { findBuildLog } from './read-build-log.ts';
 
 const help = `termite rules [--root DIR] [CMD…]
 Tells where a command would run from the current folder, and which rule decides; without CMD lists all rules, in the
@@ -35,7 +36,11 @@ export async function rulesCommand(
     ...{ rules, projectRoot: project.root, ownShell: shellPath },
   });
   const matching = rules.filter(({ regexp }) => regexp.test(line));
-  print(describePlacement(placement, { path: file.path, matching }));
+  const cwd = resolveRoot('.');
+  const earlier = findBuildLog(project.root, env)?.commands.findLast(
+    (record) => record.limit && record.cwd === cwd && record.line.trim() === line.trim(),
+  );
+  print(describePlacement(placement, { path: file.path, matching, limit: earlier?.limit }));
 }
 
 /** The line as make's shell would report it. */

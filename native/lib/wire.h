@@ -105,6 +105,7 @@ enum {
 	UPPER_WHITEOUT = 1,
 	UPPER_OPAQUE = 2,
 	UPPER_REDIRECT = 4, /* a renamed directory; target is where it was */
+	UPPER_ATTRIBUTES = 8, /* the command has given it extended attributes or an ACL */
 };
 
 /* master → watch */

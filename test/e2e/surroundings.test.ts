@@ -52,6 +52,8 @@ suite('Around the project', (test) => {
       }
       await rig.run(['rm', 'a', 'b']);
     }
+    const line = `echo > ${rig.env.HOME}/left-a; echo > /tmp/left-a; touch a`;
+    assert.match((await rig.termite(['rules', line])).stdout, /but locally +in the last build it left "/);
   });
 
   test('a file of the system that changes is seen by the next command of the same build', async () => {

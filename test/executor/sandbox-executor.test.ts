@@ -180,6 +180,17 @@ suite('SandboxExecutor', (test) => {
     });
   });
 
+  test('execute() fails with `limit` for extended attributes of files and directories', async () => {
+    await using rig = await executorRig();
+    for (const make of ['echo > made', 'mkdir made']) {
+      const script = `${make} && /usr/bin/python3 -c 'import os; os.setxattr("made", "user.note", b"x")'`;
+      assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', script])), {
+        reason: 'limit',
+        limit: { kind: 'unsupported-output', path: 'made' },
+      });
+    }
+  });
+
   test('execute() fails with `limit` when a failing command tried to write elsewhere, and only then', async () => {
     await using rig = await executorRig();
     const path = '/usr/termite-test';

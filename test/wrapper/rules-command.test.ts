@@ -130,7 +130,7 @@ suite('termite rules', (test) => {
 
   test('works without any rules, and refuses wrong ones', async () => {
     await using rig = rigWith('[]');
-    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 8);
+    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 9);
     writeFileSync(join(rig.project, '.termite-localrc'), '[\n{"Regexp": "a", "Slots": 0}]');
     const { status, stdout, stderr } = await rig.termite(['rules', 'a']);
     assert.equal([status, stdout], [125, '']);
