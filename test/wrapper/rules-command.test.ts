@@ -46,6 +46,7 @@ suite('termite rules', (test) => {
         'nothing but cmake -E, chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch',
         takesPart,
       ],
+      ['built in', 'flock, lockfile, dotlockfile, lockfile-create, setlock, lckdo', takesPart],
       ['built in', 'what is started with "&" and not waited for', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
