@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Caller, LocalRun } from './caller.ts';
 import { countedEnvironment } from './counted-environment.ts';
@@ -84,7 +85,7 @@ function questionOf(
     umask: request.umask,
     uid: user.uid,
     gid: user.gid,
-    home: home.startsWith('/') ? home : '',
+    home: home.startsWith('/') ? resolve(home) : '',
     mergeOutput: request.mergeOutput,
     network: treatment.hasNetwork,
     timeoutMs: treatment.timeoutMs,
