@@ -13,6 +13,7 @@ import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import type { LocalSlots } from './local-slots.ts';
 import { nextStep } from './next-step.ts';
+import { shownDirectories } from './own-places.ts';
 import { commandLine, type Placement, place } from './placement.ts';
 import { reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
@@ -277,9 +278,10 @@ export class Dispatcher {
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
+    const env = jobEnvironment(request.env, { own: ownShell, real: request.shell });
     const job: Job = {
       ...question,
-      env: jobEnvironment(request.env, { own: ownShell, real: request.shell }),
+      ...{ env, shown: shownDirectories({ ...question, env }) },
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },

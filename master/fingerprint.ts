@@ -6,7 +6,10 @@ import { encodeBytes } from '../runtime/byte-path.ts';
  * What is asked of the cache: a job without what differs between two runs of one command. Its `env` is only what counts,
  * see `countedEnvironment`.
  */
-export type Question = Omit<Job, 'id' | 'origin' | 'root' | 'systemTraceKnown' | 'forwardStdin' | 'slots'>;
+export type Question = Omit<
+  Job,
+  'id' | 'origin' | 'root' | 'systemTraceKnown' | 'forwardStdin' | 'slots' | 'shown'
+>;
 
 /** Counts up whenever the meaning of a fingerprint, or of what jobs are shown, changes: then all that was stored is void. */
 const version = 1;

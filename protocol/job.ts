@@ -50,6 +50,11 @@ export const jobSchema = z.strictObject({
   gid: idSchema,
   /** The caller's home directory, given a throw-away writable layer; "" for none. */
   home: z.union([z.literal(''), absolutePathSchema]),
+  /**
+   * Directories that exist on the master's machine in places that a sandbox has for itself (/tmp and its like), and that the job
+   * needs: those that lead to the project, home and temporary directories.
+   */
+  shown: z.array(z.strictObject({ path: absolutePathSchema, mode: modeSchema })),
   /** The caller's stdout and stderr are one open file: keep the order of what is written to them. */
   mergeOutput: z.boolean(),
   /** Whether stdin may have something to read; it is asked for only when the command reads it. */

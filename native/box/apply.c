@@ -28,10 +28,16 @@ static const struct {
 } scratch_directories[] = {
 	{ SCRATCH_LOWER, 0700 },
 	{ SCRATCH_ROOT, 0700 },
-	{ SCRATCH_TMP, 01777 },
-	{ SCRATCH_VAR_TMP, 01777 },
-	{ SCRATCH_RUN, 0755 },
-	{ SCRATCH_SHM, 01777 },
+	{ SCRATCH_PLACES, 0700 },
+	{ SCRATCH_PLACES_WORK, 0700 },
+	{ SCRATCH_PLACES_UPPER, 0755 },
+	/* Made here once for all, instead of by each first file in one of them. */
+	{ SCRATCH_PLACES_UPPER "/tmp", 01777 },
+	{ SCRATCH_PLACES_UPPER "/var", 0755 },
+	{ SCRATCH_PLACES_UPPER "/var/tmp", 01777 },
+	{ SCRATCH_PLACES_UPPER "/run", 0755 },
+	{ SCRATCH_PLACES_UPPER "/dev", 0755 },
+	{ SCRATCH_PLACES_UPPER "/dev/shm", 01777 },
 	{ SCRATCH_HOME, 0755 },
 	{ SCRATCH_HOME_WORK, 0700 },
 };
@@ -192,6 +198,7 @@ void apply_mounts(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "open of the scratch file system: %s", strerror(errno));
 	attach_project(sandbox);
 	open_input(sandbox);
+	sandbox->places = open(SCRATCH_PLACES_UPPER, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (sandbox->plan->home != NULL)
 		sandbox->home = open(SCRATCH_HOME, O_PATH | O_DIRECTORY | O_CLOEXEC);
 

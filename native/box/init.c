@@ -53,8 +53,9 @@ static _Noreturn void run_command(const struct sandbox *sandbox)
 /* Moves what the sandbox still needs below the descriptors that are closed. */
 static void arrange_descriptors(struct sandbox *sandbox)
 {
-	enum { REPORT = 3, HOME = 4, FIRST_CLOSED = 5, SAFE = 32 };
-	int wanted[] = { sandbox->input, sandbox->output[0], sandbox->output[1], sandbox->report, sandbox->home };
+	enum { REPORT = 3, PLACES = 4, HOME = 5, FIRST_CLOSED = 6, SAFE = 32 };
+	int wanted[] = { sandbox->input,  sandbox->output[0], sandbox->output[1],
+			 sandbox->report, sandbox->places,    sandbox->home };
 	int count = sizeof wanted / sizeof *wanted;
 	/* First all up, out of the way, then each to its place. */
 	for (int i = 0; i < count; i++)
@@ -65,6 +66,7 @@ static void arrange_descriptors(struct sandbox *sandbox)
 	}
 	bool has_home = wanted[HOME] >= 0;
 	sandbox->report = REPORT;
+	sandbox->places = PLACES;
 	sandbox->home = has_home ? HOME : -1;
 	/* The FUSE session, the old tree, the executor's socket: no process of the job may ever hold one of them. */
 	if (syscall(SYS_close_range, has_home ? FIRST_CLOSED : HOME, ~0U, 0) < 0)
@@ -108,7 +110,7 @@ void init_run(struct sandbox *sandbox)
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		continue;
-	struct bytes outside = outside_list(sandbox->plan, sandbox->request, sandbox->home);
+	struct bytes outside = outside_list(sandbox->plan, sandbox->request, sandbox->places, sandbox->home);
 	(void)fd_write_all(sandbox->report, &report, sizeof report);
 	(void)fd_write_all(sandbox->report, outside.data, outside.length);
 	/* Closes the pipes, on which the supervisor waits, before the kernel takes the namespaces down. */

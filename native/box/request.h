@@ -18,6 +18,8 @@ struct job_request {
 	uint64_t memory_bytes; /* what the layer may take in memory; 0: it is on disk */
 	struct project_directory *directories;
 	size_t directory_count;
+	struct shown_directory *shown; /* in the job's own places */
+	size_t shown_count;
 	unsigned char *payload; /* a copy, into which digests and directories point */
 };
 

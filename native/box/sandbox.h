@@ -27,7 +27,8 @@ struct sandbox {
 	int alive;     /* a pipe that hangs up when the supervisor has died */
 	int output[2]; /* what becomes the command's stdout and stderr */
 	int input;     /* what becomes its stdin; set by apply_mounts() */
-	int home;      /* O_PATH: the writable layer of the home directory, or -1; set by apply_mounts() */
+	int places;    /* O_PATH: the writable layer of the job's own places; set by apply_mounts() */
+	int home;      /* O_PATH: the same of the home directory, or -1; set by apply_mounts() */
 };
 
 /* Says why, and exits. */

@@ -134,6 +134,7 @@ struct node *node_child(struct node_table *table, struct node *parent, struct by
 	if (node == NULL)
 		return NULL;
 	node->parent = parent;
+	node->is_place = parent->is_place;
 	if (entry != NULL) {
 		node->name = entry->name;
 		node->mode = entry->mode;

@@ -30,6 +30,7 @@ struct node {
 	struct node *next;   /* with the same hash */
 	struct bytes name;
 	bool is_absent;
+	bool is_place; /* in one of the job's own places, see places.h */
 
 	/* From the parent's listing, or the own one of a directory. */
 	uint32_t mode;

@@ -131,6 +131,14 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 	int found = find_child(mirror, directory, name, &child);
 	if (found < 0)
 		return found;
+	/*
+	 * Sockets and devices are of no use elsewhere. An error, unlike absence, is not kept by the kernel: whoever looks next is
+	 * noticed as well.
+	 */
+	if (found && mirror->layer->concealed && S_ISSOCK(child->mode)) {
+		mirror->layer->concealed(mirror, request, child);
+		return -ENOENT;
+	}
 	/* Mode and time of a directory stand in its own listing. */
 	if (found && S_ISDIR(child->mode)) {
 		result = mirror->layer->list(mirror, child, request);
@@ -319,6 +327,10 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		}
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
+		if (layer->concealed && S_ISSOCK(child->mode)) {
+			writer->index++;
+			continue;
+		}
 		if (!put_entry(writer, child->id, child->mode, name))
 			return 0;
 	}

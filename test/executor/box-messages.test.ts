@@ -39,6 +39,10 @@ suite('encodeBoxRequest()', (test) => {
           timeoutMs: 600_000,
           memoryBytes: 256 * 1024 * 1024,
           home: '/home/me',
+          shown: [
+            { path: '/tmp/user', mode: 0o711 },
+            { path: '/tmp/user/0', mode: 0o700 },
+          ],
           directories: [
             { digest: { hash, sizeBytes: 142 }, bytes: Buffer.from('0a030a0161', 'hex') },
             { digest: { hash: emptyHash, sizeBytes: 0 }, bytes: new Uint8Array() },
@@ -127,6 +131,11 @@ suite('decodeBoxMessage()', (test) => {
         { path: 'a.h', flags: 2 },
       ],
       outside: ['/tmp/left'],
+      hiddenTrace: [
+        { path: '/tmp/x', flags: 2 },
+        { path: '/run', flags: 16 },
+      ],
+      process: 4711,
     });
   });
 

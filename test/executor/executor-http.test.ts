@@ -23,6 +23,7 @@ const job: Job = {
     umask: 0o22,
     uid: 1,
     gid: 2,
+    shown: [{ path: '/tmp/a', mode: 0o700 }],
     home: '/h',
   },
   ...{ mergeOutput: false, forwardStdin: true, network: false, timeoutMs: 5, slots: 1 },

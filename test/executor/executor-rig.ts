@@ -1,5 +1,6 @@
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { type RunningExecutor, startExecutor } from '../../executor/start-executor.ts';
+import { shownDirectories } from '../../master/own-places.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
 import { AppError, explainError } from '../../runtime/app-error.ts';
 import { skip } from '../harness/suite.ts';
@@ -73,6 +74,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     uid: process.getuid!(),
     gid: process.getgid!(),
     home: '',
+    shown: shownDirectories({ projectRoot: project, home: '', env: [] }),
     mergeOutput: false,
     forwardStdin: false,
     network: false,
