@@ -216,21 +216,31 @@ void apply_mounts(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "chdir \"%s\": %s", request->cwd, strerror(errno));
 }
 
+/*
+ * What a caller who is root expects of his own files: to write to read-only ones, and to change the mode of any. They hold in
+ * the job's user namespace alone, so for files of the one user that is known in there, and for nothing else.
+ */
+#define ROOTS_CAPABILITIES (1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID)
+
 static void drop_capabilities(const struct sandbox *sandbox)
 {
+	const uint32_t kept = sandbox->request->uid == 0 ? ROOTS_CAPABILITIES : 0;
 	/* Bounding set: nothing that is executed can give one back. Ends with the first that the kernel does not know. */
-	for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
-		continue;
+	for (unsigned long capability = 0;; capability++) {
+		bool is_kept = capability < 32 && (kept & 1u << capability);
+		if (!is_kept && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
+			break;
+	}
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-	if (syscall(SYS_capset, &header, none) < 0)
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { .effective = kept, .permitted = kept } };
+	if (syscall(SYS_capset, &header, data) < 0)
 		sandbox_fail(sandbox, "capset: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		sandbox_fail(sandbox, "prctl of no_new_privs: %s", strerror(errno));
 }
 
-/* Privileges: as above; at the end none at all, and no way to get one back. */
+/* Privileges: as above; at the end none at all, or root's over his own files, and no way to get another back. */
 void apply_identity(const struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;

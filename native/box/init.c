@@ -1,4 +1,4 @@
-/* Pid 1 of a sandbox: runs the command, reaps everything, reports. Privileges: none. */
+/* Pid 1 of a sandbox: runs the command, reaps everything, reports. Privileges: none, or those of root over his own files. */
 #include "fd.h"
 #include "outside.h"
 #include "report.h"

@@ -2,8 +2,8 @@
  * The inside of a job, from the clone on. The steps, and what each may do:
  *
  *   apply_mounts()       in new namespaces, with all capabilities over them: builds the file system, leaves the old one
- *   apply_identity()     becomes the job's user in a user namespace of its own, gives every capability up for good
- *   init_run()           pid 1 without any privilege: runs the command, reaps, reports
+ *   apply_identity()     becomes the job's user in a user namespace of its own, gives up what the caller does not have over his own files, for good
+ *   init_run()           pid 1 with no more than that: runs the command, reaps, reports
  *
  * None of this returns an error: the sandbox says why on the report pipe and exits.
  */

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { type Job, type JobResult, ObservationFlag } from '../../protocol/job.ts';
-import { suite } from '../harness/suite.ts';
+import { skip, suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { executorRig } from './executor-rig.ts';
 import { findProcesses, isChildOf, untilProcess } from './processes.ts';
@@ -227,6 +227,7 @@ suite('SandboxExecutor', (test) => {
       { path: '/tmp/d', flags: absent },
     ]);
     const shown = [
+      ...rig.job(['true']).shown,
       { path: '/tmp/there', mode: 0o711 },
       { path: '/tmp/there/below', mode: 0o1777 },
     ];
@@ -265,6 +266,23 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
     assert.ok(result.ok);
     const { status, reached } = result.value;
     assert.equal([status, reached], [{ kind: 'exit', code: 0 }, []]);
+  });
+
+  test('execute() gives root the powers that he has over his own files, and no others', async () => {
+    if (process.getuid!() !== 0) skip('only root has them');
+    await using rig = await executorRig();
+    rig.dir.write('project/gen.h', 'a\n');
+    chmodSync(rig.dir.join('project/gen.h'), 0o444);
+    mkdirSync(rig.dir.join('project/ro'), { mode: 0o555 });
+    rig.dir.write('project/secret', 'secret\n');
+    chmodSync(rig.dir.join('project/secret'), 0o000);
+    const line =
+      'echo b >> gen.h; echo x > ro/new; cat secret; chmod 600 secret; grep CapBnd /proc/self/status';
+    const { status, stdout, stderr } = await rig.sh(line);
+    assert.equal(status, { kind: 'exit', code: 0 }, stderr);
+    assert.equal(stdout.split(/\s+/), ['secret', 'CapBnd:', '000000000000001a', '']);
+    const ordinary = await rig.sh('cat secret', { uid: 1000, gid: 1000 });
+    assert.equal(ordinary.status, { kind: 'exit', code: 1 });
   });
 
   test('execute() tells what was written outside and thrown away', async () => {
