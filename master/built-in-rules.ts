@@ -2,7 +2,7 @@ import { leavesRunning, type SimpleCommand, simpleCommands } from './shell-words
 import { isTrivial, trivialPrograms } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
-export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background' | 'lock';
+export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background' | 'lock' | 'privilege';
 
 export interface BuiltInRule {
   reason: BuiltInReason;
@@ -15,6 +15,25 @@ export interface BuiltInRule {
 /** Programs for nothing but locks. Debian has them in util-linux, procmail, liblockfile-bin, daemontools and moreutils. */
 const lockPrograms = ['flock', 'lockfile', 'dotlockfile', 'lockfile-create', 'setlock', 'lckdo'];
 
+/** Programs that change who one is or what one sees, or remember by device and inode who owns what (fakeroot). */
+const privilegedPrograms = [
+  ...[
+    'fakeroot',
+    'fakechroot',
+    'pseudo',
+    'sudo',
+    'doas',
+    'su',
+    'pkexec',
+    'chroot',
+    'unshare',
+    'nsenter',
+    'mount',
+  ],
+  ...['umount', 'losetup', 'mknod', 'setcap', 'bwrap', 'docker', 'podman', 'systemd-nspawn', 'mmdebstrap'],
+];
+const privileged = new RegExp(`\\b(?:${privilegedPrograms.join('|')})\\b`);
+
 /** For people: which programs are meant, in the order in which they are asked for. */
 export const builtInRules: readonly BuiltInRule[] = [
   { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
@@ -24,6 +43,7 @@ export const builtInRules: readonly BuiltInRule[] = [
   },
   { reason: 'trivial', programs: trivialPrograms, needsAll: true },
   { reason: 'lock', programs: lockPrograms },
+  { reason: 'privilege', programs: privilegedPrograms },
 ];
 
 const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
@@ -39,7 +59,8 @@ export function builtInReason(line: string): BuiltInReason | undefined {
   const reason = toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
   if (reason) return reason;
   if (line.includes('&') && leavesRunning(line)) return 'background';
-  return waits(line) ? 'lock' : undefined;
+  if (waits(line)) return 'lock';
+  return privileged.test(line) && runsOneOf(privilegedPrograms, line) ? 'privilege' : undefined;
 }
 
 function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
@@ -54,9 +75,11 @@ function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
 function waits(line: string): boolean {
   if (!/lock|lckdo|sleep/.test(line)) return false;
   if (/\b(?:until|while)\b/.test(line) && /\bsleep\b/.test(line)) return true;
-  return simpleCommands(line).some(({ name }) =>
-    lockPrograms.includes(name.slice(name.lastIndexOf('/') + 1)),
-  );
+  return runsOneOf(lockPrograms, line);
+}
+
+function runsOneOf(programs: readonly string[], line: string): boolean {
+  return simpleCommands(line).some(({ name }) => programs.includes(name.slice(name.lastIndexOf('/') + 1)));
 }
 
 function isBuildTool({ name, args }: SimpleCommand): boolean {

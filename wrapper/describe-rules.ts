@@ -7,6 +7,7 @@ const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>
   'build-tool': 'built in: a build tool costs less here',
   trivial: 'built in: it takes less time than a sandbox takes to start',
   background: 'built in: it leaves something running',
+  privilege: 'built in: it needs powers that no sandbox gives',
   lock: 'built in: it locks files, or waits for those of other commands',
   'outside-root': 'built in: the current folder is outside of the project',
 };

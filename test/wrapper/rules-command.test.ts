@@ -47,6 +47,11 @@ suite('termite rules', (test) => {
         takesPart,
       ],
       ['built in', 'flock, lockfile, dotlockfile, lockfile-create, setlock, lckdo', takesPart],
+      [
+        'built in',
+        'fakeroot, fakechroot, pseudo, sudo, doas, su, pkexec, chroot, unshare, nsenter, mount, umount, losetup, mknod, setcap, bwrap, docker, podman, systemd-nspawn, mmdebstrap',
+        takesPart,
+      ],
       ['built in', 'what is started with "&" and not waited for', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
@@ -131,7 +136,7 @@ suite('termite rules', (test) => {
 
   test('works without any rules, and refuses wrong ones', async () => {
     await using rig = rigWith('[]');
-    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 9);
+    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 10);
     writeFileSync(join(rig.project, '.termite-localrc'), '[\n{"Regexp": "a", "Slots": 0}]');
     const { status, stdout, stderr } = await rig.termite(['rules', 'a']);
     assert.equal([status, stdout], [125, '']);
