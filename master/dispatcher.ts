@@ -164,6 +164,12 @@ export class Dispatcher {
     }
   }
 
+  #limitOf(command: Command, manifest: Manifest): Limit | undefined {
+    const { workspace } = this.#options;
+    const hasOtherNames = (path: string) => workspace.inputs.hasOtherNames(path);
+    return reachedLimit(manifest, { mayFail: mayFail(command), hasOtherNames });
+  }
+
   /** Runs it beside make, since what it does in a sandbox is not what it does here. */
   #atLimit(command: Command, limit: Limit): Promise<void> {
     command.running.note({ limit });
@@ -220,7 +226,7 @@ export class Dispatcher {
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
       const { content } = member;
-      const limit = result.ok ? reachedLimit(result.value, { mayFail: mayFail(command) }) : undefined;
+      const limit = result.ok ? this.#limitOf(command, result.value) : undefined;
       if (limit) return fail({ reason: 'limit', limit });
       const { rival } = command;
       if (result.ok && rival) {

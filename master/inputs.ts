@@ -8,6 +8,8 @@ export interface Inputs {
   state(observation: Observation, overwritten: Overwritten): string | undefined;
   /** What stands at a path in the project now. */
   node(path: string): TreeNode | null;
+  /** Whether what stands there is a file with further names, in the project or elsewhere. */
+  hasOtherNames(path: string): boolean;
   /** The project as it was when a job was submitted. */
   former(root: Digest): FormerTree;
   /** See `SystemLayer.describe`. */

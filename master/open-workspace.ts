@@ -139,6 +139,10 @@ class LocalWorkspace implements Workspace {
     this.inputs = {
       state: (observation, overwritten) => presentState(this.#snapshot, observation, overwritten),
       node: (path) => presentNode(this.#snapshot, path),
+      hasOtherNames: (path) => {
+        const node = this.#snapshot.lookup(path);
+        return node?.type === 'file' && node.linkCount > 1;
+      },
       former: (root) => new FormerTree(root, (digest) => this.#snapshot.directoryBlob(digest)),
       describeSystem: (observation) => this.#system.describe(observation),
     };

@@ -1,14 +1,15 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
-import { type Manifest, type Observation, ObservationFlag } from '../protocol/job.ts';
+import { type Change, type Manifest, type Observation, ObservationFlag } from '../protocol/job.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import type { Limit } from '../runtime/limit.ts';
+import type { Inputs } from './inputs.ts';
 
 /**
  * Doors of services that only repeat, faster or for users that come and go, what files say; C libraries knock at them
- * whatever a program wants. And the sign that systemd is running.
+ * whatever a program wants; and the sign that systemd is running.
  */
-const harmless = /^\/run\/(?:nscd|systemd\/userdb|systemd\/system)(?:\/|$)/;
+const harmless = /^\/run\/(?:nscd|systemd)(?:\/|$)/;
 
 /**
  * Why what a command did in a sandbox must not pass for what it would do here, if there is a reason. Whatever the sandbox
@@ -17,15 +18,25 @@ const harmless = /^\/run\/(?:nscd|systemd\/userdb|systemd\/system)(?:\/|$)/;
  * @param mayFail whether its failure is to be believed
  */
 export function reachedLimit(
-  { reached, hiddenTrace, status }: Pick<Manifest, 'reached' | 'hiddenTrace' | 'status'>,
-  { mayFail }: { mayFail: boolean },
+  { reached, hiddenTrace, changes, status }: Pick<Manifest, 'reached' | 'hiddenTrace' | 'changes' | 'status'>,
+  { mayFail, hasOtherNames }: { mayFail: boolean } & Pick<Inputs, 'hasOtherNames'>,
 ): Limit | undefined {
   const limit = reached.find((each) => !isAsHere(each));
   if (limit) return limit;
   const hidden = hiddenTrace.find(isDifferentHere);
   if (hidden) return { kind: 'hidden', path: hidden.path };
+  const linked = changes.find((change) => isRewritten(change) && hasOtherNames(change.path));
+  if (linked) return { kind: 'linked', path: linked.path };
   const hasFailed = status.kind === 'exit' && status.code !== 0;
   return hasFailed && !mayFail ? { kind: 'failed' } : undefined;
+}
+
+/**
+ * Whether a file has other content than before. What its further names then show depends on how that was done, in place
+ * or by a new file, which a writable layer does not tell.
+ */
+function isRewritten({ base, node }: Change): boolean {
+  return base?.type === 'file' && node?.type === 'file' && base.digest.hash !== node.digest.hash;
 }
 
 /** A directory that something was made in for a while looks as if it was left: a slash behind its path says so. */

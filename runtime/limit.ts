@@ -25,7 +25,7 @@ export const limitSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('privilege'), call: z.string() }),
   /** It made something that cannot be brought back: a socket, a device, extended attributes, a file of somebody else's. */
   z.strictObject({ kind: z.literal('unsupported-output'), path }),
-  /** It changed one name of a file and looked at another, which here are the same. */
+  /** It wrote to a file with several names: the others may have to show the new content, or the old. */
   z.strictObject({ kind: z.literal('linked'), path }),
   /** It failed, and nobody can tell that it would have failed here. */
   z.strictObject({ kind: z.literal('failed') }),

@@ -2,6 +2,7 @@
 #include "fd.h"
 #include "id_map.h"
 #include "network.h"
+#include "pids.h"
 #include "sandbox.h"
 #include "template.h"
 #include "wire.h"
@@ -209,6 +210,7 @@ void apply_mounts(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "pivot_root to \"%s\": %s", request->system_dir, strerror(errno));
 	for (size_t i = 0; i < sandbox->plan->count; i++)
 		apply_step(sandbox, &sandbox->plan->steps[i], scratch, devices);
+	pids_begin(sandbox->number);
 	/* A fresh /proc was only allowed while the old one was visible, so the old tree goes last. */
 	if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		sandbox_fail(sandbox, "umount of the old root: %s", strerror(errno));

@@ -139,6 +139,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int alive, cons
 		.request = &job->request,
 		.plan = &job->plan,
 		.storage = &job->storage,
+		.number = job->box->ledger->job_count++,
 		.uid = job->uid,
 		.gid = job->gid,
 		.project = job->mount,

@@ -19,6 +19,7 @@ struct sandbox {
 	const struct job_request *request;
 	const struct plan *plan;
 	const struct storage *storage;
+	uint32_t number; /* of the job, among those of this box */
 	uid_t uid; /* the job's, outside of its user namespace */
 	gid_t gid;
 	int project;   /* the project mirror's mount, attached nowhere yet */
