@@ -2,6 +2,7 @@ import type { Digest } from '../protocol/digest.ts';
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
 import { BoxFrame } from '../protocol/frame-types.ts';
 import type { Job, Observation } from '../protocol/job.ts';
+import { writeContext } from '../protocol/process-context.ts';
 import { exhaustive } from '../runtime/exhaustive.ts';
 import type { Limit } from '../runtime/limit.ts';
 import type { FileSignature } from './origin.ts';
@@ -36,6 +37,7 @@ export interface BoxJob {
   home: string;
   /** Directories to show in its own places, where they would hide them. */
   shown: Job['shown'];
+  context: Job['context'];
   directories: readonly SentDirectory[];
 }
 
@@ -182,6 +184,7 @@ function encodeJob(job: BoxJob): FrameWriter {
   );
   writer.u64(job.timeoutMs).u64(job.memoryBytes).text(job.home);
   writer.list(job.shown, ({ path, mode }) => writer.text(path).u32(mode));
+  writeContext(writer, job.context);
   writer.list(job.directories, ({ digest, bytes }) => writer.digest(digest).bytes(bytes));
   return writer;
 }

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Caller, LocalRun } from './caller.ts';
+import { countedContext } from './counted-context.ts';
 import { countedEnvironment } from './counted-environment.ts';
 import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
@@ -89,6 +90,7 @@ function questionOf(
     mergeOutput: request.mergeOutput,
     network: treatment.hasNetwork,
     timeoutMs: treatment.timeoutMs,
+    context: countedContext(request),
   };
 }
 

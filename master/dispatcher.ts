@@ -287,7 +287,7 @@ export class Dispatcher {
     const env = jobEnvironment(request.env, { own: ownShell, real: request.shell });
     const job: Job = {
       ...question,
-      ...{ env, shown: shownDirectories({ ...question, env }) },
+      ...{ env, shown: shownDirectories({ ...question, env }), context: request.context },
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
       origin: { ...origin, epoch: basis.epoch },

@@ -1,5 +1,6 @@
 import type { Difference } from '../protocol/build-log.ts';
 import type { Observation } from '../protocol/job.ts';
+import { noLimit, type ProcessContext } from '../protocol/process-context.ts';
 import type { Question } from './fingerprint.ts';
 
 /** So many are told. */
@@ -10,10 +11,29 @@ export interface CommandTraits {
   argv: string[];
   env: string[];
   umask: number;
+  /** Name → value of what else a command has from its caller. */
+  context: Record<string, string>;
 }
 
-export function traitsOf({ argv, env, umask }: Question): CommandTraits {
-  return { argv, env, umask };
+export function traitsOf({ argv, env, umask, context }: Question): CommandTraits {
+  return { argv, env, umask, context: describeContext(context) };
+}
+
+const limitNames = ['cpu', 'fsize', 'data', 'stack', 'core', 'rss', 'nproc', 'nofile', 'memlock', 'as'];
+
+function describeContext({ limits, ignoredSignals, personality, host, domain }: ProcessContext) {
+  const described: Record<string, string> = {
+    'ignored signals': ignoredSignals.toString(16),
+    personality: personality.toString(16),
+    'host name': host,
+    'domain name': domain,
+  };
+  for (const [number, [soft, hard]] of limits.entries()) {
+    const show = (value: bigint) => (value === noLimit ? 'unlimited' : String(value));
+    const name = limitNames[number];
+    if (name !== undefined) described[`limit ${name}`] = `${show(soft)}, at most ${show(hard)}`;
+  }
+  return described;
 }
 
 /** How a command differs from an earlier one: words, variables, umask. */
@@ -37,6 +57,10 @@ export function compareTraits(was: CommandTraits, is: CommandTraits): Difference
   }
   if (was.umask !== is.umask) {
     differences.push({ kind: 'umask', name: 'umask', was: was.umask.toString(8), is: is.umask.toString(8) });
+  }
+  for (const [name, value] of Object.entries(is.context)) {
+    const before = was.context[name] ?? 'unknown';
+    if (before !== value) differences.push({ kind: 'context', name, was: before, is: value });
   }
   return differences.slice(0, maxDifferences);
 }

@@ -16,7 +16,8 @@ const version = 2;
 
 /** What a result depends on besides files: hash in hex. All that is to be said of a command before looking at anything. */
 export function weakFingerprint(question: Question): string {
-  const { argv, cwd, env, umask, uid, gid, home, projectRoot, mergeOutput, network, timeoutMs } = question;
+  const { argv, cwd, env, umask, uid, gid, home, projectRoot, mergeOutput, network, timeoutMs, context } =
+    question;
   return hashOf([
     ...[
       'weak',
@@ -32,6 +33,7 @@ export function weakFingerprint(question: Question): string {
       network,
       timeoutMs,
     ],
+    ...[context.limits.join(), context.ignoredSignals, context.personality, context.host, context.domain],
     ...[argv.length, ...argv, ...env],
   ]);
 }
@@ -61,6 +63,6 @@ export function strongFingerprint(from: {
 export type StdinUse = 'unread' | 'empty';
 
 /** No two lists give the same text: what may hold NUL is nowhere among them. */
-function hashOf(parts: readonly (string | number | boolean)[]): string {
+function hashOf(parts: readonly (string | number | bigint | boolean)[]): string {
   return digestOf(encodeBytes(parts.join('\0'))).hash;
 }

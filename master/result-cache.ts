@@ -106,7 +106,12 @@ const weakSchema = z.object({ sets: z.array(z.string().regex(digits)) });
 const pathSetSchema = z.array(z.tuple([z.string(), z.number().int()]));
 const statesSchema = z.object({ states: z.array(z.string()), generation: z.string() });
 const evictedSchema = z.object({ atMs: z.number() });
-const traitsSchema = z.object({ argv: z.array(z.string()), env: z.array(z.string()), umask: z.number() });
+const traitsSchema = z.object({
+  argv: z.array(z.string()),
+  env: z.array(z.string()),
+  umask: z.number(),
+  context: z.record(z.string(), z.string()),
+});
 const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
 
 /**

@@ -15,6 +15,7 @@ import {
   timeoutSchema,
   umaskSchema,
 } from './os-values.ts';
+import { processContextSchema } from './process-context.ts';
 
 /** Nanoseconds since the epoch; a decimal string on the wire. */
 const nanoseconds = z.union([z.bigint(), z.string().regex(/^\d+$/)]).transform((value) => BigInt(value));
@@ -50,6 +51,8 @@ export const jobSchema = z.strictObject({
   gid: idSchema,
   /** The caller's home directory, given a throw-away writable layer; "" for none. */
   home: z.union([z.literal(''), absolutePathSchema]),
+  /** Of the caller. */
+  context: processContextSchema,
   /**
    * Directories that exist on the master's machine in places that a sandbox has for itself (/tmp and its like), and that the job
    * needs: those that lead to the project, home and temporary directories.

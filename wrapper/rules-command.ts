@@ -1,4 +1,5 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
+import { plainContext } from '../protocol/process-context.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
@@ -49,6 +50,7 @@ function requestOf(line: string, cwd: string): RunRequest {
     ...{ argv: ['-c', line], shell: '/bin/sh', cwd, env: [], umask: 0o022 },
     ...{ mergeOutput: false, hasJobserver: false, isExec: false },
     ...{ isStdinEmpty: true, isStdinTerminal: false, processId: 0 },
+    context: plainContext,
   };
 }
 

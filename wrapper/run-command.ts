@@ -10,6 +10,7 @@ import type { Environment } from './command.ts';
 import { findProject, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
 import { Input } from './input.ts';
+import { ownContext } from './own-context.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
 import { writeReport } from './write-report.ts';
@@ -159,6 +160,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
     processId: 0,
+    context: ownContext(),
   };
 }
 

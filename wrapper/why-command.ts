@@ -99,6 +99,8 @@ function showDifference({ kind, name, was, is }: Difference): string {
       return `variable ${name} was ${was}, now ${is}`;
     case 'argument':
       return is === '' ? `argument "${was}" is gone` : `argument "${is}" is new`;
+    case 'context':
+      return `its ${name} was ${was}, now ${is}`;
     case 'umask':
       return `umask was ${was}, now ${is}`;
   }

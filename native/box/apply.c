@@ -190,6 +190,9 @@ void apply_mounts(struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;
 	umask(0);
+	/* Names are of the job's own UTS namespace; a machine without one has none here either. */
+	(void)!sethostname(request->context.host, strlen(request->context.host));
+	(void)!setdomainname(request->context.domain, strlen(request->context.domain));
 	enter_network(sandbox);
 	attach_scratch(sandbox);
 	AUTO_CLOSE int scratch = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);

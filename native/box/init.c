@@ -27,20 +27,14 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
-/* The box's own signal handling must not be inherited: ignored signals stay ignored across exec. */
-static void reset_signals(void)
-{
-	for (int number = 1; number < _NSIG; number++)
-		signal(number, SIG_DFL);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _Noreturn void run_command(const struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;
-	reset_signals();
+	/* The box's own signal handling must not be inherited: what is ignored stays so across exec. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	context_apply(&request->context);
 	umask((mode_t)request->umask & 07777);
 	environ = request->env;
 	/* Searches the PATH of the new environment, and runs what has no known format by /bin/sh. */

@@ -116,6 +116,7 @@ int request_parse(struct job_request *request, struct bytes payload, const char 
 	request->memory_bytes = frame_get_u64(&in);
 	GET("home", get_optional_path(&in, &request->home));
 	GET("shown directories", get_shown(&in, request));
+	GET("context", context_get(&in, &request->context));
 	GET("directories", get_directories(&in, request));
 	GET("end of the payload", frame_in_done(&in) ? 0 : -EBADMSG);
 #undef GET

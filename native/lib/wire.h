@@ -5,12 +5,13 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 /* shell → master */
 enum {
 	SHELL_RUN = 0x101,     /* u32 version; list<bytes> argv[1..]; bytes real shell; bytes cwd; list<bytes> "K=V"; u32 umask;
-				  u32 RUN_* flags; u32 its process, which will be the command's when that is local */
+				  u32 RUN_* flags; u32 its process, which will be the command's when that is local; context, see
+				  context.h */
 	SHELL_CANCEL = 0x102,  /* u32 signal */
 	SHELL_STDIN = 0x103,   /* u32 id; bytes data, empty at the end */
 	SHELL_CONTROL = 0x110, /* bytes JSON; sent by the command-line tool only */
@@ -56,7 +57,7 @@ enum {
 					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
 					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none;
 					  u64 bytes that its layer may take in memory, 0: it is on disk; bytes home;
-					  list<bytes path, u32 mode> directories to show in its own places;
+					  list<bytes path, u32 mode> directories to show in its own places; context, see context.h;
 					  list<digest, bytes Directory> */
 	EXECUTOR_DIRECTORY = 0x411,    /* u32 id; u32 errno; bytes Directory */
 	EXECUTOR_BLOB = 0x412,         /* u32 id; u32 errno */

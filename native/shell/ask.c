@@ -1,5 +1,6 @@
 #include "ask.h"
 
+#include "context.h"
 #include "fd.h"
 #include "frame_io.h"
 #include "input.h"
@@ -160,6 +161,9 @@ static void put_run(struct frame_out *out, const struct ask_question *question)
 	frame_put_u32(out, (uint32_t)mask);
 	frame_put_u32(out, question->flags);
 	frame_put_u32(out, (uint32_t)getpid());
+	struct context context;
+	context_read(&context);
+	context_put(out, &context);
 	frame_end(out);
 }
 

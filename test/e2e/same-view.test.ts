@@ -65,6 +65,24 @@ for (const user of availableUsers()) {
       assert.equal([stdout, report.remote], ['clean\n', 1], stderr);
     });
 
+    test('is what its caller has: resource limits, ignored signals, host and domain name', async () => {
+      await using rig = await rigWithLinks(user);
+      const look =
+        'ulimit -s; ulimit -c; ulimit -n; uname -n; cat /proc/sys/kernel/domainname; kill -HUP $$$$; echo alive';
+      writeFileSync(join(rig.project, 'Makefile'), `all: ; @cat a; ${look}\n`);
+      const within = (make: string) =>
+        `trap "" HUP; ulimit -s 4096; ulimit -c 0; ulimit -n 300; exec ${make}`;
+      const plain = await rig.run(['sh', '-c', within('make')]);
+      const { stdout, report, stderr } = await rig.report(['build', 'sh', '-c', within('make')]);
+      assert.match(plain.stdout, /^text\n4096\n0\n300\n(.*\n){2}alive\n$/);
+      assert.equal([stdout, report.remote], [plain.stdout, 1], stderr);
+      const again = await rig.report(['build', 'sh', '-c', within('make')]);
+      assert.equal([again.stdout, again.report.cached], [plain.stdout, 1], again.stderr);
+      const other = await rig.report(['build', 'sh', '-c', within('make').replace('4096', '5000')]);
+      assert.equal([other.stdout, other.report.cached], [plain.stdout.replace('4096', '5000'), 0]);
+      assert.match((await rig.termite(['why'])).stdout, /limit/);
+    });
+
     test('is another process id in each command', async () => {
       await using rig = await rigWithLinks(user);
       writeFileSync(

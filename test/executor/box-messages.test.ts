@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { type BoxRequest, decodeBoxMessage, encodeBoxRequest } from '../../executor/box-messages.ts';
 import { FrameSplitter, FrameWriter } from '../../protocol/frame.ts';
+import { exampleContext } from '../fixtures/example-context.ts';
 import { golden, goldenPath } from '../fixtures/golden.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -43,6 +44,7 @@ suite('encodeBoxRequest()', (test) => {
             { path: '/tmp/user', mode: 0o711 },
             { path: '/tmp/user/0', mode: 0o700 },
           ],
+          context: exampleContext,
           directories: [
             { digest: { hash, sizeBytes: 142 }, bytes: Buffer.from('0a030a0161', 'hex') },
             { digest: { hash: emptyHash, sizeBytes: 0 }, bytes: new Uint8Array() },

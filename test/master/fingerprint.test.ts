@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { type Question, strongFingerprint, weakFingerprint } from '../../master/fingerprint.ts';
 import { overwrittenOutputs } from '../../master/overwritten-outputs.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { suite } from '../harness/suite.ts';
 
 const question: Question = {
@@ -11,7 +12,15 @@ const question: Question = {
     cwd: '/p',
     umask: 0o22,
   },
-  ...{ uid: 0, gid: 0, home: '/root', mergeOutput: false, network: false, timeoutMs: 0 },
+  ...{
+    uid: 0,
+    gid: 0,
+    home: '/root',
+    mergeOutput: false,
+    network: false,
+    timeoutMs: 0,
+    context: plainContext,
+  },
 };
 
 suite('weakFingerprint()', (test) => {

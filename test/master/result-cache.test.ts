@@ -8,6 +8,7 @@ import { type Finished, type NotStored, ResultCache } from '../../master/result-
 import { SystemGenerations } from '../../master/system-generations.ts';
 import type { Basis } from '../../master/workspace.ts';
 import { type Manifest, ObservationFlag } from '../../protocol/job.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { Scope } from '../../runtime/scope.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
@@ -38,7 +39,16 @@ async function cacheRig() {
   );
   const question: Question = {
     ...{ projectRoot: project, argv: ['/bin/sh', '-c', 'make out of in'], env: [], cwd: project },
-    ...{ umask: 0o22, uid: 0, gid: 0, home: '', mergeOutput: false, network: false, timeoutMs: 0 },
+    ...{
+      umask: 0o22,
+      uid: 0,
+      gid: 0,
+      home: '',
+      mergeOutput: false,
+      network: false,
+      timeoutMs: 0,
+      context: plainContext,
+    },
   };
   const write = (content: string) => writeFileSync(join(project, 'in'), content);
   write('source');

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { jobSchema, manifestSchema } from '../../protocol/job.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { encodeJson } from '../../runtime/json.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -16,6 +17,7 @@ const job = {
   id: 'm-1',
   origin: { id: 'm', epoch: 1, url: 'http://127.0.0.1:1' },
   ...{ projectRoot: '/p', root: digest, argv: ['cc'], env: ['A=b'], cwd: '/p', umask: 0o22, uid: 0, gid: 0 },
+  ...{ shown: [], context: JSON.parse(encodeJson(plainContext)) },
   ...{ home: '', mergeOutput: false, forwardStdin: false, network: false, timeoutMs: 0, slots: 1 },
 };
 
