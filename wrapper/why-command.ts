@@ -59,7 +59,6 @@ const notStoredReasons: Readonly<Record<string, string>> = {
   'no-trace': 'the executor could not tell what it looked at',
   'system-changed': 'something outside the project changed while it ran',
   'basis-gone': 'the project as it was when it began is not known any more',
-  'times-copied': 'it gave an output the time of an input',
   'content-missing': 'not all of its outputs are in the store',
   quarantined: 'an earlier run on the same inputs did something else',
 };
@@ -100,25 +99,31 @@ function showDifference({ kind, name, was, is }: Difference): string {
     case 'argument':
       return is === '' ? `argument "${was}" is gone` : `argument "${is}" is new`;
     case 'umask':
-      return `umask was ${was}, now ${is}`;
+    case 'other':
+      return `${name} was ${was}, now ${is}`;
+    case 'age':
+      return `"${name}" was ${was}, now ${is}`;
+    case 'streams':
+      return `${name} were ${was}, now ${is}`;
   }
 }
 
 /** See master/path-state.ts. */
 function showState(state: string): string {
-  const [kind, mode, rest] = state.split(' ');
+  const [kind, mode, ...rest] = state.split(' ');
   const bits = () => Number(mode).toString(8).padStart(4, '0');
+  const time = rest.find((part) => part.startsWith('@'));
+  const when = time === undefined ? '' : ` of ${new Date(Number(time.slice(1)) / 1e6).toISOString()}`;
+  const age = `${when}${rest.includes('future') ? ', newer than now' : ''}`;
+  const names = rest.find((part) => part.length === 64);
   switch (kind) {
     case 'absent':
       return 'absent';
     case 'f':
-      return rest?.length === 64
-        ? `a file with mode ${bits()} and content ${rest.slice(0, 12)}`
-        : `a file with mode ${bits()} and ${rest} bytes`;
+      if (names) return `a file with mode ${bits()} and content ${names.slice(0, 12)}${age}`;
+      return `${rest[0] === 'empty' ? 'an empty file' : 'a file'} with mode ${bits()}${age}`;
     case 'd':
-      return rest
-        ? `a folder with mode ${bits()} and the names ${rest.slice(0, 12)}`
-        : `a folder with mode ${bits()}`;
+      return `a folder with mode ${bits()}${names ? ` and the names ${names.slice(0, 12)}` : ''}${age}`;
     case 'l':
       return `a link to "${state.slice(2)}"`;
     case 'p':
