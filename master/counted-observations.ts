@@ -48,10 +48,10 @@ export async function countedObservations(options: CountingOptions): Promise<Obs
   const seen = look(options);
   const changed = new Map(manifest.changes.map(({ path, node }) => [path, node]));
   const files = seen.filter(({ node }) => node?.type === 'file');
-  const times = new Map<bigint, number>();
-  for (const { node } of files) {
-    if (node?.type === 'file') times.set(node.mtimeNs, (times.get(node.mtimeNs) ?? 0) + 1);
-  }
+  // Of files that it left alone.
+  const timesNs = new Set(
+    files.flatMap(({ path, node }) => (node?.type === 'file' && !changed.has(path) ? [node.mtimeNs] : [])),
+  );
 
   for (const observation of files) {
     const { path, flags, node } = observation;
@@ -59,9 +59,10 @@ export async function countedObservations(options: CountingOptions): Promise<Obs
     const isRead = (flags & ObservationFlag.read) !== 0;
     const left = changed.get(path);
     const isReplaced = !isRead && (left === null || left?.type === 'file');
-    // Two files of one age are copies of each other where such ages mean something: then their sizes do, too.
-    const isCopy = timeUse === 'sorted' || (timeUse !== 'unused' && times.get(node.mtimeNs)! > 1);
-    if (isReplaced && !isCopy) observation.flags |= CountFlag.overwritten;
+    // A file as old as one that stayed is its copy where such ages mean something: then its size does, too.
+    const isCopy = timeUse === 'compared' && timesNs.has(node.mtimeNs);
+    const tellsNoSizes = timeUse === 'unused' || timeUse === 'compared';
+    if (isReplaced && tellsNoSizes && !isCopy) observation.flags |= CountFlag.overwritten;
     if (timeUse === 'unused') continue;
     const isCompared = !isRead || left !== undefined || timeUse === 'sorted';
     observation.flags |= isCompared ? CountFlag.compared : CountFlag.aged;

@@ -293,7 +293,11 @@ export class ResultCache implements AsyncDisposable {
 
   #miss(reason: MissReason, differences: Difference[]): Answer {
     this.#notes.miss(reason);
-    return { kind: 'miss', reason, differences: differences.slice(0, maxDifferences) };
+    return {
+      kind: 'miss',
+      reason,
+      differences: differences.slice(0, maxDifferences),
+    };
   }
 
   /** @param isOther there is a result for these inputs, of which the streams cannot be had as they are wanted */
