@@ -1,20 +1,17 @@
 import { relative } from 'node:path';
 import { z } from 'zod';
 import type { ActionCache } from '../cas/action-cache.ts';
-import { digestOf } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { Difference } from '../protocol/build-log.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { type Job, type Manifest, manifestSchema, type Observation } from '../protocol/job.ts';
 import { describeError } from '../runtime/app-error.ts';
-import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Limit } from '../runtime/limit.ts';
-import { ageRanks } from './age-order.ts';
 import type { CacheStatistics } from './cache-counters.ts';
 import { countedObservations } from './counted-observations.ts';
 import { contentOfResult, contentOfResults, evictResults } from './evict-results.ts';
-import { compareStates, compareTraits, maxDifferences, traitsOf, traitsSchema } from './explain-miss.ts';
+import { maxDifferences } from './explain-miss.ts';
 import {
   pathSetFingerprint,
   type Question,
@@ -25,9 +22,11 @@ import {
   weakFingerprint,
 } from './fingerprint.ts';
 import { KnownLimits } from './known-limits.ts';
+import { likenessOf, MissExplainer } from './miss-explainer.ts';
 import { overwrittenOutputs } from './overwritten-outputs.ts';
 import { type PathSet, PathSets } from './path-sets.ts';
-import { CountFlag, type FormerTree, type Viewpoint } from './path-state.ts';
+import type { FormerTree, Viewpoint } from './path-state.ts';
+import { statesIn } from './set-states.ts';
 import { showsTime } from './shown-times.ts';
 import type { SystemGenerations } from './system-generations.ts';
 import { UsageNotes } from './usage-notes.ts';
@@ -91,10 +90,27 @@ export interface Finished {
   acceptsFailure: boolean;
 }
 
+/** A path set and the fingerprint of its states at one moment. */
+interface Seen {
+  set: PathSet;
+  states: string;
+}
+
+interface Candidate extends Seen {
+  key: string;
+}
+
+/** Beside the states: of a command and the machine, and what may be served to whoever asks. */
+interface Circumstances {
+  weak: string;
+  ids: readonly string[];
+  uses: readonly StdinUse[];
+  streams: readonly Streams[];
+}
+
 const maxAttempts = 3;
 const dayMs = 24 * 60 * 60 * 1000;
 
-const statesSchema = z.object({ states: z.array(z.string()), generation: z.string() });
 const evictedSchema = z.object({ atMs: z.number() });
 const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
 
@@ -115,6 +131,7 @@ export class ResultCache implements AsyncDisposable {
   readonly #sets: PathSets;
   readonly #limits: KnownLimits;
   readonly #notes: UsageNotes;
+  readonly #explainer: MissExplainer;
   readonly #storing = new Set<Promise<unknown>>();
 
   constructor(options: ResultCacheOptions) {
@@ -122,6 +139,7 @@ export class ResultCache implements AsyncDisposable {
     this.#sets = new PathSets(options.cache);
     this.#limits = new KnownLimits(options.cache);
     this.#notes = new UsageNotes(options.cache);
+    this.#explainer = new MissExplainer(options.cache, options.generations);
   }
 
   /** Finds out whether what commands looked at outside the project is as it was: the first look-up has to wait for that. */
@@ -143,30 +161,26 @@ export class ResultCache implements AsyncDisposable {
     const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
     const streams: Streams[] = question.mergeOutput ? ['apart', 'together'] : ['apart'];
     const sets = [...(await this.#sets.of(weak))];
-    if (sets.length === 0) return this.#miss('new-command', await this.#compareTraits(question));
+    if (sets.length === 0) return this.#miss('new-command', await this.#explainer.compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const { epoch, ids } = await this.#options.generations.valid();
       if ((await this.#options.workspace.refresh()) !== epoch) continue;
       // Nothing may be awaited from the refresh to here.
-      const candidates = sets.flatMap((set) => {
+      const seen = sets.flatMap((set) => {
         const list = this.#statesNow(set, view);
-        if (!list) return [];
-        const states = statesFingerprint(list);
-        const common = { weak, pathSet: set.id, states };
-        return ids.flatMap((generation) =>
-          uses.flatMap((stdin) =>
-            streams.map((use) => ({
-              ...{ set, states, key: strongFingerprint({ ...common, generation, stdin, streams: use }) },
-            })),
-          ),
-        );
+        return list ? [{ set, states: statesFingerprint(list) }] : [];
       });
-      const keys = candidates.map(({ key }) => key);
-      const records = await this.#options.cache.getMany(keys.map((key) => `r ${key}`));
-      const found = records.map((record) => (record === undefined ? undefined : resultSchema.parse(record)));
+      const circumstances = { weak, ids, uses, streams };
+      const candidates = candidatesOf(seen, circumstances);
+      const found = await this.#results(candidates);
       const index = found.findIndex((result) => result && servesStreams(result.manifest, question));
-      if (index < 0)
-        return this.#noResult({ weak, question, sets, view, keys, isOther: found.some(Boolean) });
+      if (index < 0) {
+        const other = await this.#otherResult(seen, circumstances, found.some(Boolean));
+        if (other) return this.#miss('inputs-changed', [other]);
+        if (await this.#isQuarantined(candidates)) return this.#miss('quarantined', []);
+        const statesNow = (set: PathSet) => this.#statesNow(set, view);
+        return this.#miss('inputs-changed', await this.#explainer.compareStates(weak, sets, statesNow));
+      }
       const { set, states, key } = candidates[index]!;
       const { manifest, tookMs } = found[index]!;
       if (hasFailed(manifest) && !acceptsFailure) return this.#miss('failed-before', []);
@@ -285,9 +299,32 @@ export class ResultCache implements AsyncDisposable {
     await this.#notes.save().catch(() => {});
   }
 
+  /** In the order of the keys; undefined where there is none. */
+  async #results(candidates: readonly Candidate[]): Promise<(z.infer<typeof resultSchema> | undefined)[]> {
+    const records = await this.#options.cache.getMany(candidates.map(({ key }) => `r ${key}`));
+    return records.map((record) => (record === undefined ? undefined : resultSchema.parse(record)));
+  }
+
+  /** What is missing for a result that there is: it was made with other streams, or with an input that was empty. */
+  async #otherResult(
+    seen: readonly Seen[],
+    circumstances: Circumstances,
+    isUnserved: boolean,
+  ): Promise<Difference | undefined> {
+    const streams = { kind: 'streams', name: 'stdout and stderr' } as const;
+    if (isUnserved) return { ...streams, was: 'two files', is: 'one file' };
+    const has = async (others: Pick<Circumstances, 'uses' | 'streams'>) =>
+      (await this.#results(candidatesOf(seen, { ...circumstances, ...others }))).some(Boolean);
+    if (await has({ uses: circumstances.uses, streams: ['together'] }))
+      return { ...streams, was: 'one file', is: 'two files' };
+    if (await has({ uses: ['empty'], streams: circumstances.streams }))
+      return { kind: 'other', name: 'standard input', was: 'empty', is: 'not empty' };
+    return undefined;
+  }
+
   /** Whether any of them is. */
-  async #isQuarantined(keys: readonly string[]): Promise<boolean> {
-    const found = await this.#options.cache.getMany(keys.map((key) => `x ${key}`));
+  async #isQuarantined(candidates: readonly Pick<Candidate, 'key'>[]): Promise<boolean> {
+    const found = await this.#options.cache.getMany(candidates.map(({ key }) => `x ${key}`));
     return found.some((record) => record !== undefined);
   }
 
@@ -298,47 +335,6 @@ export class ResultCache implements AsyncDisposable {
       reason,
       differences: differences.slice(0, maxDifferences),
     };
-  }
-
-  /** @param isOther there is a result for these inputs, of which the streams cannot be had as they are wanted */
-  async #noResult(at: {
-    weak: string;
-    question: Question;
-    sets: readonly PathSet[];
-    view: Viewpoint;
-    keys: readonly string[];
-    isOther: boolean;
-  }): Promise<Answer> {
-    const [apart, together] = ['two files', 'one file'];
-    const [was = '', is = ''] = at.question.mergeOutput ? [apart, together] : [together, apart];
-    const streams: Difference = { kind: 'streams', name: 'stdout and stderr', was, is };
-    if (at.isOther) return this.#miss('inputs-changed', [streams]);
-    if (await this.#isQuarantined(at.keys)) return this.#miss('quarantined', []);
-    return this.#miss('inputs-changed', await this.#compareStates(at.weak, at.sets, at.view));
-  }
-
-  /** Against the latest command for the same output, or that begins alike in the same folder. */
-  async #compareTraits(question: Question): Promise<Difference[]> {
-    const earlier = traitsSchema.safeParse(await this.#options.cache.get(`q ${likenessOf(question)}`));
-    return earlier.success ? compareTraits(earlier.data, traitsOf(question)) : [];
-  }
-
-  /** Against the run that differs least. */
-  async #compareStates(weak: string, sets: readonly PathSet[], view: Viewpoint): Promise<Difference[]> {
-    const { cache, generations } = this.#options;
-    const earlier = await cache.getMany(sets.map(({ id }) => `t ${weak} ${id}`));
-    let nearest: { differences: Difference[]; generation: string } | undefined;
-    for (const [index, set] of sets.entries()) {
-      const run = statesSchema.safeParse(earlier[index]);
-      const states = this.#statesNow(set, view);
-      if (!run.success || !states) continue;
-      const differences = compareStates(set.observations, run.data.states, states);
-      if (nearest && nearest.differences.length <= differences.length) continue;
-      nearest = { differences, generation: run.data.generation };
-    }
-    if (!nearest || nearest.differences.length > 0) return nearest?.differences ?? [];
-    const changed = await generations.differences(nearest.generation);
-    return changed.map(([name, was, is]) => ({ kind: 'system', name, was, is }));
   }
 
   #noteEviction(): Promise<void> {
@@ -374,7 +370,7 @@ export class ResultCache implements AsyncDisposable {
       ...{ weak, pathSet, generation, stdin, states: statesFingerprint(states) },
       streams: isTogether ? 'together' : 'apart',
     });
-    if (await this.#isQuarantined([key])) return { notStored: 'quarantined' } as const;
+    if (await this.#isQuarantined([{ key }])) return { notStored: 'quarantined' } as const;
     const { trace: _trace, systemTrace: _systemTrace, changes, ...rest } = manifest;
     const kept = { ...rest, trace: [], changes: changes.map((change) => ({ ...change, base: null })) };
     const likeness = likenessOf(question);
@@ -385,8 +381,7 @@ export class ResultCache implements AsyncDisposable {
         key: `r ${key}`,
         value: { manifest: kept, tookMs, storedMs: clock.nowMs(), set: `${weak} ${pathSet}`, generation },
       },
-      { key: `t ${weak} ${pathSet}`, value: { states, generation } },
-      { key: `q ${likeness}`, value: traitsOf(question) },
+      ...this.#explainer.notesOf(question, { setKey: `${weak} ${pathSet}`, states, generation }),
       ...setRecords,
     ]);
     return { key };
@@ -449,36 +444,24 @@ function hasFailed({ status }: Manifest): boolean {
   return status.kind === 'signal' || status.code !== 0;
 }
 
+/** Each result that the states that were seen may name, the likeliest first. */
+function candidatesOf(seen: readonly Seen[], { weak, ids, uses, streams }: Circumstances): Candidate[] {
+  return seen.flatMap(({ set, states }) =>
+    ids.flatMap((generation) =>
+      uses.flatMap((stdin) =>
+        streams.map((use) => {
+          const key = strongFingerprint({ weak, pathSet: set.id, states, generation, stdin, streams: use });
+          return { set, states, key };
+        }),
+      ),
+    ),
+  );
+}
+
 /** Whether what it printed can be given to who asks: in the order in which it was written, where both streams are one file. */
 function servesStreams({ stdout, stderr }: Manifest, { mergeOutput }: Question): boolean {
   return !mergeOutput || stdout.sizeBytes === 0 || stderr.sizeBytes === 0;
 }
-
-/**
- * The states of observed paths, in their order, followed by how those compare by age that count for it.
- *
- * @returns undefined when one cannot be told just now
- */
-function statesIn(
-  tree: {
-    state(observation: Observation, view: Viewpoint): string | undefined;
-    timeNs(path: string): bigint | undefined;
-  },
-  observations: readonly Observation[],
-  { view, distortState }: { view: Viewpoint } & Pick<ResultCacheOptions, 'distortState'>,
-): string[] | undefined {
-  const states: string[] = [];
-  for (const observation of observations) {
-    const state = tree.state(observation, view);
-    if (state === undefined) return undefined;
-    states.push(distortState?.(state, observation) ?? state);
-  }
-  const aged = observations.filter(({ flags }) => flags & ageFlags);
-  const ranks = ageRanks(aged.map(({ path, flags }) => ({ flags, mtimeNs: tree.timeNs(path) })));
-  return states.concat(ranks);
-}
-
-const ageFlags = CountFlag.compared | CountFlag.aged;
 
 /** So much of what is read, without reading on. */
 async function beginning(
@@ -494,11 +477,4 @@ async function beginning(
     if (sizeBytes >= maxBytes) break;
   }
   return Buffer.concat(parts);
-}
-
-/** The same for commands that make the same, as far as that can be seen: only for explanations. */
-function likenessOf(question: Question): string {
-  const [output] = overwrittenOutputs(question).keys();
-  const made = output === undefined ? question.argv : [output];
-  return digestOf(encodeBytes([question.cwd, ...made].join('\0'))).hash;
 }

@@ -2,25 +2,29 @@ import type { CommandRecord, Difference } from '../protocol/build-log.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { describeLimit } from '../runtime/limit.ts';
 import type { Environment } from './command.ts';
+import { missReasons } from './miss-reasons.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
+import { summarizeReasons } from './summarize-reasons.ts';
 
-const help = `termite why [--root DIR] [TARGET|#N|--last]
+const help = `termite why [--root DIR] [TARGET|#N|--last|--summary]
 Tells for a command of the last build where it ran and, if it ran, what differed from the nearest earlier run.
 
   TARGET      A file that it wrote, or a part of the command line
   #N          The command with that number in "termite log"
   --last      The last command (default)
+  --summary   All commands of the build, grouped by where they ran, and by what differed
   --root DIR  Root of the project (default: where a master runs, else the current folder)
   --help      Prints this
 `;
 
 export async function whyCommand(argv: readonly string[], env: Environment): Promise<void> {
   const { flags, rest } = splitOwnFlags(argv, {
-    ...{ command: 'termite why', valued: ['root'], plain: ['last', 'help'] },
+    ...{ command: 'termite why', valued: ['root'], plain: ['last', 'summary', 'help'] },
   });
   if (flags.has('help')) return void process.stdout.write(help);
   const { commands } = readBuildLog(flags.get('root'), env);
+  if (flags.has('summary')) return void process.stdout.write(`${summarizeReasons(commands).join('\n')}\n`);
   const record = find(commands, rest[0]);
   if (!record) {
     throw new AppError(`No command of the last build fits "${rest[0] ?? '--last'}"`, {
@@ -41,14 +45,6 @@ function find(commands: readonly CommandRecord[], wanted: string | undefined): C
     commands.findLast(({ line }) => line.includes(wanted))
   );
 }
-
-const missReasons: Readonly<Record<string, string>> = {
-  'new-command': 'this command has not been run before, so or in this folder',
-  'inputs-changed': 'something that it looks at is not as in any earlier run',
-  'failed-before': 'an earlier run failed, and no rule with "Cache": "failures" says that this will do',
-  'content-missing': 'an output of the earlier run is not in the store any more',
-  quarantined: 'the result of the earlier run was not reproduced when it was checked',
-};
 
 const notStoredReasons: Readonly<Record<string, string>> = {
   failed: 'it failed',
