@@ -8,6 +8,7 @@ import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
 import { mayCreateExclusively } from './exclusive-creation.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import { InstalledPrograms } from './installed-programs.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
@@ -57,10 +58,12 @@ const maxNotedOutputs = 100;
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #programs: InstalledPrograms;
   #lastJob = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#programs = new InstalledPrograms(options.workspace.projectRoot, Date.now);
   }
 
   /** Never rejects; resolves when the caller has its answer. */
@@ -105,7 +108,8 @@ export class Dispatcher {
   ): Promise<void> {
     const { rule } = placement;
     const { workspace, ownShell } = this.#options;
-    const options = { caller, session, running, projectRoot: workspace.projectRoot, ownShell };
+    const { projectRoot } = workspace;
+    const options = { caller, session, running, projectRoot, ownShell, programs: this.#programs };
     const command = newCommand(original, placement, options);
     if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
     try {
@@ -284,9 +288,10 @@ export class Dispatcher {
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
+    const { timeUse: _timeUse, ...asked } = question;
     const env = jobEnvironment(request.env, { own: ownShell, real: request.shell });
     const job: Job = {
-      ...question,
+      ...asked,
       ...{ env, shown: shownDirectories({ ...question, env }), context: request.context },
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,

@@ -34,21 +34,14 @@ async function cacheRig() {
   const seen = { refresh: () => workspace.refresh(), inputs: workspace.inputs };
   const results = scope.use(
     new ResultCache({
-      ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 1 } },
+      ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 2e12 } },
     }),
   );
   const question: Question = {
     ...{ projectRoot: project, argv: ['/bin/sh', '-c', 'make out of in'], env: [], cwd: project },
-    ...{
-      umask: 0o22,
-      uid: 0,
-      gid: 0,
-      home: '',
-      mergeOutput: false,
-      network: false,
-      timeoutMs: 0,
-      context: plainContext,
-    },
+    ...{ umask: 0o22, uid: 0, gid: 0, home: '', mergeOutput: false, network: false, timeoutMs: 0 },
+    context: plainContext,
+    timeUse: 'compared',
   };
   const write = (content: string) => writeFileSync(join(project, 'in'), content);
   write('source');
@@ -146,14 +139,6 @@ suite('ResultCache', (test) => {
       ({ finished }) => {
         const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1 };
         return finished({ basis });
-      },
-    ],
-    [
-      'times-copied',
-      'gave an output the time of an input',
-      ({ finished, file }) => {
-        const node = file(output, { mtimeNs: 10n ** 18n });
-        return finished({ manifest: { changes: [{ path: 'out', base: null, node }] } });
       },
     ],
     [
