@@ -220,7 +220,8 @@ static void notice_process(const struct notices *notices, const struct seccomp_n
 {
 	int32_t process = (int32_t)call->data.args[0];
 	uint32_t number = process < 0 ? 0u - (uint32_t)process : (uint32_t)process;
-	if (number < notices->first_process || number <= last_process())
+	bool is_own = number > notices->first_process && number <= last_process();
+	if (number == 1 || is_own)
 		return;
 	char text[40];
 	snprintf(text, sizeof text, "process %u", number);
