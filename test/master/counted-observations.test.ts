@@ -6,7 +6,7 @@ import type { TimeUse } from '../../master/time-use.ts';
 import { type Change, ObservationFlag, type TreeNode } from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
 
-const { found, absent, read, listed } = ObservationFlag;
+const { found, absent, read, listed, rewritten } = ObservationFlag;
 const { overwritten, compared, aged, exactTime } = CountFlag;
 const startedNs = 2_000_000_000_000_000_000n;
 
@@ -42,7 +42,7 @@ async function counted(options: {
     showsTimes: () => shows,
   });
   return Object.fromEntries(
-    observations.map(({ path, flags }) => [path, flags & ~(found | absent | read | listed)]),
+    observations.map(({ path, flags }) => [path, flags & ~(found | absent | read | listed | rewritten)]),
   );
 }
 
@@ -111,6 +111,18 @@ suite('countedObservations()', (test) => {
     assert.equal(await counted({ base, trace, changes: { c: made(5n) }, timeUse: 'unused' }), {
       ...{ a: exactTime, b: 0 },
     });
+  });
+
+  test('count it also when the copy had that time already', async () => {
+    const base = { a: file(5n), b: file(6n), c: file(5n) };
+    const trace = { a: found | read, b: found | read, c: found | read | rewritten };
+    for (const timeUse of ['unused', 'compared'] as const) {
+      const flags = await counted({ base, trace, timeUse });
+      assert.equal(
+        [flags['a']! & exactTime, flags['b']! & exactTime, flags['c']! & exactTime],
+        [exactTime, 0, exactTime],
+      );
+    }
   });
 
   test('count all times where they are shown, but of what is overwritten', async () => {
