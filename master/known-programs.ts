@@ -170,8 +170,14 @@ function isKnown(
   if (inShell && builtins.has(name)) return isKnownBuiltin(name, args);
   const isTool = toolchainProgram(name) !== undefined;
   if (!isTool && !smallPrograms.has(program)) return false;
-  if (isTool ? args.some((arg) => leavesTheKnown.test(arg)) : !isKnownUse(program, args)) return false;
+  if (isTool ? !isKnownTool(program, args) : !isKnownUse(program, args)) return false;
   return isInstalled(name);
+}
+
+/** An archive with `U` holds the times of its members; one that does by itself is noticed when it is kept (shown-times.ts). */
+function isKnownTool(program: string, args: readonly string[]): boolean {
+  if (/(?:^|-)ar(?:-[\d.]+)?$/.test(program) && /^-?[a-zA-Z]*U/.test(args[0] ?? '')) return false;
+  return !args.some((arg) => leavesTheKnown.test(arg));
 }
 
 /** Without arguments `set` prints all variables. */

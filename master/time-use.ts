@@ -33,7 +33,7 @@ const showing: ReadonlyMap<string, Says> = new Map<string, Says>([
       (/^-?[a-zA-Z]*[cruAd]/.test(args[0] ?? '') ||
         option(/^-[a-zA-Z]*[cruAd]|^--(?:create|append|update|catenate|concatenate|diff|compare)$/)(args)),
   ],
-  ['ar', option(/^-?[a-zA-Z]*[uU]/)],
+  ['ar', option(/^-?[a-zA-Z]*U/)],
   ['cpio', always],
   ['pax', always],
   ['zip', always],

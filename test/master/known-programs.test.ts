@@ -57,6 +57,7 @@ suite('knownVariables()', (test) => {
     ['a sed that runs commands', 'echo id | sed e; cc -c a.c'],
     ['a sed script in a file', 'sed -f x a; cc -c a.c'],
     ['a comparison of ages', 'test a -nt b && cc -c a.c'],
+    ['an archive that holds times', 'ar rcU x.a a.o'],
     ['a copy of what is newer', 'cp -u a b && cc -c a.c'],
   ] as const) {
     test(`are not known of a line with ${why}`, () => {
