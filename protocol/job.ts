@@ -3,8 +3,10 @@ import { failureSchema } from '../runtime/failure.ts';
 import { limitSchema } from '../runtime/limit.ts';
 import { digestSchema } from './digest.ts';
 
-/** Nanoseconds since the epoch; a decimal string on the wire. */
-const nanoseconds = z.union([z.bigint(), z.string().regex(/^\d+$/)]).transform((value) => BigInt(value));
+/** Nanoseconds since the epoch, negative before it; a decimal string on the wire. */
+const nanoseconds = z
+  .union([z.bigint(), z.string().regex(/^-?\d{1,30}$/)])
+  .transform((value) => BigInt(value));
 
 /** A path below the project root: relative, no empty, "." or ".." component. "" is the root itself. */
 export const pathInTreeSchema = z
@@ -67,7 +69,12 @@ export const nodeSchema = z.discriminatedUnion('type', [
     mtimeNs: nanoseconds,
   }),
   z.strictObject({ type: z.literal('directory'), mode: z.number().int(), mtimeNs: nanoseconds }),
-  z.strictObject({ type: z.literal('symlink'), target: z.string() }),
+  z.strictObject({
+    type: z.literal('symlink'),
+    target: z.string(),
+    /** Absent where the command has just made it: then it is as it comes. */
+    mtimeNs: nanoseconds.optional(),
+  }),
   z.strictObject({ type: z.literal('fifo'), mode: z.number().int() }),
 ]);
 
