@@ -251,7 +251,7 @@ function readEntry(frame: FrameReader): UpperEntry {
     path: frame.text(),
     mode: frame.u32(),
     sizeBytes: Number(frame.u64()),
-    mtimeNs: frame.u64(),
+    mtimeNs: frame.time(),
     ino: frame.u64(),
     nlink: frame.u32(),
     flags: frame.u32(),

@@ -115,7 +115,7 @@ class Harvester {
         return;
       }
       case S_IFLNK:
-        return this.#pushIfChanged(path, before, { type: 'symlink', target: entry.target });
+        return this.#pushIfChanged(path, before, this.#symlink(entry));
       case S_IFIFO:
         return this.#pushIfChanged(path, before, { type: 'fifo', mode });
       default: {
@@ -190,6 +190,11 @@ class Harvester {
     else this.#push(path, before, after);
   }
 
+  /** Its time only where the command has set or kept it. */
+  #symlink({ target, mtimeNs }: UpperEntry): TreeNode {
+    return this.#isDuringRun(mtimeNs) ? { type: 'symlink', target } : { type: 'symlink', target, mtimeNs };
+  }
+
   #push(path: string, base: TreeNode | null, node: TreeNode | null): void {
     this.#changes.push({ path, base, node });
   }
@@ -206,9 +211,12 @@ class Harvester {
     if (before?.type !== 'directory' || before.mode !== after.mode) return true;
     // Another directory of the same age in its place: bringing its entries there would change that age.
     if (before.mtimeNs === after.mtimeNs) return hasChangedEntry && isElsewhere;
+    return !(this.#isDuringRun(after.mtimeNs) && hasChangedEntry);
+  }
+
+  #isDuringRun(timeNs: bigint): boolean {
     const { startedNs, finishedNs } = this.#options;
-    const isByProduct = after.mtimeNs >= startedNs - tickNs && after.mtimeNs <= finishedNs + tickNs;
-    return !(isByProduct && hasChangedEntry);
+    return timeNs >= startedNs - tickNs && timeNs <= finishedNs + tickNs;
   }
 }
 
@@ -237,7 +245,10 @@ function findLinkGroups(entries: readonly UpperEntry[]): Map<bigint, number> {
 
 function isSameNode(a: TreeNode | null, b: TreeNode): boolean {
   if (a === null || a.type !== b.type) return false;
-  if (b.type === 'symlink') return (a as typeof b).target === b.target;
+  if (b.type === 'symlink') {
+    const { target, mtimeNs } = a as typeof b;
+    return target === b.target && (b.mtimeNs === undefined || mtimeNs === b.mtimeNs);
+  }
   if ((a as typeof b).mode !== b.mode) return false;
   if (b.type === 'fifo') return true;
   if ((a as typeof b).mtimeNs !== b.mtimeNs) return false;

@@ -21,6 +21,8 @@ const journalEntrySchema = z.strictObject({
   version: z.literal(1),
   id: z.string(),
   startedNs: nanosecondsSchema,
+  /** Entries of earlier versions have none. */
+  finishedNs: nanosecondsSchema.optional(),
   changes: changesSchema,
   /** Everything that will be removed, with the times of files, so that nothing that came later is removed. */
   removals: z.array(

@@ -17,10 +17,12 @@ import {
 } from './os-values.ts';
 import { processContextSchema } from './process-context.ts';
 
-/** Nanoseconds since the epoch; a decimal string on the wire. */
-const nanoseconds = z.union([z.bigint(), z.string().regex(/^\d+$/)]).transform((value) => BigInt(value));
+/** Nanoseconds since the epoch, negative before it; a decimal string on the wire. */
+const nanoseconds = z
+  .union([z.bigint(), z.string().regex(/^-?\d{1,30}$/)])
+  .transform((value) => BigInt(value));
 
-const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int().min(0).max(31) });
+const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int().min(0).max(0xffff) });
 
 /** What a command looked at: the union of these flags per path, see native/README.md. */
 export const ObservationFlag = {
@@ -90,7 +92,12 @@ export const nodeSchema = z.discriminatedUnion('type', [
     mtimeNs: nanoseconds,
   }),
   z.strictObject({ type: z.literal('directory'), mode: modeSchema, mtimeNs: nanoseconds }),
-  z.strictObject({ type: z.literal('symlink'), target: linkTargetSchema }),
+  z.strictObject({
+    type: z.literal('symlink'),
+    target: linkTargetSchema,
+    /** Absent where the command has just made it: then it is as it comes. */
+    mtimeNs: nanoseconds.optional(),
+  }),
   z.strictObject({ type: z.literal('fifo'), mode: modeSchema }),
 ]);
 

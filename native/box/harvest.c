@@ -64,13 +64,26 @@ static bool has_attributes(int fd)
 	return false;
 }
 
+/*
+ * As on the wire, modulo 2^64. Times that no ext4, XFS or f2fs can hold become the nearest that the wire can tell, which
+ * such a file system would have made of them, or will. Source: s_time_min and s_time_max in fs/.
+ */
+static uint64_t wire_time(struct timespec time)
+{
+	if (time.tv_sec < WIRE_TIME_FIRST)
+		time = (struct timespec){ .tv_sec = WIRE_TIME_FIRST };
+	else if (time.tv_sec > WIRE_TIME_LAST)
+		time = (struct timespec){ .tv_sec = WIRE_TIME_LAST };
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 static void put_entry(struct walk *walk, const char *path, const struct stat *st, uint32_t flags, const char *target)
 {
 	struct frame_out *out = walk->out;
 	frame_put_string(out, path);
 	frame_put_u32(out, st->st_mode);
 	frame_put_u64(out, (uint64_t)st->st_size);
-	frame_put_u64(out, (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec);
+	frame_put_u64(out, wire_time(st->st_mtim));
 	frame_put_u64(out, st->st_ino);
 	frame_put_u32(out, (uint32_t)st->st_nlink);
 	frame_put_u32(out, flags);

@@ -91,6 +91,13 @@ enum {
 	BOX_OUTGROWN = 0x515,      /* (empty): the layer took more memory than it may, so there is no result */
 };
 
+/*
+ * The first and the last second of which a u64 of nanoseconds can tell, modulo 2^64: what lies before 1970 stands at its end.
+ * From 1901, with which ext4 and XFS begin, to 2486, where XFS ends.
+ */
+#define WIRE_TIME_FIRST (-((int64_t)1 << 31))
+#define WIRE_TIME_LAST (WIRE_TIME_FIRST + (int64_t)(UINT64_MAX / 1000000000u) - 1)
+
 enum {
 	LOCAL_ALONE = 1,       /* what it starts does not ask the master either */
 	LOCAL_SLOT = 2,        /* it holds one of this machine's slots; what it starts needs no further one */

@@ -119,7 +119,11 @@ export function readTree(root: string, digest: (content: Buffer) => Digest = dig
       nodes.set(path, { type: 'directory', mode, mtimeNs });
       for (const { name } of entriesOf(`${root}/${path}`)) visit(path === '' ? name : `${path}/${name}`);
     } else if (stats.isSymbolicLink()) {
-      nodes.set(path, { type: 'symlink', target: decodeBytes(readlinkSync(absolutePath, 'buffer')) });
+      nodes.set(path, {
+        type: 'symlink',
+        target: decodeBytes(readlinkSync(absolutePath, 'buffer')),
+        mtimeNs,
+      });
     } else if (stats.isFIFO()) nodes.set(path, { type: 'fifo', mode });
     else nodes.set(path, { type: 'file', digest: digest(readFileSync(absolutePath)), mode, mtimeNs });
   };

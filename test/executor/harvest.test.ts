@@ -45,7 +45,8 @@ const upper = {
   redirect: (path: string, target: string, { mtimeNs = 1_000n } = {}) =>
     entry(path, S_IFDIR | 0o755, { flags: UpperFlag.redirect, target, mtimeNs }),
   whiteout: (path: string) => entry(path, S_IFCHR, { flags: UpperFlag.whiteout, nlink: 7 }),
-  symlink: (path: string, target: string) => entry(path, S_IFLNK | 0o777, { target }),
+  symlink: (path: string, target: string, { mtimeNs = now } = {}) =>
+    entry(path, S_IFLNK | 0o777, { target, mtimeNs }),
   fifo: (path: string, mode = 0o644) => entry(path, S_IFIFO | mode),
 };
 
@@ -113,6 +114,24 @@ suite('harvest()', (test) => {
       changed('mode', base.mode, file('x', { mode: 0o755 })),
       changed('setuid', base.setuid, file('x', { mode: 0o4755 })),
       changed('time', base.time, file('x', { mtimeNs: 5n })),
+    ]);
+  });
+
+  test('gives the time of a symlink that was set, or kept from before, and not that of a new one', async () => {
+    const base = { old: symlink('a', 7n), moved: symlink('b', 7n) };
+    const entries = [
+      upper.symlink('fresh', 'x'),
+      upper.symlink('future', 'x', { mtimeNs: finishedNs * 2n }),
+      upper.symlink('kept', 'b', { mtimeNs: 7n }),
+      upper.whiteout('moved'),
+      upper.symlink('old', 'a', { mtimeNs: -5n }),
+    ];
+    assert.equal(await changes(base, entries), [
+      created('fresh', symlink('x')),
+      created('future', symlink('x', finishedNs * 2n)),
+      created('kept', symlink('b', 7n)),
+      deleted('moved', base.moved),
+      changed('old', base.old, symlink('a', -5n)),
     ]);
   });
 
