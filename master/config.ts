@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { cacheSizeSchema } from '../runtime/cache-size.ts';
 import { listenAddressSchema } from '../runtime/listen-address.ts';
 import { parseConfig } from '../runtime/load-config.ts';
+import { socketName } from './socket-path.ts';
 
 const defaultIdleSeconds = 300;
 const maxIdleSeconds = 7 * 24 * 3600;
@@ -26,6 +27,10 @@ export const masterConfigSchema = z.strictObject({
     .default('127.0.0.1:0')
     .describe('Where executors of a coordinator get content from, HOST:PORT, port 0 for any; loopback only'),
   cacheSizeMib: cacheSizeSchema,
+  socketInProject: z
+    .boolean()
+    .default(false)
+    .describe(`Be found by ${socketName} in the root, too, where other homes or cache folders are in use`),
   untilIdle: z.boolean().default(false).describe('End when no build needs it any more'),
   idleSeconds: z
     .number()

@@ -6,7 +6,7 @@ import { AppError } from '../runtime/app-error.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { checkOf } from './check-flags.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
@@ -42,8 +42,7 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
       hint: 'See "termite run --help"',
     });
   const root = flags.get('root');
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const check = checkOf(flags, 'termite run');
   const say = (message: string) => void process.stderr.write(`termite: ${message}\n`);
   using session = await openSession(project, {
