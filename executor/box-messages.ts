@@ -1,8 +1,10 @@
 import type { Digest } from '../protocol/digest.ts';
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
 import { BoxFrame } from '../protocol/frame-types.ts';
-import type { Observation } from '../protocol/job.ts';
+import type { Job, Observation } from '../protocol/job.ts';
+import { writeContext } from '../protocol/process-context.ts';
 import { exhaustive } from '../runtime/exhaustive.ts';
+import type { Limit } from '../runtime/limit.ts';
 import type { FileSignature } from './origin.ts';
 
 /** A Directory blob that travels with a job. */
@@ -33,6 +35,9 @@ export interface BoxJob {
   /** What its files may take in memory; 0: they are on disk. */
   memoryBytes: number;
   home: string;
+  /** Directories to show in its own places, where they would hide them. */
+  shown: Job['shown'];
+  context: Job['context'];
   directories: readonly SentDirectory[];
 }
 
@@ -54,8 +59,8 @@ export interface UpperEntry {
   target: string;
 }
 
-/** Source: Documentation/filesystems/overlayfs.rst. */
-export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4 } as const;
+/** Source of the first three: Documentation/filesystems/overlayfs.rst; `attributes`: extended ones, or an ACL, of the command's. */
+export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4, attributes: 8 } as const;
 
 export interface DoneMessage {
   type: 'done';
@@ -70,8 +75,12 @@ export interface DoneMessage {
   filesDir: string;
   upper: UpperEntry[];
   trace: Observation[];
-  /** Absolute paths written outside the project. */
+  /** Absolute paths left outside the project; a directory without anything has a slash behind it. */
   outside: string[];
+  /** What it looked at in its own places, as paths of the machine. */
+  hiddenTrace: Observation[];
+  /** By which number the `refused` of system mirrors name it. */
+  process: number;
 }
 
 /** What the box says on the connection of a job or of a system mount. */
@@ -79,8 +88,8 @@ export type BoxMessage =
   | { type: 'mounted' }
   | { type: 'list'; id: number; path: string }
   | { type: 'read'; id: number; path: string; mustCopy: boolean }
-  | { type: 'trace'; id: number; refusals: bigint; observed: Observation[] }
-  | { type: 'refused'; path: string }
+  | { type: 'trace'; id: number; observed: Observation[] }
+  | { type: 'refused'; limit: Limit; process: number }
   | { type: 'need-directory'; id: number; digest: Digest }
   | { type: 'need-blob'; id: number; digest: Digest }
   | { type: 'need-stdin'; id: number; maxBytes: number }
@@ -99,9 +108,9 @@ export function decodeBoxMessage(frame: FrameReader): BoxMessage {
     case BoxFrame.read:
       return { type: 'read', id: frame.u32(), path: frame.text(), mustCopy: frame.u32() === 1 };
     case BoxFrame.trace:
-      return { type: 'trace', id: frame.u32(), refusals: frame.u64(), observed: readTrace(frame) };
+      return { type: 'trace', id: frame.u32(), observed: readTrace(frame) };
     case BoxFrame.refused:
-      return { type: 'refused', path: frame.text() };
+      return readRefused(frame);
     case BoxFrame.needDirectory:
       return { type: 'need-directory', id: frame.u32(), digest: frame.digest() };
     case BoxFrame.needBlob:
@@ -174,8 +183,18 @@ function encodeJob(job: BoxJob): FrameWriter {
       (job.forwardStdin ? JobFlag.forwardStdin : 0),
   );
   writer.u64(job.timeoutMs).u64(job.memoryBytes).text(job.home);
+  writer.list(job.shown, ({ path, mode }) => writer.text(path).u32(mode));
+  writeContext(writer, job.context);
   writer.list(job.directories, ({ digest, bytes }) => writer.digest(digest).bytes(bytes));
   return writer;
+}
+
+function readRefused(frame: FrameReader): Extract<BoxMessage, { type: 'refused' }> {
+  const path = frame.text();
+  const kind = [undefined, 'refused-write', 'private-file', 'hidden'] as const;
+  const refused = kind[frame.u32()];
+  if (!refused) throw new RangeError('Unknown kind of refusal from the box');
+  return { type: 'refused', limit: { kind: refused, path }, process: frame.u32() };
 }
 
 function readTrace(frame: FrameReader): Observation[] {
@@ -199,6 +218,8 @@ function readDone(frame: FrameReader): DoneMessage {
     upper: frame.list(() => readEntry(frame)),
     trace: readTrace(frame),
     outside: frame.list(() => frame.text()),
+    hiddenTrace: readTrace(frame),
+    process: frame.u32(),
   };
 }
 

@@ -48,14 +48,15 @@ const tickNs = 20_000_000n;
  * anything else than the layer's own entries can have changed. Source: Documentation/filesystems/overlayfs.rst.
  *
  * @param entries of the layer, each after its parent directory
- * @returns failure `limit` for sockets and devices
+ * @returns failure `limit` for sockets, devices, and what has extended attributes or an ACL
  */
 export async function harvest(
   entries: readonly UpperEntry[],
   options: HarvestOptions,
 ): Promise<Result<Harvest>> {
   const unsupported = entries.find(
-    (entry) => !(entry.flags & UpperFlag.whiteout) && !isSupported(entry.mode),
+    ({ flags, mode }) =>
+      !(flags & UpperFlag.whiteout) && (!isSupported(mode) || flags & UpperFlag.attributes),
   );
   if (unsupported)
     return fail({ reason: 'limit', limit: { kind: 'unsupported-output', path: unsupported.path } });

@@ -55,12 +55,13 @@ export class JobRun implements Disposable {
     void this.#connection.closed.then((why) => this.#fail({ reason: 'sandbox', message: why }));
     void mirror.broken.then((failure) => this.#fail(failure));
     signal.addEventListener('abort', this.#abort);
-    const { root, projectRoot, argv, env, cwd, umask, uid, gid, home } = job;
+    const { root, projectRoot, argv, env, cwd, umask, uid, gid, home, shown, context } = job;
     const { mergeOutput, network, forwardStdin, timeoutMs } = job;
     this.#connection.send({
       type: 'job',
       job: {
-        ...{ jobDir, systemDir: mirror.mountDir, projectRoot, root, argv, env, cwd, umask, uid, gid, home },
+        ...{ jobDir, systemDir: mirror.mountDir, projectRoot, root, argv, env, cwd, umask, uid, gid },
+        ...{ home, shown, context },
         ...{ hostUid: hostId, hostGid: hostId, mergeOutput, network, forwardStdin, timeoutMs, memoryBytes },
         directories,
       },

@@ -55,7 +55,7 @@ export async function takeOutputs(options: OutputsOptions): Promise<Result<Manif
     stderr: await takeStream('stderr'),
     changes,
     reached: done.outside.map((path) => ({ kind: 'left-outside', path })),
-    hiddenTrace: [],
+    hiddenTrace: done.hiddenTrace,
     trace: observed.length === 0 ? done.trace : mergeTraces(done.trace, observed),
     startedNs: done.startedNs,
     finishedNs: done.finishedNs,

@@ -52,6 +52,8 @@ export interface PlanOptions {
   /** On the clock that the times of `changes` are of. */
   startedNs: bigint;
   snapshot: Snapshot;
+  /** See `findConflict`. */
+  isExclusive?: boolean | undefined;
 }
 
 /** A time this much before the start of a command was set by it, not made by writing. */
@@ -65,7 +67,7 @@ const slackNs = 1_000_000_000n;
  * @throws AppError `unsafe-path` when a path leads through a symlink, or the changes contradict each other
  */
 export function planApply(options: PlanOptions): Result<ApplyPlan, Failure> {
-  const conflict = findConflict(options.changes, options.snapshot);
+  const conflict = findConflict(options.changes, options.snapshot, options);
   return conflict === undefined
     ? succeed(new Planner(options).plan())
     : fail({ reason: 'conflict', path: conflict });

@@ -2,7 +2,7 @@ import { leavesRunning, type SimpleCommand, simpleCommands } from './shell-words
 import { isTrivial, trivialPrograms } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
-export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background';
+export type BuiltInReason = 'recursive' | 'build-tool' | 'trivial' | 'background' | 'lock' | 'privilege';
 
 export interface BuiltInRule {
   reason: BuiltInReason;
@@ -12,6 +12,28 @@ export interface BuiltInRule {
   needsAll?: true;
 }
 
+/** Programs for nothing but locks. Debian has them in util-linux, procmail, liblockfile-bin, daemontools and moreutils. */
+const lockPrograms = ['flock', 'lockfile', 'dotlockfile', 'lockfile-create', 'setlock', 'lckdo'];
+
+/** Programs that change who one is or what one sees, or remember by device and inode who owns what (fakeroot). */
+const privilegedPrograms = [
+  ...[
+    'fakeroot',
+    'fakechroot',
+    'pseudo',
+    'sudo',
+    'doas',
+    'su',
+    'pkexec',
+    'chroot',
+    'unshare',
+    'nsenter',
+    'mount',
+  ],
+  ...['umount', 'losetup', 'mknod', 'setcap', 'bwrap', 'docker', 'podman', 'systemd-nspawn', 'mmdebstrap'],
+];
+const privileged = new RegExp(`\\b(?:${privilegedPrograms.join('|')})\\b`);
+
 /** For people: which programs are meant, in the order in which they are asked for. */
 export const builtInRules: readonly BuiltInRule[] = [
   { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
@@ -20,6 +42,8 @@ export const builtInRules: readonly BuiltInRule[] = [
     programs: ['cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
   },
   { reason: 'trivial', programs: trivialPrograms, needsAll: true },
+  { reason: 'lock', programs: lockPrograms },
+  { reason: 'privilege', programs: privilegedPrograms },
 ];
 
 const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
@@ -29,11 +53,14 @@ const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;
 /**
  * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start builds cost
  * less here than anywhere else; and so do `mkdir`, `mv`, `cmake -E` and their like. What is started in the background shall
- * live on, which it does only here.
+ * live on, which it does only here. Nor can commands that lock, or wait for each other's files, see each other elsewhere.
  */
 export function builtInReason(line: string): BuiltInReason | undefined {
   const reason = toolReason(line) ?? (isTrivial(line) ? 'trivial' : undefined);
-  return reason ?? (line.includes('&') && leavesRunning(line) ? 'background' : undefined);
+  if (reason) return reason;
+  if (line.includes('&') && leavesRunning(line)) return 'background';
+  if (waits(line)) return 'lock';
+  return privileged.test(line) && runsOneOf(privilegedPrograms, line) ? 'privilege' : undefined;
 }
 
 function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
@@ -42,6 +69,17 @@ function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
   const commands = simpleCommands(line);
   if (commands.some(({ name }) => make.test(name))) return 'recursive';
   return commands.some(isBuildTool) ? 'build-tool' : undefined;
+}
+
+/** Whether a line takes a lock, or looks again and again until somebody else has done something. */
+function waits(line: string): boolean {
+  if (!/lock|lckdo|sleep/.test(line)) return false;
+  if (/\b(?:until|while)\b/.test(line) && /\bsleep\b/.test(line)) return true;
+  return runsOneOf(lockPrograms, line);
+}
+
+function runsOneOf(programs: readonly string[], line: string): boolean {
+  return simpleCommands(line).some(({ name }) => programs.includes(name.slice(name.lastIndexOf('/') + 1)));
 }
 
 function isBuildTool({ name, args }: SimpleCommand): boolean {

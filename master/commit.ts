@@ -37,6 +37,8 @@ export interface CommitOptions {
   content: Pick<BlobStore, 'read' | 'getMany'>;
   onCommitting: () => void;
   signal: AbortSignal;
+  /** See `findConflict`. */
+  isExclusive?: boolean | undefined;
 }
 
 /** Bytes kept free on the project's file system, for directories and the like. */
@@ -75,7 +77,7 @@ export class Committer {
       for (let fetches = 0; ; fetches++) {
         await refresh();
         if (options.signal.aborted) return fail({ reason: 'cancelled' });
-        const planned = planApply({ changes, startedNs, snapshot });
+        const planned = planApply({ changes, startedNs, snapshot, isExclusive: options.isExclusive });
         if (!planned.ok) return planned;
         const notHeld = contentOf(planned.value).filter(({ hash }) => !held.has(hash));
         const missing = await this.#options.store.findMissing(notHeld);

@@ -10,7 +10,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { z } from 'zod';
-import { manifestSchema, pathInTreeSchema } from '../protocol/job.ts';
+import { manifestSchema } from '../protocol/job.ts';
+import { pathInTreeSchema } from '../protocol/os-values.ts';
 import { encodeJson } from '../runtime/json.ts';
 
 const { startedNs: nanosecondsSchema, changes: changesSchema } = manifestSchema.shape;

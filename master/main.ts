@@ -146,8 +146,12 @@ async function openDoors(
     throw error;
   }
   return {
-    withdraw: () => doors.forEach((door) => door.withdraw()),
-    close: () => doors.forEach((door) => door.close()),
+    withdraw: () => {
+      for (const door of doors) door.withdraw();
+    },
+    close: () => {
+      for (const door of doors) door.close();
+    },
   };
 }
 

@@ -189,7 +189,7 @@ export class Refresh {
     if (stats.isSymbolicLink()) {
       const target = this.#target(path);
       if (target === undefined) return;
-      if (known?.type === 'symlink' && known.target === target && known.mtimeNs === stats.mtimeNs) return;
+      if (known?.type === 'symlink' && known.target === target && known.ctimeNs === stats.ctimeNs) return;
       this.#snapshot.attach(parent, new SymlinkNode(name, stats, target));
     } else if (stats.isFIFO()) {
       const fifo = new FifoNode(name, stats);

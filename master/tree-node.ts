@@ -59,6 +59,7 @@ export class DirectoryNode {
   mtimeNs: bigint;
   ctimeNs: bigint;
   readonly inode: number;
+  linkCount: number;
   readonly children = new Map<string, Node>();
   /** Of its last encoding; undefined before the first. */
   digest: Digest | undefined;
@@ -76,6 +77,7 @@ export class DirectoryNode {
   constructor(name: string, stats: BigIntStats) {
     this.name = name;
     this.inode = Number(stats.ino);
+    this.linkCount = Number(stats.nlink);
     this.mode = Number(stats.mode) & 0o7777;
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
@@ -85,7 +87,8 @@ export class DirectoryNode {
   update(stats: BigIntStats): boolean {
     const mode = Number(stats.mode) & 0o7777;
     if (this.ctimeNs === stats.ctimeNs && this.mtimeNs === stats.mtimeNs && this.mode === mode) return false;
-    if (this.mode !== mode || this.mtimeNs !== stats.mtimeNs) markChanged(this);
+    markChanged(this);
+    this.linkCount = Number(stats.nlink);
     this.mode = mode;
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
@@ -99,11 +102,17 @@ export class SymlinkNode {
   parent: DirectoryNode | undefined;
   readonly target: string;
   readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly inode: number;
+  readonly linkCount: number;
 
   constructor(name: string, stats: BigIntStats, target: string) {
     this.name = name;
     this.target = target;
     this.mtimeNs = stats.mtimeNs;
+    this.ctimeNs = stats.ctimeNs;
+    this.inode = Number(stats.ino);
+    this.linkCount = Number(stats.nlink);
   }
 }
 

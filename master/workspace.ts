@@ -1,8 +1,8 @@
-import type { BlobStore } from '../cas/blob-store.ts';
 import type { Origin } from '../executor/origin.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { Manifest } from '../protocol/job.ts';
 import type { Result } from '../runtime/failure.ts';
+import type { CommitOptions } from './commit.ts';
 import type { Inputs } from './inputs.ts';
 
 /** The state of the master's machine that one job is based on. */
@@ -34,11 +34,6 @@ export interface Workspace extends AsyncDisposable {
   /**
    * Applies a manifest: fetches all its content first, then checks every path against its base (failure `conflict`),
    * calls `onCommitting`, and from there on finishes, journaled. Nothing is changed on any failure before that.
-   *
-   * @param content where the executor's outputs are to be had
    */
-  commit(
-    manifest: Manifest,
-    options: { content: Pick<BlobStore, 'read' | 'getMany'>; onCommitting: () => void; signal: AbortSignal },
-  ): Promise<Result<void>>;
+  commit(manifest: Manifest, options: CommitOptions): Promise<Result<void>>;
 }

@@ -42,11 +42,13 @@ export async function runBuild<Prepared>(
   options: {
     env: Environment;
     flags: BuildFlags;
+    /** The user wants to see nothing but what the tool says: then there is no last line either. */
+    isSilent?: boolean;
     prepare: () => Promise<Prepared>;
     command: (session: OpenSession, prepared: Prepared) => ToolCommand;
   },
 ): Promise<ExitStatus> {
-  const { env, flags, prepare, command } = options;
+  const { env, flags, prepare, command, isSilent = false } = options;
   const say = voice(flags);
   let hasFailed = false;
   const { stderr } = process;
@@ -91,7 +93,7 @@ export async function runBuild<Prepared>(
   );
   const report = await fetchReport(session, { isBrokenOff, say });
   statusLine?.[Symbol.dispose]();
-  if (report) publish(report, { say, file: env['TERMITE_REPORT'] });
+  if (report) publish(report, { say: isSilent ? () => {} : say, file: env['TERMITE_REPORT'] });
   return hasFailed ? { kind: 'exit', code: 125 } : status;
 }
 

@@ -37,6 +37,7 @@ export async function makeCommand(
   return runBuild(project, {
     env,
     flags,
+    isSilent: given.isSilent,
     prepare: async () => {
       const shell = chooseShell(makeDir, given.files, env);
       const exception = given.shell === undefined ? shell.exception : undefined;

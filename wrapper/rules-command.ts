@@ -1,9 +1,11 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
+import { plainContext } from '../protocol/process-context.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
 import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
+import { findBuildLog } from './read-build-log.ts';
 
 const help = `termite rules [--root DIR] [CMD…]
 Tells where a command would run from the current folder, and which rule decides; without CMD lists all rules, in the
@@ -34,7 +36,11 @@ export async function rulesCommand(
     ...{ rules, projectRoot: project.root, ownShell: shellPath },
   });
   const matching = rules.filter(({ regexp }) => regexp.test(line));
-  print(describePlacement(placement, { path: file.path, matching }));
+  const cwd = resolveRoot('.');
+  const earlier = findBuildLog(project.root, env)?.commands.findLast(
+    (record) => record.limit && record.cwd === cwd && record.line.trim() === line.trim(),
+  );
+  print(describePlacement(placement, { path: file.path, matching, limit: earlier?.limit }));
 }
 
 /** The line as make's shell would report it. */
@@ -43,6 +49,7 @@ function requestOf(line: string, cwd: string): RunRequest {
     ...{ argv: ['-c', line], shell: '/bin/sh', cwd, env: [], umask: 0o022 },
     ...{ mergeOutput: false, hasJobserver: false, isExec: false },
     ...{ isStdinEmpty: true, isStdinTerminal: false, processId: 0 },
+    context: plainContext,
   };
 }
 

@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { type RunEnd, runOnMaster } from '../master/master-client.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError } from '../runtime/app-error.ts';
@@ -8,6 +9,8 @@ import { checkOf } from './check-flags.ts';
 import type { Environment } from './command.ts';
 import { projectAround, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
+import { Input } from './input.ts';
+import { ownContext } from './own-context.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
 import { writeReport } from './write-report.ts';
@@ -53,7 +56,8 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
     },
   });
   const request = requestOf([program, ...args], { ...env, TERMITE_SESSION: session.id });
-  const { end, signal } = await runHere(project.socketPath, request);
+  const input = new Input(process.stdin);
+  const { end, signal } = await runOnProject(project.socketPath, request, input);
   // Closes the session, and with it a master that was started for it. One that is gone has told so already.
   const report = await session.client.ask('report', { isBrokenOff: signal !== undefined }).then(
     (answer) => answer.report,
@@ -68,10 +72,10 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
     case 'signal':
       return end;
     case 'local':
-      return await runBeside(
+      return await runHere(
         [program, ...args],
         edited(env, end.envEdits),
-        end.hasEmptyStdin ? 'ignore' : 'inherit',
+        end.hasEmptyStdin ? 'ignore' : input.rest(),
       );
     default:
       if (end?.kind === 'master-gone' && end.isCommitting)
@@ -80,15 +84,15 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
           hint: 'Run the command again',
         });
       say('the master is gone: running locally');
-      return await runBeside([program, ...args], env, 'inherit');
+      return await runHere([program, ...args], env, input.rest());
   }
 }
 
 /** By way of the shell, which knows what is no program: 127 where there is none, 126 where it may not be run, a script without `#!`. */
-function runBeside(
+function runHere(
   argv: readonly string[],
   env: Environment,
-  stdin: 'ignore' | 'inherit',
+  stdin: 'ignore' | 'inherit' | Readable,
 ): Promise<ExitStatus> {
   return runInForeground('/bin/sh', ['-c', 'exec "$@"', 'sh', ...argv], env, { stdin });
 }
@@ -101,9 +105,10 @@ function notComparable(): AppError {
 }
 
 /** Plays the part of the shell: output out, input in, signals to the command. */
-async function runHere(
+async function runOnProject(
   socketPath: string,
   request: RunRequest,
+  input: Input,
 ): Promise<{ end: RunEnd | undefined; signal: number | undefined }> {
   const cancel = new AbortController();
   let signal: number | undefined;
@@ -120,7 +125,7 @@ async function runHere(
   try {
     const run = runOnMaster(socketPath, request, {
       write: (stream, chunk) => void process[stream].write(chunk),
-      readStdin,
+      readStdin: (maxBytes) => input.read(maxBytes),
       signal: cancel.signal,
     });
     const end = await Promise.race([run, patience]);
@@ -154,6 +159,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
     processId: 0,
+    context: ownContext(),
   };
 }
 
@@ -171,21 +177,3 @@ function describeDescriptor(fd: number): string | undefined {
 
 /** Its device number is 1:3. Source: devices.txt of the kernel. */
 const nullDevice = '/dev/null';
-
-function readStdin(maxBytes: number): Promise<Uint8Array> {
-  const { stdin } = process;
-  return new Promise((resolve) => {
-    const attempt = () => {
-      const chunk: Buffer | null = stdin.read(Math.min(maxBytes, stdin.readableLength || maxBytes));
-      if (chunk === null && !stdin.readableEnded) return void stdin.once('readable', attempt);
-      stdin.off('end', atEnd);
-      resolve(chunk ?? Buffer.alloc(0));
-    };
-    const atEnd = () => {
-      stdin.off('readable', attempt);
-      resolve(Buffer.alloc(0));
-    };
-    stdin.once('end', atEnd);
-    attempt();
-  });
-}

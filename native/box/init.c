@@ -1,4 +1,4 @@
-/* Pid 1 of a sandbox: runs the command, reaps everything, reports. Privileges: none. */
+/* Pid 1 of a sandbox: runs the command, reaps everything, reports. Privileges: none, or those of root over his own files. */
 #include "fd.h"
 #include "outside.h"
 #include "report.h"
@@ -27,20 +27,14 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
-/* The box's own signal handling must not be inherited: ignored signals stay ignored across exec. */
-static void reset_signals(void)
-{
-	for (int number = 1; number < _NSIG; number++)
-		signal(number, SIG_DFL);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _Noreturn void run_command(const struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;
-	reset_signals();
+	/* The box's own signal handling must not be inherited: what is ignored stays so across exec. */
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	context_apply(&request->context);
 	umask((mode_t)request->umask & 07777);
 	environ = request->env;
 	/* Searches the PATH of the new environment, and runs what has no known format by /bin/sh. */
@@ -53,8 +47,9 @@ static _Noreturn void run_command(const struct sandbox *sandbox)
 /* Moves what the sandbox still needs below the descriptors that are closed. */
 static void arrange_descriptors(struct sandbox *sandbox)
 {
-	enum { REPORT = 3, HOME = 4, FIRST_CLOSED = 5, SAFE = 32 };
-	int wanted[] = { sandbox->input, sandbox->output[0], sandbox->output[1], sandbox->report, sandbox->home };
+	enum { REPORT = 3, PLACES = 4, HOME = 5, FIRST_CLOSED = 6, SAFE = 32 };
+	int wanted[] = { sandbox->input,  sandbox->output[0], sandbox->output[1],
+			 sandbox->report, sandbox->places,    sandbox->home };
 	int count = sizeof wanted / sizeof *wanted;
 	/* First all up, out of the way, then each to its place. */
 	for (int i = 0; i < count; i++)
@@ -65,6 +60,7 @@ static void arrange_descriptors(struct sandbox *sandbox)
 	}
 	bool has_home = wanted[HOME] >= 0;
 	sandbox->report = REPORT;
+	sandbox->places = PLACES;
 	sandbox->home = has_home ? HOME : -1;
 	/* The FUSE session, the old tree, the executor's socket: no process of the job may ever hold one of them. */
 	if (syscall(SYS_close_range, has_home ? FIRST_CLOSED : HOME, ~0U, 0) < 0)
@@ -108,7 +104,7 @@ void init_run(struct sandbox *sandbox)
 	kill(-1, SIGKILL);
 	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
 		continue;
-	struct bytes outside = outside_list(sandbox->plan, sandbox->request, sandbox->home);
+	struct bytes outside = outside_list(sandbox->plan, sandbox->request, sandbox->places, sandbox->home);
 	(void)fd_write_all(sandbox->report, &report, sizeof report);
 	(void)fd_write_all(sandbox->report, outside.data, outside.length);
 	/* Closes the pipes, on which the supervisor waits, before the kernel takes the namespaces down. */

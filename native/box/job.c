@@ -120,6 +120,8 @@ static int init_project(struct job *job)
 		.root = request->root,
 		.directories = request->directories,
 		.directory_count = request->directory_count,
+		.shown = request->shown,
+		.shown_count = request->shown_count,
 		.content = { .store = job->box->store, .verified = job->box->verified },
 		.uid = job->uid,
 		.gid = job->gid,
@@ -137,6 +139,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int alive, cons
 		.request = &job->request,
 		.plan = &job->plan,
 		.storage = &job->storage,
+		.number = job->box->ledger->job_count++,
 		.uid = job->uid,
 		.gid = job->gid,
 		.project = job->mount,
@@ -145,6 +148,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int alive, cons
 		.alive = alive,
 		.output = { output[STDOUT], output[STDERR] },
 		.input = -1,
+		.places = -1,
 		.home = -1,
 	};
 	fd_close(&job->alive);
@@ -426,6 +430,8 @@ static void put_done(struct job *job, const struct report *report, const char *t
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");
 	put_outside(out, text, text_length);
+	trace_put(&job->project.mirror.trace, out, job->project.places, "/");
+	frame_put_u32(out, (uint32_t)getpid());
 	frame_end(out);
 	if (out->error)
 		break_(job, "the result is too large: %s", strerror(-out->error));

@@ -5,12 +5,13 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 /* shell → master */
 enum {
 	SHELL_RUN = 0x101,     /* u32 version; list<bytes> argv[1..]; bytes real shell; bytes cwd; list<bytes> "K=V"; u32 umask;
-				  u32 RUN_* flags; u32 its process, which will be the command's when that is local */
+				  u32 RUN_* flags; u32 its process, which will be the command's when that is local; context, see
+				  context.h */
 	SHELL_CANCEL = 0x102,  /* u32 signal */
 	SHELL_STDIN = 0x103,   /* u32 id; bytes data, empty at the end */
 	SHELL_CONTROL = 0x110, /* bytes JSON; sent by the command-line tool only */
@@ -56,6 +57,7 @@ enum {
 					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
 					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none;
 					  u64 bytes that its layer may take in memory, 0: it is on disk; bytes home;
+					  list<bytes path, u32 mode> directories to show in its own places; context, see context.h;
 					  list<digest, bytes Directory> */
 	EXECUTOR_DIRECTORY = 0x411,    /* u32 id; u32 errno; bytes Directory */
 	EXECUTOR_BLOB = 0x412,         /* u32 id; u32 errno */
@@ -74,14 +76,15 @@ enum {
 	BOX_MOUNTED = 0x501,       /* (empty) */
 	BOX_LIST = 0x502,          /* u32 id; bytes absolute path */
 	BOX_READ = 0x503,          /* u32 id; bytes absolute path; u32 1: a copy is wanted, the original cannot be read here */
-	BOX_TRACE = 0x504,         /* u32 id; u64 requests refused so far; list<bytes path, u32 TRACE_* flags> */
-	BOX_REFUSED = 0x505,       /* bytes path: a write, or a read of a private file */
+	BOX_TRACE = 0x504,         /* u32 id; list<bytes path, u32 TRACE_* flags> */
+	BOX_REFUSED = 0x505,       /* bytes path; u32 REFUSED_*; u32 the process of the job, 0: it cannot be told */
 	BOX_NEED_DIRECTORY = 0x510, /* u32 id; digest */
 	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
 	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */
 	BOX_DONE = 0x513,          /* u32 ENDED_*; u32 value; u64 started ns; u64 finished ns; u64 user µs; u64 system µs;
 				      u64 max RSS KiB; bytes where the job directory is; list<entry> upper;
-				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside. entry: bytes path; u32 mode;
+				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside; the same list of its own places;
+				      u32 the process that mirrors call it by in REFUSED. entry: bytes path; u32 mode;
 				      u64 size; u64 mtime ns; u64 ino; u32 nlink; u32 UPPER_* flags; bytes target */
 	BOX_BROKEN = 0x514,        /* bytes message */
 	BOX_OUTGROWN = 0x515,      /* (empty): the layer took more memory than it may, so there is no result */
@@ -102,9 +105,16 @@ enum {
 };
 
 enum {
+	REFUSED_WRITE = 1,
+	REFUSED_PRIVATE = 2, /* to read a file that is for its owner alone */
+	REFUSED_HIDDEN = 3,  /* to see something that is there, but not shown */
+};
+
+enum {
 	UPPER_WHITEOUT = 1,
 	UPPER_OPAQUE = 2,
 	UPPER_REDIRECT = 4, /* a renamed directory; target is where it was */
+	UPPER_ATTRIBUTES = 8, /* the command has given it extended attributes or an ACL */
 };
 
 /* master → watch */

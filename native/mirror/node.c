@@ -134,12 +134,14 @@ struct node *node_child(struct node_table *table, struct node *parent, struct by
 	if (node == NULL)
 		return NULL;
 	node->parent = parent;
+	node->is_place = parent->is_place;
 	if (entry != NULL) {
 		node->name = entry->name;
 		node->mode = entry->mode;
 		node->digest = entry->digest;
 		node->target = entry->target;
 		node->mtime = entry->mtime;
+		node->identity = entry->identity;
 	} else if (own_name(node, name) < 0) {
 		table->count--;
 		free(node);
@@ -159,6 +161,8 @@ void node_set_listing(struct node *node, struct directory *listing, unsigned cha
 	node->state = LISTING_KNOWN;
 	node->mode = node->listing.mode;
 	node->mtime = node->listing.mtime;
+	if (node->listing.identity.inode != 0)
+		node->identity = node->listing.identity;
 }
 
 int node_set_digest(struct node *node, struct digest digest)

@@ -28,21 +28,29 @@ static uint64_t size_of(const struct node *node)
 	return S_ISLNK(node->mode) ? node->target.length : node->digest.size;
 }
 
+static uint64_t inode_of(const struct node *node)
+{
+	return node->identity.inode != 0 ? node->identity.inode : node->id;
+}
+
 static void put_attributes(const struct mirror *mirror, const struct node *node, struct fuse_attr *attr)
 {
 	uint64_t size = size_of(node);
+	const struct file_identity *identity = &node->identity;
+	const struct timespec *ctime = identity->ctime.tv_sec != 0 ? &identity->ctime : &node->mtime;
 	*attr = (struct fuse_attr){
-		.ino = node->id,
+		.ino = inode_of(node),
 		.size = size,
 		.blocks = (size + 511) / 512,
 		.atime = (uint64_t)node->mtime.tv_sec,
 		.mtime = (uint64_t)node->mtime.tv_sec,
-		.ctime = (uint64_t)node->mtime.tv_sec,
+		.ctime = (uint64_t)ctime->tv_sec,
 		.atimensec = (uint32_t)node->mtime.tv_nsec,
 		.mtimensec = (uint32_t)node->mtime.tv_nsec,
-		.ctimensec = (uint32_t)node->mtime.tv_nsec,
+		.ctimensec = (uint32_t)ctime->tv_nsec,
 		.mode = node->mode,
-		.nlink = 1, /* of a directory too: tells find(1) that it cannot count subdirectories by it */
+		/* 1 of a directory tells find(1) that it cannot count subdirectories by it. */
+		.nlink = identity->link_count != 0 ? identity->link_count : 1,
 		.uid = mirror->uid,
 		.gid = mirror->gid,
 		.blksize = 4096,
@@ -131,6 +139,14 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 	int found = find_child(mirror, directory, name, &child);
 	if (found < 0)
 		return found;
+	/*
+	 * Sockets and devices are of no use elsewhere. An error, unlike absence, is not kept by the kernel: whoever looks next is
+	 * noticed as well.
+	 */
+	if (found && mirror->layer->concealed && S_ISSOCK(child->mode)) {
+		mirror->layer->concealed(mirror, request, child);
+		return -ENOENT;
+	}
 	/* Mode and time of a directory stand in its own listing. */
 	if (found && S_ISDIR(child->mode)) {
 		result = mirror->layer->list(mirror, child, request);
@@ -235,6 +251,10 @@ static int open_(struct mirror *mirror, const struct fuse_request *request, void
 		if (result != 0)
 			return result;
 	}
+	/* An overlay that opens for whoever reads, or to copy, does so with O_NOATIME. Without, it only wants attributes, as of a
+	 * file that it is going to truncate: whether the content is wanted as well will be told by a READ. */
+	if (!(in->flags & O_NOATIME))
+		return sizeof *out;
 	int failed = trace_note(&mirror->trace, node, TRACE_READ);
 	if (failed)
 		return failed;
@@ -307,8 +327,8 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 {
 	const struct layer *layer = mirror->layer;
 	const struct node *parent = node->parent ? node->parent : node;
-	if (!put_entry(writer, node->id, S_IFDIR, bytes_of(".")) ||
-	    !put_entry(writer, parent->id, S_IFDIR, bytes_of("..")))
+	if (!put_entry(writer, inode_of(node), S_IFDIR, bytes_of(".")) ||
+	    !put_entry(writer, inode_of(parent), S_IFDIR, bytes_of("..")))
 		return 0;
 	for (size_t i = 0; i < node->listing.count; i++) {
 		struct bytes name = node->listing.entries[i].name;
@@ -319,7 +339,11 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		}
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
-		if (!put_entry(writer, child->id, child->mode, name))
+		if (layer->concealed && S_ISSOCK(child->mode)) {
+			writer->index++;
+			continue;
+		}
+		if (!put_entry(writer, inode_of(child), child->mode, name))
 			return 0;
 	}
 	struct bytes name;
@@ -327,7 +351,7 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		struct node *child;
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
-		if (!put_entry(writer, child->id, S_IFDIR, name))
+		if (!put_entry(writer, inode_of(child), S_IFDIR, name))
 			return 0;
 	}
 	return 0;

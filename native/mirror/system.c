@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "frame_io.h"
+#include "job_process.h"
 #include "log.h"
 #include "mirror.h"
 #include "path.h"
@@ -14,7 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define REPORTED_MAX 100 /* distinct paths in REFUSED */
+#define REPORTED_MAX 64 /* jobs that were refused something last: each kind is told once for each */
 #define CHECK_INTERRUPTED_MS 100
 
 struct system {
@@ -22,9 +23,11 @@ struct system {
 	struct frame_out out;
 	char **hidden; /* clean absolute paths */
 	size_t hidden_count;
-	uint64_t refusals;
-	char *reported[REPORTED_MAX];
-	size_t reported_count;
+	struct {
+		pid_t process;
+		uint32_t kind;
+	} reported[REPORTED_MAX];
+	size_t reported_next;
 };
 
 /* "/" and the path from the root; malloc'ed, or NULL. */
@@ -63,14 +66,15 @@ static int list(struct mirror *mirror, struct node *directory, const struct fuse
 	return ask(mirror->owner, NEED_LISTING, directory, request);
 }
 
-static void refused(struct mirror *mirror, const struct fuse_request *request);
+static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path);
+static char *refused_path(const struct system *system, const struct fuse_request *request);
 
 static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
 {
 	if (file->failure != 0) {
 		/* A private file: on its own machine the command may well be allowed to read it. */
 		if (file->failure == EACCES || file->failure == EPERM)
-			refused(mirror, request);
+			report(mirror->owner, request, REFUSED_PRIVATE, absolute_path(mirror->owner, file));
 		return -file->failure;
 	}
 	bool is_known = file->digest.hash.length != 0 || file->original != NULL;
@@ -157,24 +161,37 @@ static char *refused_path(const struct system *system, const struct fuse_request
 	return path_join(path, (const char *)request->arguments + offset);
 }
 
-static void refused(struct mirror *mirror, const struct fuse_request *request)
+/* Takes over the path. */
+static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path)
 {
-	struct system *system = mirror->owner;
-	system->refusals++;
-	if (system->reported_count == REPORTED_MAX)
-		return;
-	AUTO_FREE char *path = refused_path(system, request);
+	AUTO_FREE char *owned = path;
+	pid_t process = job_process(request->header->pid);
 	if (path == NULL)
 		return;
-	for (size_t i = 0; i < system->reported_count; i++) {
-		if (strcmp(system->reported[i], path) == 0)
+	for (size_t i = 0; process != 0 && i < REPORTED_MAX; i++) {
+		if (system->reported[i].process == process && system->reported[i].kind == kind)
 			return;
 	}
 	frame_begin(&system->out, BOX_REFUSED);
 	frame_put_string(&system->out, path);
+	frame_put_u32(&system->out, kind);
+	frame_put_u32(&system->out, (uint32_t)process);
 	frame_end(&system->out);
-	system->reported[system->reported_count++] = path;
-	path = NULL;
+	size_t next = system->reported_next++ % REPORTED_MAX;
+	system->reported[next].process = process;
+	system->reported[next].kind = kind;
+}
+
+static void refused(struct mirror *mirror, const struct fuse_request *request)
+{
+	struct system *system = mirror->owner;
+	report(system, request, REFUSED_WRITE, refused_path(system, request));
+}
+
+static void concealed(struct mirror *mirror, const struct fuse_request *request, struct node *node)
+{
+	struct system *system = mirror->owner;
+	report(system, request, REFUSED_HIDDEN, absolute_path(system, node));
 }
 
 static const struct layer system_layer = {
@@ -183,6 +200,7 @@ static const struct layer system_layer = {
 	.is_hidden = is_hidden,
 	.hidden = hidden,
 	.refused = refused,
+	.concealed = concealed,
 	.answers_open = false,
 	.prefix = "/",
 };
@@ -294,7 +312,6 @@ static int trace_wanted(struct system *system, struct frame_in *in)
 		return -EBADMSG;
 	frame_begin(&system->out, BOX_TRACE);
 	frame_put_u32(&system->out, id);
-	frame_put_u64(&system->out, system->refusals);
 	trace_put(&system->mirror.trace, &system->out, system->mirror.top, "/");
 	frame_end(&system->out);
 	return 0;
@@ -440,8 +457,6 @@ static void system_free(struct system *system)
 	for (size_t i = 0; i < system->hidden_count; i++)
 		free(system->hidden[i]);
 	free(system->hidden);
-	for (size_t i = 0; i < system->reported_count; i++)
-		free(system->reported[i]);
 	free(system);
 }
 

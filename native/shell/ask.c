@@ -1,7 +1,9 @@
 #include "ask.h"
 
+#include "context.h"
 #include "fd.h"
 #include "frame_io.h"
+#include "input.h"
 #include "local.h"
 #include "project.h"
 #include "say.h"
@@ -173,6 +175,9 @@ static void put_run(struct frame_out *out, const struct ask_question *question)
 	frame_put_u32(out, (uint32_t)mask);
 	frame_put_u32(out, question->flags);
 	frame_put_u32(out, (uint32_t)getpid());
+	struct context context;
+	context_read(&context);
+	context_put(out, &context);
 	frame_end(out);
 }
 
@@ -327,6 +332,8 @@ static void forward_stdin(struct conversation *talk)
 	ssize_t count = read(0, data, most);
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (count > 0)
+		input_note(data, (size_t)count);
 	frame_begin(&talk->out, SHELL_STDIN);
 	frame_put_u32(&talk->out, talk->stdin_id);
 	frame_put_bytes(&talk->out, (struct bytes){ (unsigned char *)data, count > 0 ? (size_t)count : 0 });

@@ -23,6 +23,8 @@ local:
 	cmake -E true
 bad:
 	cat in; exit 3
+worse:
+	cc -c missing.c
 `;
 const sources = { Makefile: makefile, 'sub/one.c': 'int one;\n', in: 'text\n' };
 
@@ -51,17 +53,20 @@ suite('termite log', (test) => {
   test('shows what ran locally, or failed and has no key; --json gives all that is known', () =>
     withRig(async (rig) => {
       rig.write(sources);
-      await rig.termite(['make', '-k', 'local', 'bad']);
+      await rig.termite(['make', '-k', 'local', 'bad', 'worse']);
       const text = await told(rig, 'log');
       assert.match(text, /^#\d +local +\d+ ms {16}cmake -E true$/m);
-      assert.match(text, /^#\d +remote +\d+ ms {16}cat in; exit 3$/m);
+      assert.match(text, /^#\d +local +\d+ ms {16}cat in; exit 3$/m);
+      assert.match(text, /^#\d +remote +\d+ ms {16}cc -c missing\.c$/m);
       const commands = (await told(rig, 'log', '--json'))
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line));
       const parsed = buildLogSchema.parse({ version: 1, endedMs: 0, commands }).commands;
       const bad = parsed.find(({ line }) => line.includes('exit 3'));
-      assert.equal([bad?.hasFailed, bad?.notStored, bad?.cwd], [true, 'failed', rig.project]);
+      assert.equal([bad?.reason, bad?.limit, bad?.cwd], ['failed', { kind: 'failed' }, rig.project]);
+      const worse = parsed.find(({ line }) => line.includes('missing'));
+      assert.equal([worse?.hasFailed, worse?.notStored], [true, 'failed']);
     }));
 
   test('works after the master has ended, from below the root with --root, and says when there was no build', async () => {
@@ -121,9 +126,9 @@ suite('termite why', (test) => {
   test('says why a result is not kept', () =>
     withRig(async (rig) => {
       const kept: [line: string, words: RegExp, input?: string][] = [
-        ['exit 3', /its result is not kept: it failed\n$/],
+        ['exit 3', /\nlocal: failed, in \d+ ms\nnot in a sandbox: there it failed\n$/],
         ['cat', /its result is not kept: it read standard input\n$/, 'text'],
-        ['echo x > $HOME/x', /its result is not kept: it wrote outside the project\n$/],
+        ['echo x > $HOME/x', /\nnot in a sandbox: there it left ".*\/x", outside the project\n$/],
         ['cp -p in out', /its result is not kept: it gave an output the time of an input\n$/],
       ];
       rig.write({ in: '' });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { type BoxRequest, decodeBoxMessage, encodeBoxRequest } from '../../executor/box-messages.ts';
 import { FrameSplitter, FrameWriter } from '../../protocol/frame.ts';
+import { exampleContext } from '../fixtures/example-context.ts';
 import { golden, goldenPath } from '../fixtures/golden.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -39,6 +40,11 @@ suite('encodeBoxRequest()', (test) => {
           timeoutMs: 600_000,
           memoryBytes: 256 * 1024 * 1024,
           home: '/home/me',
+          shown: [
+            { path: '/tmp/user', mode: 0o711 },
+            { path: '/tmp/user/0', mode: 0o700 },
+          ],
+          context: exampleContext,
           directories: [
             { digest: { hash, sizeBytes: 142 }, bytes: Buffer.from('0a030a0161', 'hex') },
             { digest: { hash: emptyHash, sizeBytes: 0 }, bytes: new Uint8Array() },
@@ -127,6 +133,11 @@ suite('decodeBoxMessage()', (test) => {
         { path: 'a.h', flags: 2 },
       ],
       outside: ['/tmp/left'],
+      hiddenTrace: [
+        { path: '/tmp/x', flags: 2 },
+        { path: '/run', flags: 16 },
+      ],
+      process: 4711,
     });
   });
 

@@ -423,17 +423,22 @@ suite('Dispatcher, for stdin', (test) => {
     assert.is(caller.told.at(-1), 'exit 0');
   });
 
-  test('does not run locally what has consumed it', async () => {
+  test('runs locally what has consumed it, as far as the caller can give it back', async () => {
     const rig = new DispatcherRig();
-    rig.addExecutor(
-      'a',
-      reading(rig, [], async () => fail({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } })),
-    );
-    const caller = new FakeCaller();
-    caller.stdin = ['x'];
-    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
-    assert.is(caller.told.at(-1), 'exit 125');
-    assert.match(caller.told[0]!, /used up/);
+    rig.addExecutor('a', async (job, signal) => {
+      await rig.stdinRoutes.read(job.id, 2 ** 25, signal);
+      return fail({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } });
+    });
+    const little = new FakeCaller();
+    little.stdin = ['x'];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), little);
+    assert.is(little.told.at(-1), 'local');
+    const much = new FakeCaller();
+    const chunks = [Buffer.alloc(17 * 2 ** 20)];
+    much.readStdin = async () => chunks.pop() ?? Buffer.alloc(0);
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), much);
+    assert.is(much.told.at(-1), 'exit 125');
+    assert.match(much.told[0]!, /used up/);
   });
 
   test('runs locally what has not touched it', async () => {

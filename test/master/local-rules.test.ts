@@ -59,6 +59,7 @@ suite('parseLocalRules()', (test) => {
     assert.equal(given?.treatment, {
       ...{ cache: 'none', hasNetwork: true, timeoutMs: 1500, hasEmptyStdin: true, slotCount: 3 },
       env: { ignored: ['A'], counted: ['TERM'], unset: ['B_*'], set: { C: '1' } },
+      believesFailure: true,
     });
     assert.is(given?.reason, 'why');
     assert.equal(silent?.treatment, usualTreatment);

@@ -14,13 +14,17 @@ const cases: [args: string, expected: Partial<MakeArguments>][] = [
   ['-j', { hasJobs: true }],
   ['-kj4', { hasJobs: true }],
   ['-kj 4 all', { hasJobs: true }],
-  ['-skj', { hasJobs: true }],
+  ['-skj', { hasJobs: true, isSilent: true }],
+  ['-s', { isSilent: true }],
+  ['--silent', { isSilent: true }],
+  ['--quiet', { isSilent: true }],
+  ['-f s -k', { files: ['s'] }],
   ['-jk', { hasJobs: true }],
   ['-j4k', { hasJobs: true }],
   ['--jobs', { hasJobs: true }],
   ['--jobs=4', { hasJobs: true }],
   ['--jobs 4', { hasJobs: true }],
-  ['-k -s', {}],
+  ['-k -s', { isSilent: true }],
   ['-l4', {}],
   ['-lj4', { hasJobs: true }],
   ['-l 4 -j2', { hasJobs: true }],
@@ -49,7 +53,13 @@ suite('parseMakeArguments()', (test) => {
   for (const [args, expected] of cases) {
     test(`reads "${args}"`, () => {
       const words = args.split(' ').filter((word) => word !== '');
-      assert.equal(parseMakeArguments(words), { dirs: [], files: [], hasJobs: false, ...expected });
+      assert.equal(parseMakeArguments(words), {
+        dirs: [],
+        files: [],
+        isSilent: false,
+        hasJobs: false,
+        ...expected,
+      });
     });
   }
 });

@@ -46,6 +46,12 @@ suite('termite rules', (test) => {
         'nothing but cmake -E, chmod, cp, install, ln, mkdir, mv, rm, rmdir, test, touch',
         takesPart,
       ],
+      ['built in', 'flock, lockfile, dotlockfile, lockfile-create, setlock, lckdo', takesPart],
+      [
+        'built in',
+        'fakeroot, fakechroot, pseudo, sudo, doas, su, pkexec, chroot, unshare, nsenter, mount, umount, losetup, mknod, setcap, bwrap, docker, podman, systemd-nspawn, mmdebstrap',
+        takesPart,
+      ],
       ['built in', 'what is started with "&" and not waited for', takesPart],
       ['built in', 'everything else', 'on an executor'],
       [''],
@@ -130,7 +136,7 @@ suite('termite rules', (test) => {
 
   test('works without any rules, and refuses wrong ones', async () => {
     await using rig = rigWith('[]');
-    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 8);
+    assert.is((await rig.termite(['rules'])).stdout.split('\n').length, 10);
     writeFileSync(join(rig.project, '.termite-localrc'), '[\n{"Regexp": "a", "Slots": 0}]');
     const { status, stdout, stderr } = await rig.termite(['rules', 'a']);
     assert.equal([status, stdout], [125, '']);
