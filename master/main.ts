@@ -15,7 +15,7 @@ import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
-import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
 import { dismissParked } from './dismiss-parked.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -89,6 +89,10 @@ export async function masterMain(argv: readonly string[]): Promise<void> {
 
 async function start(config: MasterConfig, scope: Scope, ending: Ending): Promise<void> {
   const root = resolveRoot(config.root ?? '.');
+  if (root === '/')
+    throw new AppError('"/" is no project but the whole machine', {
+      ...{ code: 'bad-root', category: 'caller', hint: 'Name the folder of the project: --root DIR' },
+    });
   let resolveService: (service: MasterService) => void = () => {};
   let rejectService: (error: unknown) => void = () => {};
   const service = new Promise<MasterService>((resolve, reject) => {
@@ -191,7 +195,7 @@ async function build(
   );
 
   const pool = new ExecutorPool(systemClock);
-  const url = config.coordinator ?? env['TERMITE_COORDINATOR'];
+  const url = config.coordinator ?? coordinatorUrl(env);
   const slotCount = config.slots ?? (url ? 0 : availableParallelism());
   let problem: string | undefined;
   if (slotCount > 0) {
@@ -259,7 +263,7 @@ async function build(
     ending.request({ kind: 'stop' });
   };
   const isEnding = () => ending.isRequested;
-  const isIdle = () => sessions.count === 0;
+  const isIdle = () => sessions.isIdle;
   // What keeps jobs from running here may have been put right by the next build.
   if (problem === undefined) {
     parking = openParking({

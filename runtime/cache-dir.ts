@@ -28,6 +28,12 @@ export function projectStateDir(env: Environment, root: string): string {
   return join(cacheDir(env), 'projects', name);
 }
 
+/** What $XDG_CACHE_HOME says where that has no effect. */
+export function ignoredCacheHome(env: Environment): string | undefined {
+  const base = env['XDG_CACHE_HOME'] ?? '';
+  return base === '' || isAbsolute(base) ? undefined : base;
+}
+
 /** The home folder that is in the user database, whatever $HOME says; undefined for a user who is not in there. */
 export function accountHome(): string | undefined {
   try {

@@ -11,21 +11,21 @@ import { findProject, holdsHome, type Project, projectAt } from './find-socket.t
  * @throws AppError `unsuitable-root` where the whole machine, or the home folder, would be the project
  */
 export function chooseProject(root: string | undefined, toolDir: string, env: Environment): Project {
-  if (root !== undefined) return suitable(projectAt(root, env), { isAskedFor: true });
+  if (root !== undefined) return projectAt(root, env);
   const running = findProject(toolDir, env);
   if (running) return running;
   const here = projectAt('.', env);
   const there = projectAt(toolDir, env);
   const isBelow = there.root === here.root || there.root.startsWith(`${here.root}/`);
-  return suitable(isBelow ? here : there, { isAskedFor: false });
+  return suitable(isBelow ? here : there);
 }
 
-function suitable(project: Project, { isAskedFor }: { isAskedFor: boolean }): Project {
-  const { root } = project;
-  if (root === '/' || (!isAskedFor && holdsHome(root)))
-    throw new AppError(`"${root}" is no project${root === '/' ? '' : ', but has the home folder'}`, {
-      ...{ code: 'unsuitable-root', category: 'caller' },
-      hint: 'Build from the top of the project, or name it: --root DIR',
-    });
-  return project;
+/** @throws AppError `unsuitable-root` */
+export function suitable(project: Project): Project {
+  if (!holdsHome(project.root)) return project;
+  const what = project.root === '/' ? 'the whole machine' : 'all that is in your home folder';
+  throw new AppError(`"${project.root}" is no project but ${what}`, {
+    ...{ code: 'unsuitable-root', category: 'caller' },
+    hint: 'Build from the top of the project, or name it: --root DIR',
+  });
 }
