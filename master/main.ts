@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
@@ -8,7 +8,7 @@ import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
 import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
-import { cacheDir, explainCacheError, projectStateDir } from '../runtime/cache-dir.ts';
+import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
@@ -129,7 +129,7 @@ interface Premises {
 /** Of a project whose root can be told from it. @throws a system error */
 function openStateDir(root: string): string {
   const stateDir = projectStateDir(process.env, root);
-  mkdirSync(fsPath(stateDir), { recursive: true, mode: 0o700 });
+  makePrivateDir(stateDir);
   // As a whole or not at all: whoever finds a socket beside it reads it.
   const temporary = `${rootFilePath(stateDir)}.${process.pid}`;
   writeFileSync(fsPath(temporary), encodeBytes(root), { mode: 0o600 });

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { AppError } from './app-error.ts';
-import { encodeBytes } from './byte-path.ts';
+import { encodeBytes, fsPath } from './byte-path.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -50,6 +51,22 @@ function homeDir(env: Environment): string {
   throw new AppError('Cannot tell where to keep what is known: neither XDG_CACHE_HOME nor HOME is a folder', {
     ...{ code: 'no-cache-folder', category: 'caller', hint: 'Set one of them to an absolute path' },
   });
+}
+
+/**
+ * Makes a folder for the user alone, with those that it is in.
+ *
+ * @throws a system error that tells the cause: of a read-only file system Node says ENOENT
+ */
+export function makePrivateDir(dir: string): void {
+  try {
+    mkdirSync(fsPath(dir), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    let existing = dir;
+    while (existing !== '/' && !existsSync(fsPath(existing))) existing = dirname(existing);
+    accessSync(fsPath(existing), constants.W_OK);
+    throw error;
+  }
 }
 
 /**

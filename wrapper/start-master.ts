@@ -1,11 +1,11 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MasterClient, type MasterEvent, parkedSocketPath } from '../master/master-client.ts';
 import type { SessionWishes } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
-import { explainCacheError, projectStateDir } from '../runtime/cache-dir.ts';
+import { explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { spawnChild } from '../runtime/child-process.ts';
 import { circumstances, perBuild } from '../runtime/circumstances.ts';
 import type { Project } from './find-socket.ts';
@@ -138,7 +138,7 @@ async function startMaster(
 /** @throws AppError `cannot-use-cache` */
 function openLog(path: string, env: Environment): number {
   try {
-    mkdirSync(fsPath(dirname(path)), { recursive: true, mode: 0o700 });
+    makePrivateDir(dirname(path));
     return openSync(fsPath(path), 'a', 0o600);
   } catch (error) {
     throw explainCacheError(error, env);
