@@ -158,11 +158,17 @@ async function begin<Prepared>(
   }
 }
 
-/** As our shells want it. A build within a command that the master wants alone is one that was asked for. */
+/**
+ * As our shells, and the master on behalf of commands, want it. A build within a command that the master wants alone is one that was
+ * asked for.
+ */
 function withSession(env: Environment, project: Project, session: OpenSession): Environment {
   const { TERMITE_LOCAL: _, ...rest } = env;
+  // In a build within a build $SHELL is ours already.
+  const shellName = env['TERMITE_SESSION'] === undefined ? 'SHELL' : 'TERMITE_CALLERS_SHELL';
   return {
     ...rest,
+    TERMITE_CALLERS_SHELL: env[shellName] ?? '',
     TERMITE_SOCKET: project.socketPath,
     TERMITE_SESSION: session.id,
     TERMITE_TRIFLES: session.hasRules ? '' : '1',
