@@ -64,7 +64,8 @@ export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4, attributes: 8 } 
 
 export interface DoneMessage {
   type: 'done';
-  kind: 'exit' | 'signal' | 'timeout';
+  /** `limit`: ended at once, as its result could not be used; `noticed` says why. */
+  kind: 'exit' | 'signal' | 'timeout' | 'limit';
   value: number;
   startedNs: bigint;
   finishedNs: bigint;
@@ -81,6 +82,8 @@ export interface DoneMessage {
   hiddenTrace: Observation[];
   /** By which number the `refused` of system mirrors name it. */
   process: number;
+  /** What was noticed while it ran. */
+  noticed: Limit[];
 }
 
 /** What the box says on the connection of a job or of a system mount. */
@@ -202,7 +205,7 @@ function readTrace(frame: FrameReader): Observation[] {
 }
 
 function readDone(frame: FrameReader): DoneMessage {
-  const kinds = ['exit', 'signal', 'timeout'] as const;
+  const kinds = ['exit', 'signal', 'timeout', 'limit'] as const;
   const kind = kinds[frame.u32()];
   if (!kind) throw new RangeError('Unknown kind of end from the box');
   return {
@@ -220,7 +223,27 @@ function readDone(frame: FrameReader): DoneMessage {
     outside: frame.list(() => frame.text()),
     hiddenTrace: readTrace(frame),
     process: frame.u32(),
+    noticed: frame.list(() => readNoticed(frame)),
   };
+}
+
+function readNoticed(frame: FrameReader): Limit {
+  const kind = frame.u32();
+  const text = frame.text();
+  switch (kind) {
+    case 1:
+      return { kind: 'network' };
+    case 2:
+      return { kind: 'lock' };
+    case 3:
+      return { kind: 'privilege', call: text };
+    case 4:
+      return { kind: 'hidden', path: text };
+    case 5:
+      return { kind: 'left-outside', path: text };
+    default:
+      throw new RangeError('Unknown kind of notice from the box');
+  }
 }
 
 function readEntry(frame: FrameReader): UpperEntry {

@@ -117,6 +117,8 @@ export class SandboxExecutor implements Executor {
 
   /** Why what the command ended with may be the fault of this executor, not its own. */
   async #doubt(done: DoneMessage, { timeoutMs }: Job): Promise<Failure | undefined> {
+    const [limit] = done.noticed;
+    if (done.kind === 'limit' && limit) return { reason: 'limit', limit };
     if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
     if (done.kind === 'exit' && done.value === 0) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;

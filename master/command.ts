@@ -13,6 +13,7 @@ import type { Attempts } from './next-step.ts';
 import { commandLine, type Placement } from './placement.ts';
 import type { RunningCommand, Session } from './session.ts';
 import { simpleCommands } from './shell-words.ts';
+import { withShownFolder } from './shown-folder.ts';
 import { StdinReplay } from './stdin-replay.ts';
 import { timeUseOf } from './time-use.ts';
 import { isToolchainOnly } from './toolchain.ts';
@@ -95,10 +96,12 @@ function questionOf(
   const isInstalled = (word: string) => programs.isInstalled(word, path);
   const canMatter = knownVariables({ argv, env, commands, line }, isInstalled);
   const isInherited = (entry: string) => session.inherited(entry);
+  // A program that is run without a shell, and is not known, sees what is there.
+  const shown = line !== undefined || canMatter ? withShownFolder(env, request.cwd) : env;
   return {
     projectRoot,
     argv,
-    env: countedEnvironment(env, { rule: treatment.env, canMatter, isInherited }),
+    env: countedEnvironment(shown, { rule: treatment.env, canMatter, isInherited }),
     timeUse: canMatter ? 'unused' : timeUseOf(commands),
     cwd: request.cwd,
     umask: request.umask,

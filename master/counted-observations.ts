@@ -64,7 +64,8 @@ export async function countedObservations(options: CountingOptions): Promise<Obs
     const tellsNoSizes = timeUse === 'unused' || timeUse === 'compared';
     if (isReplaced && tellsNoSizes && !isCopy) observation.flags |= CountFlag.overwritten;
     if (timeUse === 'unused') continue;
-    const isCompared = !isRead || left !== undefined || timeUse === 'sorted';
+    const isWritten = left !== undefined || (flags & ObservationFlag.rewritten) !== 0;
+    const isCompared = !isRead || isWritten || timeUse === 'sorted';
     observation.flags |= isCompared ? CountFlag.compared : CountFlag.aged;
   }
   for (const observation of seen) {
@@ -104,8 +105,10 @@ async function noteExactTimes(
       node?.type === 'file' && !(flags & CountFlag.overwritten) ? [node.mtimeNs] : [],
     ),
   );
+  const left = manifest.changes.map(({ node }) => node);
+  for (const { node, flags } of seen) if (flags & ObservationFlag.rewritten) left.push(node);
   const given = new Set(
-    manifest.changes.flatMap(({ node }) =>
+    left.flatMap((node) =>
       node && 'mtimeNs' in node && node.mtimeNs < manifest.startedNs - slackNs ? [node.mtimeNs] : [],
     ),
   );

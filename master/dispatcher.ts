@@ -75,6 +75,11 @@ export class Dispatcher {
     try {
       const placement = await this.#place(request, { caller, session, running });
       if (placement) await this.#follow(placement, request, { caller, session, running });
+    } catch (error) {
+      // Before there was a command: the build goes on beside make.
+      session.notice('internal-error', `running locally: ${describeError(error)}`);
+      running.end({ where: 'local', reason: 'internal-error', isFallback: true });
+      caller.runLocally({ isRecursive: true, hasEmptyStdin: false, envEdits: [], holdsSlot: false });
     } finally {
       caller.signal.removeEventListener('abort', onGone);
       running.end();

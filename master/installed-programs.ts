@@ -68,10 +68,20 @@ function find(word: string, path: string): string | undefined {
   for (const dir of path.split(':')) {
     if (!dir.startsWith('/')) return undefined;
     const file = join(dir, word);
-    const stats = statSync(fsPath(file), { throwIfNoEntry: false });
-    if (stats?.isFile() && (stats.mode & 0o111) !== 0) return file;
+    if (isProgram(file)) return file;
   }
   return undefined;
+}
+
+function isProgram(file: string): boolean {
+  try {
+    const stats = statSync(fsPath(file), { throwIfNoEntry: false });
+    return stats !== undefined && stats.isFile() && (stats.mode & 0o111) !== 0;
+  } catch (error) {
+    // A folder on the PATH that is not for the user: whoever runs the program passes it over as well.
+    if (isErrno(error, 'EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return false;
+    throw error;
+  }
 }
 
 function isElf(file: string): boolean {

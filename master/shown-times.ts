@@ -71,8 +71,11 @@ class Times {
       if (this.#seconds.has(Number(digits))) return true;
       if (digits.length === 11 && this.#seconds.has(Number.parseInt(digits, 8))) return true;
     }
-    for (const [digits] of text.matchAll(/[0-9a-fA-F]{8}/g)) {
-      if (this.#seconds.has(Number.parseInt(digits, 16))) return true;
+    for (const [digits] of text.matchAll(/[0-9a-fA-F]{8,}/g)) {
+      // Fields of eight follow one another without anything between.
+      for (let i = 0; i + 8 <= digits.length; i++) {
+        if (this.#seconds.has(Number.parseInt(digits.slice(i, i + 8), 16))) return true;
+      }
     }
     return false;
   }

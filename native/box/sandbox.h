@@ -24,6 +24,7 @@ struct sandbox {
 	gid_t gid;
 	int project;   /* the project mirror's mount, attached nowhere yet */
 	int network;   /* a network namespace to enter, or -1: in the right one already */
+	int notices;   /* a pipe to the supervisor, see notice.h */
 	int report;    /* a pipe to the supervisor */
 	int alive;     /* a pipe that hangs up when the supervisor has died */
 	int output[2]; /* what becomes the command's stdout and stderr */

@@ -43,6 +43,7 @@ enum {
 	ENDED_EXIT = 0,    /* value is the exit status */
 	ENDED_SIGNAL = 1,  /* value is the signal */
 	ENDED_TIMEOUT = 2, /* box only */
+	ENDED_LIMIT = 3,   /* box only: ended at once, as its result could not be used: what was noticed says why */
 };
 
 /* executor → box */
@@ -84,7 +85,7 @@ enum {
 	BOX_DONE = 0x513,          /* u32 ENDED_*; u32 value; u64 started ns; u64 finished ns; u64 user µs; u64 system µs;
 				      u64 max RSS KiB; bytes where the job directory is; list<entry> upper;
 				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside; the same list of its own places;
-				      u32 the process that mirrors call it by in REFUSED. entry: bytes path; u32 mode;
+				      u32 the process that mirrors call it by in REFUSED; list<u32 NOTICED_*, bytes>. entry: bytes path; u32 mode;
 				      u64 size; u64 mtime ns; u64 ino; u32 nlink; u32 UPPER_* flags; bytes target */
 	BOX_BROKEN = 0x514,        /* bytes message */
 	BOX_OUTGROWN = 0x515,      /* (empty): the layer took more memory than it may, so there is no result */
@@ -108,6 +109,15 @@ enum {
 	REFUSED_WRITE = 1,
 	REFUSED_PRIVATE = 2, /* to read a file that is for its owner alone */
 	REFUSED_HIDDEN = 3,  /* to see something that is there, but not shown */
+};
+
+/* What was noticed of a job while it ran, and the text that comes with it. */
+enum {
+	NOTICED_NETWORK = 1,   /* (empty): it sought something in the network */
+	NOTICED_LOCK = 2,      /* (empty): it locked something that others see */
+	NOTICED_PRIVILEGE = 3, /* what it was refused, as a noun */
+	NOTICED_HIDDEN = 4,    /* what it looked for that exists outside only, as a noun */
+	NOTICED_LEFT = 5,      /* what it left that is no file, as a noun */
 };
 
 enum {

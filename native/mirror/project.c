@@ -321,6 +321,22 @@ static int stdin_answered(struct project *project, struct frame_in *in)
 	return 0;
 }
 
+bool project_has(struct project *project, const char *path)
+{
+	struct node *node = project->mirror.top;
+	while (*path != 0 && node->state == LISTING_KNOWN) {
+		struct bytes name = { (const unsigned char *)path, strcspn(path, "/") };
+		const struct directory_entry *entry = directory_find(&node->listing, name);
+		if (entry == NULL)
+			return false;
+		node = node_child(&project->mirror.nodes, node, name, entry);
+		if (node == NULL)
+			return true;
+		path += name.length + (path[name.length] == '/');
+	}
+	return true;
+}
+
 int project_handle_frame(struct project *project, const struct frame *frame)
 {
 	struct frame_in in = frame_in_of(frame->payload);

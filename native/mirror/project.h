@@ -48,6 +48,9 @@ void project_free(struct project *project);
 /* The mode of the project's root: 0 and *mode and *mtime, FUSE_PARKED when it was asked for, -errno. */
 int project_root(struct project *project, uint32_t *mode, struct timespec *mtime);
 
+/* Whether the tree has something at the path below its root; true also when nobody has looked there yet. */
+bool project_has(struct project *project, const char *path);
+
 /* Takes DIRECTORY, BLOB and STDIN. 0, or -EBADMSG for anything else. `broken` may be set afterwards. */
 int project_handle_frame(struct project *project, const struct frame *frame);
 

@@ -138,6 +138,7 @@ suite('decodeBoxMessage()', (test) => {
         { path: '/run', flags: 16 },
       ],
       process: 4711,
+      noticed: [{ kind: 'privilege', call: 'chown' }, { kind: 'network' }],
     });
   });
 
