@@ -1,4 +1,5 @@
 import { leavesRunning, type SimpleCommand, simpleCommands } from './shell-words.ts';
+import { isBuilder, isMake } from './takes-part.ts';
 import { isTrivial, trivialPrograms } from './trivial-commands.ts';
 
 /** Why a line is better run where make is, by what it is. */
@@ -10,6 +11,8 @@ export interface BuiltInRule {
   programs: readonly string[];
   /** All programs of a line have to be among them; else one is enough. */
   needsAll?: true;
+  /** What they start takes part in the build. */
+  takesPart?: true;
 }
 
 /** Programs for nothing but locks. Debian has them in util-linux, procmail, liblockfile-bin, daemontools and moreutils. */
@@ -36,19 +39,16 @@ const privileged = new RegExp(`\\b(?:${privilegedPrograms.join('|')})\\b`);
 
 /** For people: which programs are meant, in the order in which they are asked for. */
 export const builtInRules: readonly BuiltInRule[] = [
-  { reason: 'recursive', programs: ['make', 'gmake', 'termite'] },
-  {
-    reason: 'build-tool',
-    programs: ['cmake -P', 'cmake -S', 'cmake --build', 'ctest', 'ninja', 'samu', 'meson'],
-  },
+  { reason: 'recursive', programs: ['make', 'gmake', 'termite'], takesPart: true },
+  { reason: 'build-tool', programs: ['cmake --build', 'ninja', 'samu', 'meson compile'], takesPart: true },
+  { reason: 'build-tool', programs: ['cmake -P', 'cmake -S', 'ctest', 'meson'] },
   { reason: 'trivial', programs: trivialPrograms, needsAll: true },
   { reason: 'lock', programs: lockPrograms },
   { reason: 'privilege', programs: privilegedPrograms },
 ];
 
-const make = /^(?:.*\/)?(?:g?make|termite)$|^\$\{?MAKE\}?$/;
 const cmake = /^(?:.*\/)?cmake3?$/;
-const buildTool = /^(?:.*\/)?(?:ctest3?|ninja|ninja-build|samu|meson)$/;
+const buildTool = /^(?:.*\/)?(?:ctest3?|meson)$/;
 
 /**
  * The rules that hold without any configuration: a make below make joins in by itself; the other tools that start builds cost
@@ -67,7 +67,7 @@ function toolReason(line: string): 'recursive' | 'build-tool' | undefined {
   // Nearly all lines name none of these anywhere: spare them the parsing.
   if (!/make|MAKE|termite|ctest|ninja|samu|meson/.test(line.replaceAll('\\\n', ''))) return undefined;
   const commands = simpleCommands(line);
-  if (commands.some(({ name }) => make.test(name))) return 'recursive';
+  if (commands.some(isMake)) return 'recursive';
   return commands.some(isBuildTool) ? 'build-tool' : undefined;
 }
 
@@ -82,7 +82,8 @@ function runsOneOf(programs: readonly string[], line: string): boolean {
   return simpleCommands(line).some(({ name }) => programs.includes(name.slice(name.lastIndexOf('/') + 1)));
 }
 
-function isBuildTool({ name, args }: SimpleCommand): boolean {
-  if (cmake.test(name)) return args.some((arg) => /^(?:-P|-S.*|--build)$/.test(arg));
-  return buildTool.test(name);
+function isBuildTool(command: SimpleCommand): boolean {
+  const { name, args } = command;
+  if (cmake.test(name) && args.some((arg) => /^(?:-P|-S.*)$/.test(arg))) return true;
+  return buildTool.test(name) || isBuilder(command);
 }

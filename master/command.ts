@@ -6,7 +6,7 @@ import { countedEnvironment } from './counted-environment.ts';
 import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
 import type { InstalledPrograms } from './installed-programs.ts';
-import { jobArguments, jobEnvironment } from './job-environment.ts';
+import { jobArguments, jobEnvironment, plainEnvironmentEdits } from './job-environment.ts';
 import { knownVariables } from './known-programs.ts';
 import type { Treatment } from './local-rule.ts';
 import type { Attempts } from './next-step.ts';
@@ -60,12 +60,14 @@ export function newCommand(asked: RunRequest, placement: Placement, options: New
     env: editEnvironment(asked.env, envEdits),
     isStdinEmpty: asked.isStdinEmpty || hasEmptyStdin,
   };
-  const isRecursive = placement.where === 'remote' || placement.isRecursive;
+  const isRecursive = placement.where === 'local' && placement.isRecursive;
+  const shells = { own: options.ownShell, real: request.shell };
+  const plainEdits = isRecursive ? [] : plainEnvironmentEdits(request.env, shells);
   return {
     ...{ request, treatment, caller, session, running },
     question: questionOf(request, treatment, options),
     line: commandLine(request),
-    local: { isRecursive, hasEmptyStdin, envEdits },
+    local: { isRecursive, hasEmptyStdin, envEdits: [...envEdits, ...plainEdits] },
     stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
     hasReadEmptyStdin: false,
     rival: undefined,

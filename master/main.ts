@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
@@ -7,14 +7,15 @@ import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
+import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
-import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
 import { dismissParked } from './dismiss-parked.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -36,7 +37,13 @@ import { resultsName } from './other-results.ts';
 import type { Parking } from './parking.ts';
 import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
-import { parkedSocketPath, socketName } from './socket-path.ts';
+import {
+  parkedSocketPath,
+  removeOtherSockets,
+  rootFilePath,
+  servingSocketPath,
+  socketName,
+} from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 import { Verifier } from './verifier.ts';
 import { Watcher } from './watcher.ts';
@@ -82,6 +89,10 @@ export async function masterMain(argv: readonly string[]): Promise<void> {
 
 async function start(config: MasterConfig, scope: Scope, ending: Ending): Promise<void> {
   const root = resolveRoot(config.root ?? '.');
+  if (root === '/')
+    throw new AppError('"/" is no project but the whole machine', {
+      ...{ code: 'bad-root', category: 'caller', hint: 'Name the folder of the project: --root DIR' },
+    });
   let resolveService: (service: MasterService) => void = () => {};
   let rejectService: (error: unknown) => void = () => {};
   const service = new Promise<MasterService>((resolve, reject) => {
@@ -91,9 +102,12 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
   // Claimed before the work begins, so that nobody else begins it as well.
   const server = new MasterServer(service);
   try {
-    const frontDoor = await server.open(join(root, socketName));
-    resolveService(await build(root, config, { scope, ending, server, frontDoor }));
-  } catch (error) {
+    const stateDir = openStateDir(root);
+    const openFrontDoor = () => openDoors(server, { root, stateDir, config });
+    const frontDoor = await openFrontDoor();
+    resolveService(await build(root, config, { scope, ending, server, stateDir, frontDoor, openFrontDoor }));
+  } catch (cause) {
+    const error = explainCacheError(cause, process.env);
     rejectService(error);
     await server[Symbol.asyncDispose]();
     throw error;
@@ -107,19 +121,52 @@ interface Premises {
   scope: Scope;
   ending: Ending;
   server: MasterServer;
+  stateDir: string;
   frontDoor: Door;
+  openFrontDoor: () => Promise<Door>;
+}
+
+/** Of a project whose root can be told from it. @throws a system error */
+function openStateDir(root: string): string {
+  const stateDir = projectStateDir(process.env, root);
+  makePrivateDir(stateDir);
+  // As a whole or not at all: whoever finds a socket beside it reads it.
+  const temporary = `${rootFilePath(stateDir)}.${process.pid}`;
+  writeFileSync(fsPath(temporary), encodeBytes(root), { mode: 0o600 });
+  renameSync(fsPath(temporary), fsPath(rootFilePath(stateDir)));
+  return stateDir;
+}
+
+/** All at which the project's builds and shells find its master. */
+async function openDoors(
+  server: MasterServer,
+  { root, stateDir, config }: { root: string; stateDir: string; config: MasterConfig },
+): Promise<Door> {
+  const doors = [await server.open(servingSocketPath(stateDir, root), root)];
+  try {
+    if (config.socketInProject) doors.push(await server.open(join(root, socketName), root));
+  } catch (error) {
+    for (const door of doors) door.close();
+    throw error;
+  }
+  return {
+    withdraw: () => {
+      for (const door of doors) door.withdraw();
+    },
+    close: () => {
+      for (const door of doors) door.close();
+    },
+  };
 }
 
 /** Opens and connects everything behind the socket. */
 async function build(
   root: string,
   config: MasterConfig,
-  { scope, ending, server, frontDoor }: Premises,
+  { scope, ending, server, stateDir, frontDoor, openFrontDoor }: Premises,
 ): Promise<MasterService> {
   const { env } = process;
   const baseDir = cacheDir(env);
-  const stateDir = projectStateDir(env, root);
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, env);
   let parking: Parking | undefined;
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
@@ -132,6 +179,7 @@ async function build(
   const cache = scope.use(
     await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
   );
+  removeOtherSockets(stateDir, servingSocketPath(stateDir, root));
   const stdinRoutes = new StdinRoutes();
   const watchProgram = join(packageRoot, 'native/build/termite-watch');
   const workspace = scope.use(
@@ -147,7 +195,7 @@ async function build(
   );
 
   const pool = new ExecutorPool(systemClock);
-  const url = config.coordinator ?? env['TERMITE_COORDINATOR'];
+  const url = config.coordinator ?? coordinatorUrl(env);
   const slotCount = config.slots ?? (url ? 0 : availableParallelism());
   let problem: string | undefined;
   if (slotCount > 0) {
@@ -215,11 +263,11 @@ async function build(
     ending.request({ kind: 'stop' });
   };
   const isEnding = () => ending.isRequested;
-  const isIdle = () => sessions.count === 0;
+  const isIdle = () => sessions.isIdle;
   // What keeps jobs from running here may have been put right by the next build.
   if (problem === undefined) {
     parking = openParking({
-      ...{ config, env, root, stateDir, storeDir: store.dir, server, frontDoor },
+      ...{ config, env, root, stateDir, storeDir: store.dir, server, frontDoor, openFrontDoor },
       ...{ isIdle, end: stop, onNotice: say },
       recheck: () => workspace.recheck(),
       tidy: () => cacheService.tidy(),

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { readlinkSync } from 'node:fs';
 
 /**
  * Paths and other operating-system strings are bytes, not text. In this program they are JavaScript strings that hold
@@ -35,6 +36,12 @@ export function encodeBytes(text: string): Buffer {
 /** What to hand to `node:fs` for a path in our spelling: the string itself wherever that is exact. */
 export function fsPath(path: string): string | Buffer {
   return path.isWellFormed() ? path : encodeBytes(path);
+}
+
+/** Where this process works, absolute; `process.cwd()` knows only text. @throws a system error when that is gone */
+export function currentDir(): string {
+  const dir = process.cwd();
+  return dir.includes('\ufffd') ? decodeBytes(readlinkSync('/proc/self/cwd', { encoding: 'buffer' })) : dir;
 }
 
 /** Order of the bytes: the order of names in a Directory. Compare ASCII names (nearly all) without encoding them. */

@@ -2,7 +2,7 @@ import type { MasterClient } from '../master/master-client.ts';
 import type { ControlReply } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
 
@@ -29,8 +29,7 @@ export async function cacheCommand(argv: readonly string[], env: Environment): P
   if (flags.has('help')) return void process.stdout.write(help);
   const ask = parseAction(rest);
   const root = flags.get('root');
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   using session = await openSession(project, { env, onEvent: () => {} });
   const { client } = session;
   const reply = await ask(client);

@@ -39,13 +39,16 @@ export function describePlacement(
 
 /** All rules in the order in which they are asked: lines of text. */
 export function listRules(rules: readonly LocalRule[], builtIn: readonly BuiltInRule[]): string[] {
-  const here = describeWhere('local', true);
+  const here = describeWhere('local', false);
   return table([
     ['built in', 'outside of the project', here],
     ...rules.map((rule) => [`line ${rule.line}`, rule.source, describeRule(rule)]),
-    ['built in', '$(MAKE) or "+" in the makefile', here],
-    ...builtIn.map(({ programs, needsAll }) => [
-      ...['built in', `${needsAll ? 'nothing but ' : ''}${programs.join(', ')}`, here],
+    ['built in', '$(MAKE) in the makefile', describeWhere('local', true)],
+    ['built in', '"+" in the makefile', here],
+    ...builtIn.map(({ programs, needsAll, takesPart = false }) => [
+      'built in',
+      `${needsAll ? 'nothing but ' : ''}${programs.join(', ')}`,
+      describeWhere('local', takesPart),
     ]),
     ['built in', 'what is started with "&" and not waited for', here],
     ['built in', 'everything else', describeWhere('remote', false)],

@@ -102,8 +102,7 @@ try {
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   endLike(status);
 } catch (error) {
-  // A bug shows where it is; what can be expected shows what to do.
-  const text =
-    error instanceof AppError ? explainError(error) : error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`termite: ${text}\n`, () => process.exit(125));
+  // Where in the program a bug is helps only whoever looks for it.
+  const isBug = error instanceof Error && !(error instanceof AppError) && process.env['TERMITE_DEBUG'];
+  process.stderr.write(`termite: ${isBug ? error.stack : explainError(error)}\n`, () => process.exit(125));
 }

@@ -5,12 +5,11 @@ import { AppError } from '../runtime/app-error.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import { isErrno } from '../runtime/errno.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 
 /** What the last build of a project left. @throws AppError `no-build` when there was none */
 export function readBuildLog(root: string | undefined, env: Environment): BuildLog {
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const log = findBuildLog(project.root, env);
   if (log) return log;
   throw new AppError(`No build of "${project.root}" is known`, {

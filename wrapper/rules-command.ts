@@ -3,7 +3,7 @@ import { plainContext } from '../protocol/process-context.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { findBuildLog } from './read-build-log.ts';
 
@@ -25,8 +25,7 @@ export async function rulesCommand(
   const { flags, rest } = splitOwnFlags(argv, own);
   if (flags.has('help')) return void process.stdout.write(help);
   const root = flags.get('root');
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const { LocalRules, builtInRules, place } = await loadRuleBook();
   const file = new LocalRules(project.root);
   const { rules, notices } = file.current();

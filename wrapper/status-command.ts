@@ -2,12 +2,11 @@ import { MasterClient, parkedSocketPath } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
 
 /**
- * A connection to the master of the project around the current folder, or to one that waits for the next build of just this
- * folder.
+ * A connection to the master of the project around the current folder, be it one that waits for the next build.
  *
  * @throws AppError `no-master`
  */
@@ -24,12 +23,12 @@ export async function connectToMaster(
       hint: `Usage: ${command} [--root DIR]`,
     });
   const root = flags.get('root');
-  const project = root === undefined ? findProject('.', env['TERMITE_SOCKET']) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const client =
-    (project && (await MasterClient.connect(project.socketPath))) ??
-    (await MasterClient.connect(parkedSocketPath(projectStateDir(env, (project ?? projectAt('.')).root))));
+    (await MasterClient.connect(project.socketPath)) ??
+    (await MasterClient.connect(parkedSocketPath(projectStateDir(env, project.root))));
   if (client) return client;
-  throw new AppError(`No master runs for "${project?.root ?? process.cwd()}"`, {
+  throw new AppError(`No master runs for "${project.root}"`, {
     code: 'no-master',
     category: 'not-found',
     hint: '"termite make" starts one for a build, "termite master" one that stays',

@@ -5,6 +5,7 @@
 #include "frame_io.h"
 #include "input.h"
 #include "local.h"
+#include "project.h"
 #include "say.h"
 #include "wire.h"
 
@@ -58,23 +59,36 @@ static bool is_trusted(int fd)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
-/* Connects to the nearest socket of the directory and those above it. 0 or -errno. */
+/* Connects to the master of the project with that root: by its socket in our user's cache, or by one in the root. 0 or -errno. */
+static int connect_to_project(int fd, const char *root)
+{
+	char path[PATH_MAX + PROJECT_SOCKET_MAX];
+	struct stat status;
+	if (stat(root, &status) < 0)
+		return -errno;
+	int failed = project_socket(path, root, status.st_dev, status.st_ino);
+	if (failed == 0)
+		failed = connect_to(fd, path);
+	if (failed != -ENOENT)
+		return failed;
+	strcpy(path, root[1] ? root : "");
+	strcat(path, "/" SOCKET_NAME);
+	return connect_to(fd, path);
+}
+
+/* Connects to the master of the nearest project among the directory and those above it. 0 or -errno. */
 static int connect_upwards(int fd, const char *cwd)
 {
-	char path[PATH_MAX + sizeof SOCKET_NAME];
-	size_t length = strlen(cwd);
-	if (length >= PATH_MAX)
+	char folder[PATH_MAX];
+	if (strlen(cwd) >= sizeof folder)
 		return -ENAMETOOLONG;
-	memcpy(path, cwd, length);
-	if (length == 1)
-		length = 0; /* "/" */
+	strcpy(folder, cwd);
 	for (;;) {
-		strcpy(path + length, "/" SOCKET_NAME);
-		int failed = connect_to(fd, path);
-		if (failed != -ENOENT || length == 0)
+		int failed = connect_to_project(fd, folder);
+		if (failed != -ENOENT || folder[1] == 0)
 			return failed;
-		while (path[--length] != '/')
-			;
+		char *slash = strrchr(folder, '/');
+		slash[slash == folder] = 0;
 	}
 }
 

@@ -125,6 +125,11 @@ static void empty_stdin(void)
 		say("open \"/dev/null\": ", strerror(errno), NULL);
 }
 
+bool command_is_alone(void)
+{
+	return local_variable(alone) != NULL;
+}
+
 bool command_was_offered(void)
 {
 	char pid[16];

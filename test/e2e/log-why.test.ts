@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
@@ -76,7 +76,6 @@ suite('termite log', (test) => {
     assert.is(none.status, 125);
     assert.match(none.stderr, /^termite: No build of ".*" is known\n {2}Run "termite make" there first/);
     await rig.make();
-    assert.not(existsSync(rig.path('.termite-socket')));
     assert.is((await told(rig, 'log')).split('\n').length, 3);
     const below = await rig.termite(['log', '--root', rig.project], { cwd: rig.path('sub') });
     assert.is(below.stdout, await told(rig, 'log'));

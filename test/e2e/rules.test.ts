@@ -74,8 +74,8 @@ for (const user of availableUsers()) {
     });
 
     test('"Timeout" ends a command with all that it has started, and runs it locally', async () => {
-      // The master's socket is to be seen where make is only: elsewhere this takes long.
-      const makefile = 'all: ; test -S .termite-socket || sleep 1000; echo done > out\n';
+      // Who is master is known where make is only: elsewhere this takes long.
+      const makefile = 'all: ; test -n "$$TERMITE_SOCKET" || sleep 1000; echo done > out\n';
       const rule = { Regexp: 'sleep', Timeout: 0.5, Reason: 'it may wait for a user' };
       await using rig = rigWith([rule], makefile, user);
       const before = process.hrtime.bigint();

@@ -30,7 +30,7 @@ export class FakeCaller implements Caller {
   }
   runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun) {
     const how = [
-      isRecursive ? '' : ' without recursion',
+      isRecursive ? ' with recursion' : '',
       holdsSlot ? ' with a slot' : '',
       hasEmptyStdin ? ' without stdin' : '',
       envEdits.length > 0 ? ` with ${envEdits.join(' ')}` : '',

@@ -74,7 +74,7 @@ suite('Dispatcher', (test) => {
     const rig = new DispatcherRig();
     rig.setRules({ Regexp: '^find', Local: true, Debug: true, Reason: 'it is short' });
     assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local']);
-    assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local without recursion']);
+    assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local']);
     const report = rig.session.report();
     assert.equal(report.localByReason, { recursive: 1, rule: 1 });
     assert.equal(report.localByRule, { 'it is short': 1 });
