@@ -13,7 +13,7 @@ import { compareBytes, decodeBytes, fsPath } from '../../runtime/byte-path.ts';
 /** Times before this were set on purpose (fixtures use 2020), later ones are "now" and differ between runs. */
 const deliberateTimeNs = 1_700_000_000n * 1_000_000_000n;
 
-/** What a tree holds: path → one line with kind, mode, content, links and deliberate times. Sorted by path. */
+/** What a tree holds: path → one line with kind, owner, mode, content, links and deliberate times. Sorted by path. */
 export function readTree(root: string, ignore: (path: string) => boolean = () => false): Map<string, string> {
   const tree = new Map<string, string>();
   const namesByInode = new Map<bigint, string>();
@@ -48,7 +48,7 @@ function listNames(root: string, path: string): string[] {
 }
 
 function describe(path: string, stats: BigIntStats, namesByInode: Map<bigint, string>, name: string): string {
-  const mode = (stats.mode & 0o7777n).toString(8);
+  const mode = `${stats.uid}:${stats.gid} ${(stats.mode & 0o7777n).toString(8)}`;
   const time = stats.mtimeNs < deliberateTimeNs ? ` time ${stats.mtimeNs}` : '';
   if (stats.isSymbolicLink())
     return `symlink to ${decodeBytes(readlinkSync(fsPath(path), { encoding: 'buffer' }))}`;

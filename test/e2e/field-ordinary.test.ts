@@ -1,0 +1,3 @@
+import { fieldSuite } from '../rigs/field.ts';
+
+fieldSuite('ordinary');

@@ -1,0 +1,5 @@
+void loud(void);
+int main(void) {
+  loud();
+  return 0;
+}

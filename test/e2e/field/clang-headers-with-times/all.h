@@ -1,0 +1,3 @@
+#include <stdio.h>
+#define NUMBER 7
+int second(void);

@@ -1,0 +1,1 @@
+int main(void) { return printf("%d\n", NUMBER + second()) < 0; }

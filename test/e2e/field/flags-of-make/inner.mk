@@ -1,0 +1,4 @@
+all: ok
+	echo inner $(V)
+ok:
+	-@false

@@ -1,0 +1,1 @@
+tool=make; $tool -f inner.mk

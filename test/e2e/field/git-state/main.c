@@ -1,0 +1,3 @@
+#include "version.h"
+#include <stdio.h>
+int main(void) { return puts(VERSION) < 0; }

@@ -1,0 +1,1 @@
+mkdir -p "$1" && wc -c <in.txt >"$1/count"

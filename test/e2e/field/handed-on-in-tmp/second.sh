@@ -1,0 +1,1 @@
+cat "$1/count"; rm -r "$1"

@@ -1,0 +1,1 @@
+for l in n s c f; do echo "$l $(ulimit -S -$l) $(ulimit -H -$l)"; done

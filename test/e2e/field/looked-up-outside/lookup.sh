@@ -1,0 +1,1 @@
+for f in "$@"; do if [ -e "$f" ]; then echo "found"; else echo "none"; fi; done

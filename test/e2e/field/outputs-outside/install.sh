@@ -1,0 +1,1 @@
+install -m 755 "$1" "$2" && echo "installed $(basename "$1")"

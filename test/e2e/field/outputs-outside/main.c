@@ -1,0 +1,5 @@
+void greet(void);
+int main(void) {
+  greet();
+  return 0;
+}

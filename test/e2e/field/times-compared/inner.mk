@@ -1,0 +1,3 @@
+out/inner: text/one.txt text/two.txt
+	echo inner: $?
+	cat $^ >$@

@@ -1,0 +1,2 @@
+tool=make
+exec env $tool -s -f inner.mk
