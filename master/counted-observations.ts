@@ -108,9 +108,10 @@ async function noteExactTimes(
   const left = manifest.changes.map(({ node }) => node);
   for (const { node, flags } of seen) if (flags & ObservationFlag.rewritten) left.push(node);
   const given = new Set(
-    left.flatMap((node) =>
-      node && 'mtimeNs' in node && node.mtimeNs < manifest.startedNs - slackNs ? [node.mtimeNs] : [],
-    ),
+    left.flatMap((node) => {
+      const mtimeNs = node && 'mtimeNs' in node ? node.mtimeNs : undefined;
+      return mtimeNs !== undefined && mtimeNs < manifest.startedNs - slackNs ? [mtimeNs] : [];
+    }),
   );
   const isAll = timeUse === 'shown' || (await showsTimes(timesNs));
   const usesPrecompiled = seen.some(
