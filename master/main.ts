@@ -7,12 +7,13 @@ import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { encodeBytes, fsPath, showBytes } from '../runtime/byte-path.ts';
 import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { processEnvironment } from '../runtime/process-bytes.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
 import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
@@ -107,7 +108,7 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
     const frontDoor = await openFrontDoor();
     resolveService(await build(root, config, { scope, ending, server, stateDir, frontDoor, openFrontDoor }));
   } catch (cause) {
-    const error = explainCacheError(cause, process.env);
+    const error = explainCacheError(cause, processEnvironment());
     rejectService(error);
     await server[Symbol.asyncDispose]();
     throw error;
@@ -128,7 +129,7 @@ interface Premises {
 
 /** Of a project whose root can be told from it. @throws a system error */
 function openStateDir(root: string): string {
-  const stateDir = projectStateDir(process.env, root);
+  const stateDir = projectStateDir(processEnvironment(), root);
   makePrivateDir(stateDir);
   // As a whole or not at all: whoever finds a socket beside it reads it.
   const temporary = `${rootFilePath(stateDir)}.${process.pid}`;
@@ -165,7 +166,7 @@ async function build(
   config: MasterConfig,
   { scope, ending, server, stateDir, frontDoor, openFrontDoor }: Premises,
 ): Promise<MasterService> {
-  const { env } = process;
+  const env = processEnvironment();
   const baseDir = cacheDir(env);
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, env);
   let parking: Parking | undefined;
@@ -291,5 +292,5 @@ function tryTo(action: () => void, tell: (message: string) => void): void {
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite master: ${message}\n`);
+  process.stderr.write(`termite master: ${showBytes(message)}\n`);
 }

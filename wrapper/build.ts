@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import { ignoredCacheHome } from '../runtime/cache-dir.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import type { BuildFlags } from './build-flags.ts';
@@ -28,7 +29,7 @@ export type Say = (message: string) => void;
 /** Our own voice, for everything but errors. */
 export function voice({ isQuiet }: BuildFlags): Say {
   return (message) => {
-    if (!isQuiet) process.stderr.write(`termite: ${message}\n`);
+    if (!isQuiet) process.stderr.write(`termite: ${showBytes(message)}\n`);
   };
 }
 
@@ -68,7 +69,7 @@ export async function runBuild<Prepared>(options: BuildOptions<Prepared>): Promi
     if (event.op === 'progress') return statusLine?.show(event);
     if (event.op === 'notice') return say(event.message);
     hasFailed = true;
-    stderr.write(`termite: ${event.message}\n`);
+    stderr.write(`termite: ${showBytes(event.message)}\n`);
   };
   const build = await beginUnlessInVain(options, { say, onEvent });
   if (!build) return runTool(options.plain());
@@ -116,7 +117,7 @@ async function beginUnlessInVain<Prepared>(
     return await begin(options, voices);
   } catch (error) {
     if (isUsersFault(error)) throw error;
-    process.stderr.write(`termite: building without Termite: ${explainError(error)}\n`);
+    process.stderr.write(`termite: building without Termite: ${showBytes(explainError(error))}\n`);
     return undefined;
   }
 }

@@ -1,6 +1,7 @@
+import { resolveRoot } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
 import type { Environment } from './command.ts';
-import { findProject, holdsHome, type Project, projectAt } from './find-socket.ts';
+import { findBuilt, findRunning, holdsHome, type Project, projectAt } from './find-socket.ts';
 
 /**
  * The project of a build: the one that was asked for, else the one whose master runs or that was built before, else the
@@ -12,12 +13,12 @@ import { findProject, holdsHome, type Project, projectAt } from './find-socket.t
  */
 export function chooseProject(root: string | undefined, toolDir: string, env: Environment): Project {
   if (root !== undefined) return projectAt(root, env);
-  const running = findProject(toolDir, env);
+  const running = findRunning(toolDir, env);
   if (running) return running;
-  const here = projectAt('.', env);
-  const there = projectAt(toolDir, env);
-  const isBelow = there.root === here.root || there.root.startsWith(`${here.root}/`);
-  return suitable(isBelow ? here : there);
+  const here = resolveRoot('.');
+  const there = resolveRoot(toolDir);
+  const start = there === here || there.startsWith(`${here}/`) ? here : there;
+  return findBuilt(start, env) ?? suitable(projectAt(start, env));
 }
 
 /** @throws AppError `unsuitable-root` */

@@ -31,22 +31,9 @@ export function projectAt(root: string, env: Environment): Project {
   return { root: real, socketPath: servingSocketPath(projectStateDir(env, real), real) };
 }
 
-/**
- * The project around a folder: the one that $TERMITE_SOCKET names, else the nearest whose master runs or waits for the next
- * build, else the nearest that has been built before. undefined when there is none.
- *
- * @throws AppError `bad-socket` when $TERMITE_SOCKET names none of ours, and as `projectAt`
- */
-export function findProject(dir: string, env: Environment): Project | undefined {
-  const named = env['TERMITE_SOCKET'];
-  if (named) return projectOfSocket(named);
-  const folder = resolveRoot(dir);
-  return findRunning(folder, env) ?? findBuilt(folder, env);
-}
-
-/** The same, and where there is none the folder itself. */
+/** The project around the current folder: the running one, else the one that was built before, else the folder itself. */
 export function projectAround(dir: string, env: Environment): Project {
-  return findProject(dir, env) ?? projectAt(dir, env);
+  return findRunning(dir, env) ?? findBuilt(dir, env) ?? projectAt(dir, env);
 }
 
 function projectOfSocket(socketPath: string): Project {
@@ -57,9 +44,16 @@ function projectOfSocket(socketPath: string): Project {
   });
 }
 
-/** A socket of somebody else's is not believed: he would get our environment and decide what commands do. */
-function findRunning(folder: string, env: Environment): Project | undefined {
-  for (const at of upwards(folder)) {
+/**
+ * The project that $TERMITE_SOCKET names, else the nearest around a folder whose master runs or waits for the next build. A
+ * socket of somebody else's is not believed: he would get our environment and decide what commands do.
+ *
+ * @throws AppError `bad-socket` when $TERMITE_SOCKET names none of ours, and as `projectAt`
+ */
+export function findRunning(dir: string, env: Environment): Project | undefined {
+  const named = env['TERMITE_SOCKET'];
+  if (named) return projectOfSocket(named);
+  for (const at of upwards(resolveRoot(dir))) {
     const project = projectAt(at, env);
     if (isTrusted(project.socketPath)) return project;
     const inProject = join(at, socketName);
@@ -70,11 +64,11 @@ function findRunning(folder: string, env: Environment): Project | undefined {
 }
 
 /**
- * Not above the repository that the folder is in, and not where homes are: a build that was once made there by mistake is not
+ * The nearest project around a folder that was built before. Not above the repository that the folder is in, and not where homes are: a build that was once made there by mistake is not
  * to draw in all that lies below.
  */
-function findBuilt(folder: string, env: Environment): Project | undefined {
-  for (const at of upwards(folder)) {
+export function findBuilt(dir: string, env: Environment): Project | undefined {
+  for (const at of upwards(resolveRoot(dir))) {
     if (holdsHome(at)) return undefined;
     if (existsSync(fsPath(join(projectStateDir(env, at), buildLogName)))) return projectAt(at, env);
     if (statsOf(join(at, '.git'))?.isDirectory()) return undefined;

@@ -3,10 +3,13 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AppError, explainError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { processArguments, processEnvironment } from '../runtime/process-bytes.ts';
 import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
 
+const env = processEnvironment();
 const packageRoot = resolve(import.meta.dirname, '../..');
 
 const native: NativePaths = {
@@ -42,26 +45,22 @@ type Command = (argv: string[]) => Promise<ExitStatus>;
 
 /** Each is loaded when it is called for: loading all of them takes longer than most commands. */
 const commands: Readonly<Record<string, Command>> = {
-  make: async (argv) =>
-    (await import('./make-command.ts')).makeCommand(argv, { env: process.env, ...native }),
-  ninja: async (argv) =>
-    (await import('./ninja-command.ts')).ninjaCommand(argv, { env: process.env, ...native }),
-  cmake: async (argv) =>
-    (await import('./cmake-command.ts')).cmakeCommand(argv, { env: process.env, ...native }),
-  build: async (argv) =>
-    (await import('./build-command.ts')).buildCommand(argv, { env: process.env, ...native }),
-  run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
+  make: async (argv) => (await import('./make-command.ts')).makeCommand(argv, { env, ...native }),
+  ninja: async (argv) => (await import('./ninja-command.ts')).ninjaCommand(argv, { env, ...native }),
+  cmake: async (argv) => (await import('./cmake-command.ts')).cmakeCommand(argv, { env, ...native }),
+  build: async (argv) => (await import('./build-command.ts')).buildCommand(argv, { env, ...native }),
+  run: async (argv) => (await import('./run-command.ts')).runCommand(argv, env),
   masquerade: succeeding(async (argv) =>
     (await import('./masquerade-command.ts')).masqueradeCommand(argv, native),
   ),
-  log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
-  why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
+  log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, env)),
+  why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, env)),
   rules: succeeding(async (argv) =>
-    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, ...native }),
+    (await import('./rules-command.ts')).rulesCommand(argv, { env, ...native }),
   ),
-  cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),
-  status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env)),
-  stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, process.env)),
+  cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, env)),
+  status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, env)),
+  stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, env)),
   master: succeeding(async (argv) => (await import('../master/main.ts')).masterMain(argv)),
   executor: succeeding(async (argv) => (await import('../executor/main.ts')).executorMain(argv)),
   coordinator: succeeding(async (argv) => (await import('../coordinator/main.ts')).coordinatorMain(argv)),
@@ -98,11 +97,13 @@ async function main([name, ...argv]: string[]): Promise<ExitStatus> {
 try {
   // Whoever read our output has gone.
   process.stdout.on('error', () => endLike({ kind: 'signal', signal: constants.signals.SIGPIPE }));
-  const status = await main(process.argv.slice(2));
+  const status = await main(processArguments());
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   endLike(status);
 } catch (error) {
   // Where in the program a bug is helps only whoever looks for it.
-  const isBug = error instanceof Error && !(error instanceof AppError) && process.env['TERMITE_DEBUG'];
-  process.stderr.write(`termite: ${isBug ? error.stack : explainError(error)}\n`, () => process.exit(125));
+  const isBug = error instanceof Error && !(error instanceof AppError) && env['TERMITE_DEBUG'];
+  process.stderr.write(`termite: ${isBug ? error.stack : showBytes(explainError(error))}\n`, () =>
+    process.exit(125),
+  );
 }

@@ -1,6 +1,7 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
 import { plainContext } from '../protocol/process-context.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
 import { projectAround, projectAt } from './find-socket.ts';
@@ -54,5 +55,5 @@ function requestOf(line: string, cwd: string): RunRequest {
 }
 
 function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${showBytes(lines.join('\n'))}\n`);
 }

@@ -5,7 +5,7 @@ import { type MasterEvent, type RunEnd, runOnMaster } from '../master/master-cli
 import type { Check } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, explainError } from '../runtime/app-error.ts';
-import { currentDir } from '../runtime/byte-path.ts';
+import { currentDir, showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { checkOf } from './check-flags.ts';
 import { suitable } from './choose-project.ts';
@@ -86,7 +86,7 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite: ${message}\n`);
+  process.stderr.write(`termite: ${showBytes(message)}\n`);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { MasterClient, parkedSocketPath } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import type { Environment } from './command.ts';
 import { projectAround, projectAt } from './find-socket.ts';
@@ -46,5 +47,5 @@ export async function statusCommand(argv: readonly string[], env: Environment): 
     ...executors.map(({ name, slots, running }) => `executor   ${name}: ${running} of ${slots} slots taken`),
     ...(executors.length === 0 ? ['executor   none'] : []),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${showBytes(lines.join('\n'))}\n`);
 }

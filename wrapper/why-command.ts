@@ -1,5 +1,6 @@
 import type { CommandRecord, Difference } from '../protocol/build-log.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import { describeLimit } from '../runtime/limit.ts';
 import type { Environment } from './command.ts';
 import { missReasons } from './miss-reasons.ts';
@@ -24,14 +25,15 @@ export async function whyCommand(argv: readonly string[], env: Environment): Pro
   });
   if (flags.has('help')) return void process.stdout.write(help);
   const { commands } = readBuildLog(flags.get('root'), env);
-  if (flags.has('summary')) return void process.stdout.write(`${summarizeReasons(commands).join('\n')}\n`);
+  if (flags.has('summary'))
+    return void process.stdout.write(`${showBytes(summarizeReasons(commands).join('\n'))}\n`);
   const record = find(commands, rest[0]);
   if (!record) {
     throw new AppError(`No command of the last build fits "${rest[0] ?? '--last'}"`, {
       ...{ code: 'no-command', category: 'caller', hint: 'See "termite log"' },
     });
   }
-  process.stdout.write(`${explain(record).join('\n')}\n`);
+  process.stdout.write(`${showBytes(explain(record).join('\n'))}\n`);
 }
 
 function find(commands: readonly CommandRecord[], wanted: string | undefined): CommandRecord | undefined {
