@@ -76,7 +76,7 @@ function find(word: string, path: string): string | undefined {
 function isProgram(file: string): boolean {
   try {
     const stats = statSync(fsPath(file), { throwIfNoEntry: false });
-    return stats !== undefined && stats.isFile() && (stats.mode & 0o111) !== 0;
+    return stats?.isFile() === true && (stats.mode & 0o111) !== 0;
   } catch (error) {
     // A folder on the PATH that is not for the user: whoever runs the program passes it over as well.
     if (isErrno(error, 'EACCES', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG')) return false;
