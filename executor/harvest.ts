@@ -184,7 +184,8 @@ class Harvester {
 
   /** What was written, but is as it was, is no change only because of what stood there: that was an input. */
   #pushIfChanged(path: string, before: TreeNode | null, after: TreeNode): void {
-    if (isSameNode(before, after)) this.#observe(path, ObservationFlag.found | observedContent[after.type]);
+    const { found, rewritten } = ObservationFlag;
+    if (isSameNode(before, after)) this.#observe(path, found | rewritten | observedContent[after.type]);
     else this.#push(path, before, after);
   }
 

@@ -19,7 +19,15 @@ export const pathInTreeSchema = z
 const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int() });
 
 /** What a command looked at: the union of these flags per path, see native/README.md. */
-export const ObservationFlag = { found: 1, absent: 2, read: 4, linkRead: 8, listed: 16 } as const;
+export const ObservationFlag = {
+  found: 1,
+  absent: 2,
+  read: 4,
+  linkRead: 8,
+  listed: 16,
+  /** It wrote a file there that ended just as it was, time included: no change, and none only because of what was there. */
+  rewritten: 1 << 15,
+} as const;
 export type Observation = z.infer<typeof observationSchema>;
 
 /** How much of the trace of one system mirror the master has: the first `count` entries. */

@@ -127,6 +127,12 @@ suite('harvest()', (test) => {
     assert.equal(await changes(base, entries), []);
   });
 
+  test('tells of what was written that it ended as it was', async () => {
+    const result = await run({ a: file('x') }, [upper.file('a', { content: 'x', mtimeNs: 1_000n })]);
+    assert.ok(result.ok);
+    assert.equal(result.value, { changes: [], observed: [{ path: 'a', flags: 5 | (1 << 15) }] });
+  });
+
   test('drops a parent whose time moved because an entry was made, replaced or deleted in it', async () => {
     const base = { d: directory(), 'd/old': file('x'), 'd/gone': file('x') };
     assert.equal(await changes(base, [upper.dir('d'), upper.file('d/new')]), [
