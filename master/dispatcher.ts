@@ -7,6 +7,7 @@ import type { Limit } from '../runtime/limit.ts';
 import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import { InstalledPrograms } from './installed-programs.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
@@ -55,10 +56,12 @@ const maxNotedOutputs = 100;
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #programs: InstalledPrograms;
   #lastJob = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#programs = new InstalledPrograms(options.workspace.projectRoot, Date.now);
   }
 
   /** Never rejects; resolves when the caller has its answer. */
@@ -103,7 +106,8 @@ export class Dispatcher {
   ): Promise<void> {
     const { rule } = placement;
     const { workspace, ownShell } = this.#options;
-    const options = { caller, session, running, projectRoot: workspace.projectRoot, ownShell };
+    const { projectRoot } = workspace;
+    const options = { caller, session, running, projectRoot, ownShell, programs: this.#programs };
     const command = newCommand(original, placement, options);
     if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
     try {
@@ -274,8 +278,9 @@ export class Dispatcher {
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
+    const { timeUse: _timeUse, ...asked } = question;
     const job: Job = {
-      ...question,
+      ...asked,
       env: jobEnvironment(request.env, { own: ownShell, real: request.shell }),
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,

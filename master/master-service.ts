@@ -62,10 +62,11 @@ export class MasterService {
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
-  openSession(send: Parameters<Sessions['open']>[0], { check, compileCommands }: SessionWishes): Session {
+  openSession(send: Parameters<Sessions['open']>[0], wishes: SessionWishes): Session {
+    const { check, compileCommands, environment } = wishes;
     this.#options.rules.current();
     const session = this.sessions.open(send, {
-      check,
+      ...{ check, environment },
       compileCommands: compileCommands === undefined ? undefined : new CompilationDatabase(compileCommands),
     });
     if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);

@@ -12,7 +12,7 @@ import { hasFineGrainedTimes } from './fine-grained.ts';
 import type { Inputs } from './inputs.ts';
 import { Journal } from './journal.ts';
 import { LocalOrigin, type ReadStdin } from './local-origin.ts';
-import { FormerTree, presentNode, presentState } from './path-state.ts';
+import { FormerTree, presentNode, presentState, presentTimeNs } from './path-state.ts';
 import { ProjectBlobs } from './project-blobs.ts';
 import { recover } from './recover.ts';
 import { Refresh } from './refresh.ts';
@@ -137,7 +137,8 @@ class LocalWorkspace implements Workspace {
       readStdin,
     });
     this.inputs = {
-      state: (observation, overwritten) => presentState(this.#snapshot, observation, overwritten),
+      state: (observation, view) => presentState(this.#snapshot, observation, view),
+      timeNs: (path) => presentTimeNs(this.#snapshot, path),
       node: (path) => presentNode(this.#snapshot, path),
       former: (root) => new FormerTree(root, (digest) => this.#snapshot.directoryBlob(digest)),
       describeSystem: (observation) => this.#system.describe(observation),

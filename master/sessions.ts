@@ -34,7 +34,7 @@ export class Sessions {
 
   open(
     send: SessionOptions['send'],
-    wishes: Pick<SessionOptions, 'check' | 'compileCommands'> = {},
+    wishes: Pick<SessionOptions, 'check' | 'compileCommands' | 'environment'> = {},
   ): Session {
     const id = randomBytes(6).toString('hex');
     const session = new Session(id, { clock: this.#clock, send, ...wishes });

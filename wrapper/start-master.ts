@@ -39,7 +39,8 @@ export async function openSession(
   project: Project,
   { env, onEvent, onWaiting = () => {}, ...wishes }: SessionOptions,
 ): Promise<OpenSession> {
-  const question = { ...wishes, circumstances: circumstances(env) };
+  const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const question = { ...wishes, environment, circumstances: circumstances(env) };
   for (let attempt = 1; ; attempt++) {
     let client: MasterClient | undefined;
     try {

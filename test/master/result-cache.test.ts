@@ -33,12 +33,13 @@ async function cacheRig() {
   const seen = { refresh: () => workspace.refresh(), inputs: workspace.inputs };
   const results = scope.use(
     new ResultCache({
-      ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 1 } },
+      ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 2e12 } },
     }),
   );
   const question: Question = {
     ...{ projectRoot: project, argv: ['/bin/sh', '-c', 'make out of in'], env: [], cwd: project },
     ...{ umask: 0o22, uid: 0, gid: 0, home: '', mergeOutput: false, network: false, timeoutMs: 0 },
+    timeUse: 'compared',
   };
   const write = (content: string) => writeFileSync(join(project, 'in'), content);
   write('source');
@@ -139,14 +140,6 @@ suite('ResultCache', (test) => {
       },
     ],
     [
-      'times-copied',
-      'gave an output the time of an input',
-      ({ finished, file }) => {
-        const node = file(output, { mtimeNs: 10n ** 18n });
-        return finished({ manifest: { changes: [{ path: 'out', base: null, node }] } });
-      },
-    ],
-    [
       'content-missing',
       'left something that is not in the store',
       ({ finished, file }) =>
@@ -173,6 +166,64 @@ suite('ResultCache', (test) => {
       assert.equal([resultCount, notStored], [0, { [reason]: 1 }]);
     });
   }
+
+  for (const [what, printed, ranMerged, serves] of [
+    ['nothing', {}, false, { apart: true, together: true }],
+    ['nothing, into one file', {}, true, { apart: true, together: true }],
+    ['to one stream', { stderr: 'e' }, false, { apart: true, together: true }],
+    ['to both', { stdout: 'o', stderr: 'e' }, false, { apart: true, together: false }],
+    ['into one file', { stdout: 'oe' }, true, { apart: false, together: true }],
+  ] as const) {
+    test(`answers with a result that printed ${what} wherever that can be said`, async () => {
+      await using rig = await cacheRig();
+      const streams: { stdout?: string; stderr?: string } = printed;
+      const bytes = Object.values(streams).map((text) => Buffer.from(text));
+      const question = { ...rig.question, mergeOutput: ranMerged };
+      const digest = (text = '') => digestOf(Buffer.from(text));
+      const finished = await rig.finished({
+        question,
+        printed: new Map(bytes.map((content) => [digestOf(content).hash, content])),
+        manifest: { stdout: digest(streams.stdout), stderr: digest(streams.stderr) },
+      });
+      assert.ok('key' in (await rig.results.store(finished)));
+      const ask = (mergeOutput: boolean) =>
+        rig.results.lookUp({ ...question, mergeOutput }, { isStdinEmpty: true, acceptsFailure: false });
+      const [apart, together] = [await ask(false), await ask(true)];
+      assert.equal({ apart: apart.kind === 'hit', together: together.kind === 'hit' }, serves);
+      for (const answer of [apart, together]) {
+        if (answer.kind === 'miss')
+          assert.equal(
+            answer.differences.map(({ kind }) => kind),
+            ['streams'],
+          );
+      }
+    });
+  }
+
+  test('says that a result is only for an empty standard input', async () => {
+    await using rig = await cacheRig();
+    await rig.results.store(await rig.finished({ stdin: 'empty' }));
+    const answer = await rig.results.lookUp(rig.question, { isStdinEmpty: false, acceptsFailure: false });
+    const difference = { kind: 'other', name: 'standard input', was: 'empty', is: 'not empty' };
+    assert.equal(answer, { kind: 'miss', reason: 'inputs-changed', differences: [difference] });
+  });
+
+  test('says of a new command everything that sets it apart from the latest like it', async () => {
+    await using rig = await cacheRig();
+    await rig.results.store(await rig.finished());
+    const { question } = rig;
+    const differing = async (other: Partial<Question>) => {
+      const options = { isStdinEmpty: true, acceptsFailure: false };
+      const answer = await rig.results.lookUp({ ...question, ...other }, options);
+      return answer.kind === 'miss' && answer.differences.map(({ name }) => name);
+    };
+    assert.equal(await differing({ env: ['X=1'] }), ['X']);
+    assert.equal(await differing({ umask: 0o77 }), ['umask']);
+    assert.equal(await differing({ uid: 1, gid: 2 }), ['user id', 'group id']);
+    assert.equal(await differing({ home: '/h' }), ['home folder']);
+    assert.equal(await differing({ network: true, timeoutMs: 5 }), ['network', 'time limit']);
+    assert.equal(await differing({ timeUse: 'unused' }), ['programs known']);
+  });
 
   test('holds a result against the state that the job had, not that at its end', async () => {
     await using rig = await cacheRig();
