@@ -252,10 +252,9 @@ static int open_(struct mirror *mirror, const struct fuse_request *request, void
 			return result;
 	}
 	/* An overlay that opens for whoever reads, or to copy, does so with O_NOATIME. Without, it only wants attributes, as of a
-	 * file that it is going to truncate: whether the content is wanted as well will be told by a READ. */
-	if (!(in->flags & O_NOATIME))
-		return sizeof *out;
-	int failed = trace_note(&mirror->trace, node, TRACE_READ);
+	 * file that it is going to truncate. Should it read all the same, a READ tells. One with passthrough gets
+	 * none; all opens of a file must be alike in that. */
+	int failed = in->flags & O_NOATIME ? trace_note(&mirror->trace, node, TRACE_READ) : 0;
 	if (failed)
 		return failed;
 	if (fd >= 0 && pass_through(mirror, node, fd)) {
