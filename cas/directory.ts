@@ -4,6 +4,12 @@ import { AppError } from '../runtime/app-error.ts';
 import { compareBytes, decodeBytes } from '../runtime/byte-path.ts';
 import { BackwardProtoWriter, ProtoReader, WireType } from './proto.ts';
 
+/**
+ * Which of the permission bits are the caller's where those of the owner are not, of what is outside the project. No part of
+ * REAPI, whose readers skip it: `NodeProperties` 19.
+ */
+export type Rights = 'group' | 'other';
+
 /** A regular file, FIFO or socket. */
 export interface FileNode {
   name: string;
@@ -13,6 +19,7 @@ export interface FileNode {
   /** Permission bits, 07777. */
   mode: number;
   mtimeNs?: bigint;
+  rights?: Rights;
 }
 
 export interface DirectoryNode {
@@ -37,8 +44,10 @@ export interface Directory {
   /** Of the directory itself: permission bits, 07777. */
   mode?: number;
   mtimeNs?: bigint;
+  rights?: Rights;
 }
 
+const rightsNumbers = ['group', 'other'] as const;
 const { S_IFMT, S_IFREG, S_IFIFO } = constants;
 const S_IFSOCK = 0o140000;
 const nanosPerSecond = 1_000_000_000n;
@@ -52,7 +61,7 @@ export function encodeDirectory(directory: Directory): Buffer {
   const writer = new BackwardProtoWriter(
     64 + 140 * files.length + 110 * (directories.length + symlinks.length),
   );
-  writeProperties(writer, 5, directory.mode, directory.mtimeNs);
+  writeProperties(writer, 5, directory.mode, directory.mtimeNs, directory.rights);
   for (let i = symlinks.length - 1; i >= 0; i--) {
     const { name, target, mode, mtimeNs } = symlinks[i]!;
     const end = writer.end();
@@ -71,7 +80,7 @@ export function encodeDirectory(directory: Directory): Buffer {
   for (let i = files.length - 1; i >= 0; i--) {
     const file = files[i]!;
     const end = writer.end();
-    writeProperties(writer, 6, unixMode(file), file.mtimeNs);
+    writeProperties(writer, 6, unixMode(file), file.mtimeNs, file.rights);
     if (file.type === 'file' && file.mode & 0o111) writer.varint(4, 1);
     if (file.type === 'file') writeDigest(writer, 2, file.digest);
     writer.text(1, file.name);
@@ -120,9 +129,11 @@ function writeProperties(
   field: number,
   mode: number | undefined,
   mtimeNs: bigint | undefined,
+  rights?: Rights,
 ): void {
-  if (mode === undefined && mtimeNs === undefined) return;
+  if (mode === undefined && mtimeNs === undefined && rights === undefined) return;
   const end = writer.end();
+  if (rights) writer.varint(19, rightsNumbers.indexOf(rights) + 1);
   if (mode !== undefined) {
     const modeEnd = writer.end();
     if (mode !== 0) writer.varint(1, mode);
@@ -147,9 +158,10 @@ function readDirectory(reader: ProtoReader): Directory {
     else if (reader.field === 2) directory.directories.push(readChild(reader.message()));
     else if (reader.field === 3) directory.symlinks.push(readSymlink(reader.message()));
     else if (reader.field === 5) {
-      const { mode, mtimeNs } = readProperties(reader.message());
+      const { mode, mtimeNs, rights } = readProperties(reader.message());
       if (mode !== undefined) directory.mode = mode & 0o7777;
       if (mtimeNs !== undefined) directory.mtimeNs = mtimeNs;
+      if (rights) directory.rights = rights;
     } else reader.skip();
   }
   return directory;
@@ -165,7 +177,8 @@ function readFile(reader: ProtoReader): FileNode {
     else if (reader.is(6, WireType.lengthDelimited)) properties = readProperties(reader.message());
     else reader.skip();
   }
-  const { mode, mtimeNs } = properties;
+  const { mode, mtimeNs, rights } = properties;
+  if (rights) file.rights = rights;
   if (mode !== undefined) {
     file.type = fileType(mode & S_IFMT);
     file.mode = mode & 0o7777;
@@ -223,6 +236,7 @@ function readDigest(reader: ProtoReader): Digest {
 interface Properties {
   mode?: number;
   mtimeNs?: bigint;
+  rights?: Rights;
 }
 
 function readProperties(reader: ProtoReader): Properties {
@@ -230,6 +244,7 @@ function readProperties(reader: ProtoReader): Properties {
   while (reader.next()) {
     if (reader.is(2, WireType.lengthDelimited)) properties.mtimeNs = readTimestamp(reader.message());
     else if (reader.is(3, WireType.lengthDelimited)) properties.mode = readMode(reader.message());
+    else if (reader.is(19, WireType.varint)) properties.rights = readRights(reader);
     else reader.skip();
   }
   return properties;
@@ -255,6 +270,12 @@ function readMode(reader: ProtoReader): number {
   }
   if (mode > 0xffff_ffff) throw new RangeError('impossible mode');
   return mode;
+}
+
+function readRights(reader: ProtoReader): Rights {
+  const rights = rightsNumbers[reader.varint() - 1];
+  if (!rights) throw new RangeError('impossible rights');
+  return rights;
 }
 
 function checkNames({ files, directories, symlinks }: Directory): void {

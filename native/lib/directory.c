@@ -75,6 +75,7 @@ struct properties {
 	uint32_t unix_mode;
 	bool has_mode, has_mtime;
 	struct timespec mtime;
+	enum rights rights;
 };
 
 static int parse_timestamp(struct timespec *time, struct bytes rest)
@@ -121,6 +122,10 @@ static int parse_properties(struct properties *properties, struct bytes rest)
 		} else if (is(&field, 3, LENGTH_DELIMITED)) {
 			properties->has_mode = true;
 			failed = parse_unix_mode(&properties->unix_mode, field.bytes);
+		} else if (is(&field, 19, VARINT)) {
+			if (field.value != RIGHTS_GROUP && field.value != RIGHTS_OTHER)
+				return -EBADMSG;
+			properties->rights = (enum rights)field.value;
 		}
 		if (failed)
 			return failed;
@@ -187,6 +192,7 @@ static int parse_entry(struct directory_entry *entry, uint32_t type, struct byte
 		return -EBADMSG;
 	entry->has_mtime = properties.has_mtime;
 	entry->mtime = properties.mtime;
+	entry->rights = properties.rights;
 	if (type == S_IFREG)
 		return file_mode(&entry->mode, is_executable, &properties);
 	entry->mode = type | (type == S_IFLNK ? 0777 : 0755);
@@ -231,6 +237,7 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	directory->mode = S_IFDIR | (properties.has_mode ? properties.unix_mode & 07777 : 0755);
 	directory->has_mtime = properties.has_mtime;
 	directory->mtime = properties.mtime;
+	directory->rights = properties.rights;
 	return got;
 }
 

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <time.h>
 
+/* Whose permission bits are the caller's. See Rights in cas/directory.ts, whose numbers these are. */
+enum rights { RIGHTS_OWNER = 0, RIGHTS_GROUP = 1, RIGHTS_OTHER = 2 };
+
 struct directory_entry {
 	struct bytes name; /* path_is_name() holds */
 	/*
@@ -24,6 +27,7 @@ struct directory_entry {
 	struct bytes target; /* of a symbolic link */
 	bool has_mtime;
 	struct timespec mtime;
+	enum rights rights; /* of a child directory in its own blob */
 };
 
 struct directory {
@@ -34,6 +38,7 @@ struct directory {
 	uint32_t mode; /* of the directory itself, S_IFDIR included; 0755 when the blob does not tell */
 	bool has_mtime;
 	struct timespec mtime;
+	enum rights rights;
 };
 
 /*

@@ -140,6 +140,7 @@ struct node *node_child(struct node_table *table, struct node *parent, struct by
 		node->digest = entry->digest;
 		node->target = entry->target;
 		node->mtime = entry->mtime;
+		node->rights = entry->rights;
 	} else if (own_name(node, name) < 0) {
 		table->count--;
 		free(node);
@@ -159,6 +160,7 @@ void node_set_listing(struct node *node, struct directory *listing, unsigned cha
 	node->state = LISTING_KNOWN;
 	node->mode = node->listing.mode;
 	node->mtime = node->listing.mtime;
+	node->rights = node->listing.rights;
 }
 
 int node_set_digest(struct node *node, struct digest digest)

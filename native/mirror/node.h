@@ -36,6 +36,7 @@ struct node {
 	struct digest digest;
 	struct bytes target;
 	struct timespec mtime;
+	enum rights rights;
 
 	enum listing_state state;
 	struct directory listing;

@@ -28,6 +28,15 @@ static uint64_t size_of(const struct node *node)
 	return S_ISLNK(node->mode) ? node->target.length : node->digest.size;
 }
 
+/*
+ * An owner that is nobody in the job's user namespace, which knows the job's user alone. The kernel lets nobody write where
+ * an owner has no name in the namespace of the mount: so of what the caller may write to, he is shown as the owner.
+ */
+static uint32_t foreign(uint32_t own)
+{
+	return own == 0 ? 65534 : 0;
+}
+
 static void put_attributes(const struct mirror *mirror, const struct node *node, struct fuse_attr *attr)
 {
 	uint64_t size = size_of(node);
@@ -43,8 +52,8 @@ static void put_attributes(const struct mirror *mirror, const struct node *node,
 		.ctimensec = (uint32_t)node->mtime.tv_nsec,
 		.mode = node->mode,
 		.nlink = 1, /* of a directory too: tells find(1) that it cannot count subdirectories by it */
-		.uid = mirror->uid,
-		.gid = mirror->gid,
+		.uid = node->rights == RIGHTS_OWNER ? mirror->uid : foreign(mirror->uid),
+		.gid = node->rights == RIGHTS_OTHER ? foreign(mirror->gid) : mirror->gid,
 		.blksize = 4096,
 	};
 }
