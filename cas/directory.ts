@@ -15,6 +15,12 @@ export interface FileIdentity {
   linkCount: number;
 }
 
+/**
+ * Which of the permission bits are the caller's where those of the owner are not, of what is outside the project. No part of
+ * REAPI, whose readers skip it: `NodeProperties` 19.
+ */
+export type Rights = 'group' | 'other';
+
 /** A regular file, FIFO or socket. */
 export interface FileNode {
   name: string;
@@ -25,6 +31,7 @@ export interface FileNode {
   mode: number;
   mtimeNs?: bigint;
   identity?: FileIdentity;
+  rights?: Rights;
 }
 
 export interface DirectoryNode {
@@ -53,8 +60,10 @@ export interface Directory {
   mode?: number;
   mtimeNs?: bigint;
   identity?: FileIdentity;
+  rights?: Rights;
 }
 
+const rightsNumbers = ['group', 'other'] as const;
 const { S_IFMT, S_IFREG, S_IFIFO } = constants;
 const S_IFSOCK = 0o140000;
 const nanosPerSecond = 1_000_000_000n;
@@ -136,11 +145,12 @@ function writeDigest(writer: BackwardProtoWriter, field: number, digest: Digest)
 function writeProperties(
   writer: BackwardProtoWriter,
   field: number,
-  { mtimeNs, identity, ...node }: Properties,
+  { mtimeNs, identity, rights, ...node }: Properties,
   mode = node.mode,
 ): void {
-  if (mode === undefined && mtimeNs === undefined && identity === undefined) return;
+  if (mode === undefined && mtimeNs === undefined && identity === undefined && rights === undefined) return;
   const end = writer.end();
+  if (rights) writer.varint(19, rightsNumbers.indexOf(rights) + 1);
   if (identity) {
     const { inode, ctimeNs, linkCount } = identity;
     if (linkCount !== 1) writer.varint(18, linkCount);
@@ -246,7 +256,7 @@ function readDigest(reader: ProtoReader): Digest {
   return { hash, sizeBytes };
 }
 
-type Properties = Pick<SymlinkNode, 'mode' | 'mtimeNs' | 'identity'>;
+type Properties = Pick<FileNode, 'mtimeNs' | 'identity' | 'rights'> & { mode?: number };
 
 function readProperties(reader: ProtoReader): Properties {
   const properties: Properties = {};
@@ -257,6 +267,7 @@ function readProperties(reader: ProtoReader): Properties {
     else if (reader.is(16, WireType.varint)) inode = reader.varint();
     else if (reader.is(17, WireType.lengthDelimited)) ctimeNs = readTimestamp(reader.message());
     else if (reader.is(18, WireType.varint)) linkCount = reader.varint();
+    else if (reader.is(19, WireType.varint)) properties.rights = readRights(reader);
     else reader.skip();
   }
   if (inode !== undefined && ctimeNs !== undefined)
@@ -284,6 +295,12 @@ function readMode(reader: ProtoReader): number {
   }
   if (mode > 0xffff_ffff) throw new RangeError('impossible mode');
   return mode;
+}
+
+function readRights(reader: ProtoReader): Rights {
+  const rights = rightsNumbers[reader.varint() - 1];
+  if (!rights) throw new RangeError('impossible rights');
+  return rights;
 }
 
 function checkNames({ files, directories, symlinks }: Directory): void {

@@ -8,6 +8,7 @@ import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { Flights } from '../runtime/flights.ts';
+import { isPassable } from './caller-rights.ts';
 import { digestOfFile } from './digest-of-file.ts';
 import { namesIn } from './path-state.ts';
 import {
@@ -39,7 +40,7 @@ export const alwaysHidden = [
 ] as const;
 
 /** Errors of a look-up that are answers to the job; anything else is trouble of ours. */
-const answers = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'] as const;
+const answers = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'] as const;
 
 /**
  * Everything outside the project, listed when asked for. Within an epoch it does not change: each directory is watched
@@ -139,9 +140,9 @@ export class SystemLayer {
     const file = entry?.files[0];
     if (!file) return 'absent';
     if (!(flags & ObservationFlag.read) || file.type !== 'file')
-      return `${file.type === 'file' ? 'f' : 'p'} ${file.mode} ${file.digest.sizeBytes}`;
+      return `${file.type === 'file' ? 'f' : 'p'} ${allowed(file)} ${file.digest.sizeBytes}`;
     try {
-      return `f ${file.mode} ${(await this.digestFile(path)).hash}`;
+      return `f ${allowed(file)} ${(await this.digestFile(path)).hash}`;
     } catch (error) {
       return answerOf(error);
     }
@@ -192,7 +193,7 @@ export class SystemLayer {
     try {
       const { bytes } = await this.#list(path);
       const names = flags & ObservationFlag.listed ? ` ${namesIn(bytes)}` : '';
-      return `d ${lookUpSelf(bytes).mode}${names}`;
+      return `d ${allowed(lookUpSelf(bytes))}${names}`;
     } catch (error) {
       return answerOf(error);
     }
@@ -224,6 +225,9 @@ export class SystemLayer {
       try {
         await this.#options.watcher.watchDirectory(path);
       } catch (cause) {
+        // To watch a directory takes the right to list it.
+        if (isErrno(cause, 'EACCES') && isPassable(path))
+          throw systemError('EPERM', `may be passed, not be listed: "${path}"`);
         if (isErrno(cause, ...answers)) throw cause;
         throw new AppError(`Cannot mirror "${path}"`, { code: 'cannot-watch', cause });
       }
@@ -243,6 +247,11 @@ function looksLike(path: string, signature: StatSignature): boolean {
     if (isErrno(error, ...answers)) return false;
     throw error;
   }
+}
+
+/** What a job may do with it. */
+function allowed({ mode, rights }: Pick<Directory, 'mode' | 'rights'>): string {
+  return rights ? `${mode} ${rights}` : `${mode}`;
 }
 
 /** An error that is an answer to the job, as a state. */

@@ -3,6 +3,7 @@ import { type Directory, encodeDirectory, type FileNode } from '../cas/directory
 import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { rightsTo } from './caller-rights.ts';
 import { listNames, readTarget } from './list-names.ts';
 
 /** A directory outside the project, as executors are shown it. */
@@ -48,6 +49,7 @@ export function listSystemDirectory(path: string): SystemListing {
     symlinks: [],
     mode: Number(own.mode) & 0o7777,
     mtimeNs: own.mtimeNs,
+    ...rightsIn(path, own),
   };
   const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
   const linked = new Map<string, StatSignature>();
@@ -61,7 +63,7 @@ export function listSystemDirectory(path: string): SystemListing {
       const target = targetOf(place);
       if (target !== undefined) directory.symlinks.push({ name, target, mtimeNs: stats.mtimeNs });
     } else if (stats.isFile() || stats.isFIFO()) {
-      const shown = describe(name, stats);
+      const shown = { ...describe(name, stats), ...rightsIn(place, stats) };
       directory.files.push(shown);
       if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
       if (stats.nlink > 1n && !isPrivate(stats)) linked.set(name, signatureOf(stats));
@@ -91,6 +93,12 @@ function describe(name: string, stats: BigIntStats): FileNode {
   };
 }
 
+/** To be spread: nearly everything that a root sees has none. */
+function rightsIn(path: string, stats: BigIntStats): Pick<FileNode, 'rights'> {
+  const rights = rightsTo(path, stats);
+  return rights ? { rights } : {};
+}
+
 function targetOf(path: string): string | undefined {
   try {
     return readTarget(path);
@@ -105,6 +113,6 @@ function notDirectory(path: string): Error {
 }
 
 /** An error as `node:fs` throws it. */
-export function systemError(code: 'ENOTDIR' | 'ENOENT' | 'EACCES', message: string): Error {
+export function systemError(code: 'ENOTDIR' | 'ENOENT' | 'EACCES' | 'EPERM', message: string): Error {
   return Object.assign(new Error(`${code}: ${message}`), { code });
 }

@@ -76,6 +76,7 @@ struct properties {
 	bool has_mode, has_mtime;
 	struct timespec mtime;
 	struct file_identity identity;
+	enum rights rights;
 };
 
 static int parse_timestamp(struct timespec *time, struct bytes rest)
@@ -128,6 +129,10 @@ static int parse_properties(struct properties *properties, struct bytes rest)
 			failed = parse_timestamp(&properties->identity.ctime, field.bytes);
 		} else if (is(&field, 18, VARINT)) {
 			properties->identity.link_count = (uint32_t)field.value;
+		} else if (is(&field, 19, VARINT)) {
+			if (field.value != RIGHTS_GROUP && field.value != RIGHTS_OTHER)
+				return -EBADMSG;
+			properties->rights = (enum rights)field.value;
 		}
 		if (failed)
 			return failed;
@@ -197,6 +202,7 @@ static int parse_entry(struct directory_entry *entry, uint32_t type, struct byte
 	entry->has_mtime = properties.has_mtime;
 	entry->mtime = properties.mtime;
 	entry->identity = properties.identity;
+	entry->rights = properties.rights;
 	if (type == S_IFREG)
 		return file_mode(&entry->mode, is_executable, &properties);
 	entry->mode = type | (type == S_IFLNK ? 0777 : 0755);
@@ -242,6 +248,7 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	directory->has_mtime = properties.has_mtime;
 	directory->identity = properties.identity;
 	directory->mtime = properties.mtime;
+	directory->rights = properties.rights;
 	return got;
 }
 

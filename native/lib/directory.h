@@ -19,6 +19,9 @@ struct file_identity {
 	struct timespec ctime;
 };
 
+/* Whose permission bits are the caller's. See Rights in cas/directory.ts, whose numbers these are. */
+enum rights { RIGHTS_OWNER = 0, RIGHTS_GROUP = 1, RIGHTS_OTHER = 2 };
+
 struct directory_entry {
 	struct bytes name; /* path_is_name() holds */
 	/*
@@ -32,6 +35,7 @@ struct directory_entry {
 	bool has_mtime;
 	struct timespec mtime;
 	struct file_identity identity; /* of a child directory only the inode */
+	enum rights rights; /* of a child directory in its own blob */
 };
 
 struct directory {
@@ -43,6 +47,7 @@ struct directory {
 	bool has_mtime;
 	struct timespec mtime;
 	struct file_identity identity;
+	enum rights rights;
 };
 
 /*

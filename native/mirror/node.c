@@ -142,6 +142,7 @@ struct node *node_child(struct node_table *table, struct node *parent, struct by
 		node->target = entry->target;
 		node->mtime = entry->mtime;
 		node->identity = entry->identity;
+		node->rights = entry->rights;
 	} else if (own_name(node, name) < 0) {
 		table->count--;
 		free(node);
@@ -163,6 +164,7 @@ void node_set_listing(struct node *node, struct directory *listing, unsigned cha
 	node->mtime = node->listing.mtime;
 	if (node->listing.identity.inode != 0)
 		node->identity = node->listing.identity;
+	node->rights = node->listing.rights;
 }
 
 int node_set_digest(struct node *node, struct digest digest)

@@ -38,6 +38,7 @@ struct node {
 	struct bytes target;
 	struct timespec mtime;
 	struct file_identity identity;
+	enum rights rights;
 
 	enum listing_state state;
 	struct directory listing;

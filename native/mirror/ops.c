@@ -33,6 +33,15 @@ static uint64_t inode_of(const struct node *node)
 	return node->identity.inode != 0 ? node->identity.inode : node->id;
 }
 
+/*
+ * An owner that is nobody in the job's user namespace, which knows the job's user alone. The kernel lets nobody write where
+ * an owner has no name in the namespace of the mount: so of what the caller may write to, he is shown as the owner.
+ */
+static uint32_t foreign(uint32_t own)
+{
+	return own == 0 ? 65534 : 0;
+}
+
 static void put_attributes(const struct mirror *mirror, const struct node *node, struct fuse_attr *attr)
 {
 	uint64_t size = size_of(node);
@@ -51,8 +60,8 @@ static void put_attributes(const struct mirror *mirror, const struct node *node,
 		.mode = node->mode,
 		/* 1 of a directory tells find(1) that it cannot count subdirectories by it. */
 		.nlink = identity->link_count != 0 ? identity->link_count : 1,
-		.uid = mirror->uid,
-		.gid = mirror->gid,
+		.uid = node->rights == RIGHTS_OWNER ? mirror->uid : foreign(mirror->uid),
+		.gid = node->rights == RIGHTS_OTHER ? foreign(mirror->gid) : mirror->gid,
 		.blksize = 4096,
 	};
 }

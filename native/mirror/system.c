@@ -55,19 +55,23 @@ static int ask(struct system *system, enum need_kind kind, struct node *node, co
 	return result;
 }
 
+static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path);
+
 static int list(struct mirror *mirror, struct node *directory, const struct fuse_request *request)
 {
 	if (directory->state == LISTING_KNOWN)
 		return 0;
+	/* To look for a name in what may only be passed would be allowed in the original. */
+	bool is_passed = directory->failure == EPERM && request->header->opcode == FUSE_LOOKUP &&
+			 request->header->nodeid == directory->id;
+	if (is_passed)
+		report(mirror->owner, request, REFUSED_HIDDEN, absolute_path(mirror->owner, directory));
 	if (directory->failure != 0)
-		return -directory->failure;
+		return is_passed ? -EACCES : -directory->failure;
 	if (!S_ISDIR(directory->mode))
 		return -ENOTDIR;
 	return ask(mirror->owner, NEED_LISTING, directory, request);
 }
-
-static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path);
-static char *refused_path(const struct system *system, const struct fuse_request *request);
 
 static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
 {
@@ -238,10 +242,11 @@ static int listed(struct system *system, struct frame_in *in)
 		log_line("mirror: a listing is malformed");
 		node->failure = EIO;
 	}
-	/* A directory that may not be read is there all the same; what lies in it is as unreachable as in the original. */
+	/* A directory that may not be read is there all the same. With EPERM what lies in it could be reached in the original. */
 	if (node->failure == EACCES || node->failure == EPERM) {
 		node->state = LISTING_REFUSED;
-		node->mode = S_IFDIR | 0711;
+		node->mode = S_IFDIR | (node->failure == EPERM ? 0711 : 0700);
+		node->rights = RIGHTS_OTHER;
 	}
 	mirror_resume(&system->mirror, need);
 	if (node->state != LISTING_REFUSED)
@@ -437,6 +442,7 @@ static int mount_at(const struct system *system, const char *directory)
 								    .name = "termite-system",
 								    .uid = mirror->uid,
 								    .gid = mirror->gid,
+								    .has_permissions = true,
 							    });
 	if (mount < 0)
 		return mount;
