@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Caller, LocalRun } from './caller.ts';
+import { ccacheNotice, withoutCcache } from './ccache.ts';
 import { countedContext } from './counted-context.ts';
 import { countedEnvironment } from './counted-environment.ts';
 import { editEnvironment, environmentEdits } from './environment-rule.ts';
@@ -55,9 +56,12 @@ export function newCommand(asked: RunRequest, placement: Placement, options: New
   const { treatment } = placement;
   const { hasEmptyStdin } = treatment;
   const envEdits = environmentEdits(asked.env, treatment.env);
+  const env = editEnvironment(asked.env, envEdits);
+  const ccacheOff = placement.where === 'remote' ? withoutCcache(commandLine(asked), env) : undefined;
+  if (ccacheOff !== undefined) session.notice('ccache', ccacheNotice);
   const request = {
     ...asked,
-    env: editEnvironment(asked.env, envEdits),
+    env: ccacheOff === undefined ? env : [...env, ccacheOff],
     isStdinEmpty: asked.isStdinEmpty || hasEmptyStdin,
   };
   const isRecursive = placement.where === 'local' && placement.isRecursive;

@@ -6,6 +6,7 @@ import { FileBlobStore } from '../cas/file-blob-store.ts';
 import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
+import type { CommandRecord } from '../protocol/build-log.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
 import { encodeBytes, fsPath, showBytes } from '../runtime/byte-path.ts';
 import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
@@ -239,7 +240,7 @@ async function build(
     onClose: async (session) => {
       const { records, compileCommands } = session;
       await results?.idle();
-      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
+      if (records.some(hasDone)) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
       if (compileCommands)
         tryTo(
           () => compileCommands.write(),
@@ -280,6 +281,11 @@ async function build(
     ...{ sessions, dispatcher, pool, rules, workspace, parking, stop, isEnding, problem },
     cache: cacheService,
   });
+}
+
+/** A build that finds everything done only starts makes: then one wants to know about the build before it. */
+function hasDone({ where, reason }: CommandRecord): boolean {
+  return where !== 'local' || reason !== 'recursive';
 }
 
 /** For what no build may fail of. */

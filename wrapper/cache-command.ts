@@ -26,7 +26,7 @@ const units: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20,
 export async function cacheCommand(argv: readonly string[], env: Environment): Promise<void> {
   const own = { command: 'termite cache', valued: ['root'], plain: ['help'] };
   const { flags, rest } = splitOwnFlags(argv, own);
-  if (flags.has('help')) return void process.stdout.write(help);
+  if (flags.has('help') || rest.includes('--help')) return void process.stdout.write(help);
   const ask = parseAction(rest);
   const root = flags.get('root');
   const project = root === undefined ? projectAround('.', env) : projectAt(root, env);

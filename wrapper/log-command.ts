@@ -1,7 +1,7 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
 import { showBytes } from '../runtime/byte-path.ts';
 import type { Environment } from './command.ts';
-import { splitOwnFlags } from './own-flags.ts';
+import { takeOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
 
 const help = `termite log [--root DIR] [--json]
@@ -13,7 +13,7 @@ Lists the commands of the last build: number, where it ran, time, key of its res
 `;
 
 export async function logCommand(argv: readonly string[], env: Environment): Promise<void> {
-  const { flags } = splitOwnFlags(argv, {
+  const { flags } = takeOwnFlags(argv, {
     command: 'termite log',
     valued: ['root'],
     plain: ['json', 'help'],

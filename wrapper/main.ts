@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { AppError, explainError } from '../runtime/app-error.ts';
 import { showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { nearest } from '../runtime/nearest.ts';
 import { processArguments, processEnvironment } from '../runtime/process-bytes.ts';
 import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
@@ -37,6 +38,8 @@ Runs the commands of a build on other machines, or not at all when their results
   master           Runs a master that stays; builds start one when there is none
   executor         Runs jobs of masters
   coordinator      Keeps the list of executors
+  help [COMMAND]   Prints this, or what "termite COMMAND --help" prints
+  version          Prints the version
 
 "termite COMMAND --help" says more. Exit status: that of make or of the program, or 125 for trouble of our own.
 `;
@@ -64,9 +67,11 @@ const commands: Readonly<Record<string, Command>> = {
   master: succeeding(async (argv) => (await import('../master/main.ts')).masterMain(argv)),
   executor: succeeding(async (argv) => (await import('../executor/main.ts')).executorMain(argv)),
   coordinator: succeeding(async (argv) => (await import('../coordinator/main.ts')).coordinatorMain(argv)),
-  '--help': succeeding(async () => print(help)),
-  '-h': succeeding(async () => print(help)),
-  '--version': succeeding(async () => print(`termite ${version()}\n`)),
+  help: succeeding(async ([name]) => {
+    if (name === undefined) return print(help);
+    await commandOf(name)(['--help']);
+  }),
+  version: succeeding(async () => print(`termite ${version()}\n`)),
 };
 
 /** A command that has succeeded when it returns. */
@@ -86,12 +91,24 @@ function version(): string {
 }
 
 async function main([name, ...argv]: string[]): Promise<ExitStatus> {
-  const command = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
-  if (!command) {
-    const problem = name === undefined ? 'A command is missing' : `Unknown command "${name}"`;
-    throw new AppError(problem, { code: 'bad-arguments', category: 'caller', hint: 'See "termite --help"' });
-  }
-  return command(argv);
+  return commandOf(name)(argv);
+}
+
+const otherNames: Readonly<Record<string, string>> = {
+  ...{ '--help': 'help', '-h': 'help', '--version': 'version', '-V': 'version', '-v': 'version' },
+};
+
+/** @throws AppError `bad-arguments` */
+function commandOf(typed: string | undefined): Command {
+  const name = Object.hasOwn(otherNames, typed ?? '') ? otherNames[typed!]! : (typed ?? '');
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command) return command;
+  const meant = nearest(name, Object.keys(commands));
+  throw new AppError(typed === undefined ? 'A command is missing' : `Unknown command "${typed}"`, {
+    ...{ code: 'bad-arguments', category: 'caller' },
+    hint:
+      meant === undefined ? 'See "termite --help"' : `Did you mean "termite ${meant}"? See "termite --help"`,
+  });
 }
 
 try {

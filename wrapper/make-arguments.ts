@@ -88,6 +88,42 @@ export function parseMakeArguments(args: readonly string[]): MakeArguments {
   return result;
 }
 
+/** All other long options. Source: as above. */
+const plainNames = [
+  ...[
+    'always-make',
+    'debug',
+    'environment-overrides',
+    'help',
+    'ignore-errors',
+    'keep-going',
+    'check-symlink-times',
+  ],
+  ...['just-print', 'dry-run', 'recon', 'output-sync', 'print-data-base', 'question', 'no-builtin-rules'],
+  ...[
+    'no-builtin-variables',
+    'silent',
+    'quiet',
+    'no-silent',
+    'no-keep-going',
+    'stop',
+    'touch',
+    'trace',
+    'version',
+  ],
+  ...['print-directory', 'no-print-directory', 'warn-undefined-variables', 'shuffle', 'jobserver-style'],
+  ...['jobserver-auth', 'jobserver-fds', 'sync-mutex', 'temp-stdin'],
+];
+
+/** Long options, without dashes and values, that make does not know, not even abbreviated. */
+export function unknownFlags(args: readonly string[]): string[] {
+  const names = [...longNames.keys(), ...plainNames];
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end))
+    .flatMap((word) => /^--(?<name>[^=]+)/.exec(word)?.groups?.['name'] ?? [])
+    .filter((typed) => !names.some((name) => name.startsWith(typed)));
+}
+
 /** Whether the environment gives make a number of jobs, or a jobserver to get them from. */
 export function hasJobsInEnvironment(env: Readonly<Record<string, string | undefined>>): boolean {
   return ['MAKEFLAGS', 'GNUMAKEFLAGS'].some((name) => {

@@ -1,12 +1,14 @@
 import { realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { AppError } from '../runtime/app-error.ts';
 import { currentDir, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { nearest } from '../runtime/nearest.ts';
 import { runBuild, voice } from './build.ts';
-import { parseBuildFlags } from './build-flags.ts';
+import { ownFlags, parseBuildFlags } from './build-flags.ts';
 import type { Environment, NativePaths } from './command.ts';
-import { hasJobsInEnvironment, parseMakeArguments } from './make-arguments.ts';
+import { hasJobsInEnvironment, parseMakeArguments, unknownFlags } from './make-arguments.ts';
 import { findMakefileShell, type MakefileShell } from './make-shell.ts';
 import { onStage, stageObstacle } from './on-stage.ts';
 import type { Place } from './shell-wishes.ts';
@@ -28,6 +30,7 @@ export async function makeCommand(
   });
   if (!flags) return { kind: 'exit', code: 0 };
   const args = flags.rest;
+  refuseMisplacedFlags(args);
   const given = parseMakeArguments(args);
   const makeDir = resolve(currentDir(), ...given.dirs);
   const say = voice(flags);
@@ -57,6 +60,20 @@ export async function makeCommand(
     },
     plain: () => commandOf(availableParallelism(), withoutShell(env, shellPath)),
   });
+}
+
+/** make would answer them with forty lines of its own usage. @throws AppError `bad-arguments` */
+function refuseMisplacedFlags(args: readonly string[]): void {
+  for (const flag of unknownFlags(args)) {
+    const meant = nearest(flag, ownFlags);
+    if (meant === undefined) continue;
+    throw new AppError(
+      meant === flag
+        ? `Termite's flags come first: "--${flag}" stands behind what is for make`
+        : `make has no "--${flag}": did you mean "--${meant}"?`,
+      { code: 'bad-arguments', category: 'caller', hint: 'See "termite make --help"' },
+    );
+  }
 }
 
 /** $TERMITE_SHELL is the user's word against all makefiles; but inside of a build it is the one that was found for that. */

@@ -4,25 +4,29 @@ import { showBytes } from '../runtime/byte-path.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import type { Environment } from './command.ts';
 import { projectAround, projectAt } from './find-socket.ts';
-import { splitOwnFlags } from './own-flags.ts';
+import { takeOwnFlags } from './own-flags.ts';
+
+const help = `
+  --root DIR  Root of the project (default: where a master runs, else the current folder)
+  --help      Prints this
+`;
 
 /**
  * A connection to the master of the project around the current folder, be it one that waits for the next build.
  *
+ * @returns undefined when help was asked for, and printed
  * @throws AppError `no-master`
  */
 export async function connectToMaster(
   argv: readonly string[],
-  command: string,
+  { command, about }: { command: string; about: string },
   env: Environment,
-): Promise<MasterClient> {
-  const { flags, rest } = splitOwnFlags(argv, { command, valued: ['root'], plain: [] });
-  if (rest.length > 0)
-    throw new AppError(`"${command}" does not know "${rest[0]}"`, {
-      code: 'bad-arguments',
-      category: 'caller',
-      hint: `Usage: ${command} [--root DIR]`,
-    });
+): Promise<MasterClient | undefined> {
+  const { flags } = takeOwnFlags(argv, { command, valued: ['root'], plain: ['help'] });
+  if (flags.has('help')) {
+    process.stdout.write(`${command} [--root DIR]\n${about}\n${help}`);
+    return undefined;
+  }
   const root = flags.get('root');
   const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const client =
@@ -38,7 +42,9 @@ export async function connectToMaster(
 
 /** Prints what the project's master is doing. */
 export async function statusCommand(argv: readonly string[], env: Environment): Promise<void> {
-  using client = await connectToMaster(argv, 'termite status', env);
+  const about = "Prints what the project's master is doing";
+  using client = await connectToMaster(argv, { command: 'termite status', about }, env);
+  if (!client) return;
   const { pid, root, executors, sessions, files, epoch } = await client.ask('status');
   const lines = [
     `master     ${pid}`,

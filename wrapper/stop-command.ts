@@ -9,7 +9,9 @@ const patienceMs = 15_000;
 
 /** Ends the project's master and waits until it is gone. */
 export async function stopCommand(argv: readonly string[], env: Environment): Promise<void> {
-  using client = await connectToMaster(argv, 'termite stop', env);
+  const about = "Ends the project's master";
+  using client = await connectToMaster(argv, { command: 'termite stop', about }, env);
+  if (!client) return;
   const { pid, root } = await client.ask('status');
   await client.ask('stop');
   await client.closed;

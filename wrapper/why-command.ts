@@ -4,7 +4,7 @@ import { showBytes } from '../runtime/byte-path.ts';
 import { describeLimit } from '../runtime/limit.ts';
 import type { Environment } from './command.ts';
 import { missReasons } from './miss-reasons.ts';
-import { splitOwnFlags } from './own-flags.ts';
+import { takeOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
 import { summarizeReasons } from './summarize-reasons.ts';
 
@@ -20,7 +20,8 @@ Tells for a command of the last build where it ran and, if it ran, what differed
 `;
 
 export async function whyCommand(argv: readonly string[], env: Environment): Promise<void> {
-  const { flags, rest } = splitOwnFlags(argv, {
+  const { flags, rest } = takeOwnFlags(argv, {
+    maxWords: 1,
     ...{ command: 'termite why', valued: ['root'], plain: ['last', 'summary', 'help'] },
   });
   if (flags.has('help')) return void process.stdout.write(help);

@@ -82,6 +82,22 @@ suite('termite log', (test) => {
   });
 });
 
+suite('The last build', (test) => {
+  test('is one that did anything, not one that found all done', async () => {
+    const obstacle = sandboxObstacle();
+    if (obstacle) skip(obstacle, 'fuse');
+    await using rig = new CacheRig('root');
+    rig.write({
+      Makefile: 'all: ; +$(MAKE) -s -f sub.mk\n',
+      'sub.mk': 'out: sub.mk ; sed s/a/b/ sub.mk > $@\n',
+    });
+    for (const _ of ['build', 'look again']) {
+      await rig.make();
+      assert.match(await told(rig, 'why', 'out'), /sed/);
+    }
+  });
+});
+
 suite('termite why', (test) => {
   test.before(() => {
     const obstacle = sandboxObstacle();

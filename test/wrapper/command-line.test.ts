@@ -71,6 +71,16 @@ suite('termite', (test) => {
     [['cache', 'clear', 'everything'], /"clear" does not know "everything"/],
     [['master', '--cache-size-mib', '0'], /cacheSizeMib/],
     [['executor', '--cache-size-mib', 'all'], /cacheSizeMib/],
+    [['mak'], /Unknown command "mak"\n {2}Did you mean "termite make"\?/],
+    [['help', 'staus'], /Did you mean "termite status"\?/],
+    [['log', '--jsn'], /"termite log" does not know "--jsn"\n {2}Did you mean "--json"\?/],
+    [['log', 'a'], /does not know "a"/],
+    [['why', 'a.o', 'b.o'], /does not know "b\.o"/],
+    [['why', '--sumary'], /Did you mean "--summary"\?/],
+    [['status', '--verbose'], /"termite status" does not know "--verbose"/],
+    [['make', '--quite'], /make has no "--quite": did you mean "--quiet"\?/],
+    [['make', 'all', '--verify=5'], /Termite's flags come first: "--verify"/],
+    [['make', '-k', '--root', '.'], /Termite's flags come first: "--root"/],
   ];
   for (const [args, words] of wrong) {
     test(`refuses "${args.join(' ')}" with one clear message`, async () => {
@@ -97,13 +107,19 @@ suite('termite', (test) => {
 
   test('prints help and version', async () => {
     await using rig = rigWith('', { needsSandbox: false });
-    const commands = ['make', 'ninja', 'cmake', 'build', 'masquerade', 'run', 'master'];
-    for (const command of [[], ...commands.map((name) => [name])]) {
-      const { status, stdout } = await rig.termite([...command, '--help']);
+    const commands = ['make', 'build', 'run', 'master', 'status', 'stop', 'log', 'why', 'rules'];
+    const asked = [
+      ...commands.map((name) => [name, '--help']),
+      ['cache', 'stats', '--help'],
+      ['help', 'make'],
+    ];
+    for (const args of [['--help'], ['help'], ...asked]) {
+      const { status, stdout } = await rig.termite(args);
       assert.is(status, 0);
       assert.match(stdout, /^termite /);
     }
-    assert.match((await rig.termite(['--version'])).stdout, /^termite \d+\.\d+\.\d+\n$/);
+    for (const name of ['--version', '-V', 'version'])
+      assert.match((await rig.termite([name])).stdout, /^termite \d+\.\d+\.\d+\n$/);
   });
 });
 
@@ -222,7 +238,10 @@ suite('termite make', (test) => {
     writeFileSync(join(rig.project, '.termite-localrc'), '[{"Regexp": "x",\n"Lokal": true}]');
     const { status, stderr } = await rig.termite(['make']);
     assert.is(status, 125);
-    assert.match(stderr, /^termite: Cannot use ".*\.termite-localrc", line 2: "Lokal": Unknown key\n$/);
+    assert.match(
+      stderr,
+      /^termite: Cannot use ".*\.termite-localrc", line 2: "Lokal": Unknown key: did you mean "Local"\?\n$/,
+    );
     assert.not(existsSync(join(rig.project, 'x')));
   });
 

@@ -1,9 +1,5 @@
 import * as assert from 'uvu/assert';
-import {
-  hasJobsInEnvironment,
-  type MakeArguments,
-  parseMakeArguments,
-} from '../../wrapper/make-arguments.ts';
+import { hasJobsInEnvironment, parseMakeArguments, unknownFlags } from '../../wrapper/make-arguments.ts';
 import { suite } from '../harness/suite.ts';
 
 const cases: [args: string, expected: Partial<MakeArguments>][] = [
@@ -80,4 +76,11 @@ suite('hasJobsInEnvironment()', (test) => {
     test(`reads MAKEFLAGS="${MAKEFLAGS}"`, () => assert.is(hasJobsInEnvironment({ MAKEFLAGS }), expected));
   }
   test('is false without MAKEFLAGS', () => assert.is(hasJobsInEnvironment({}), false));
+});
+
+suite('unknownFlags()', (test) => {
+  test('are those that make does not know, not even abbreviated', () => {
+    const args = ['--keep', '--verify=5', '-k', '--root', 'x', '--always-make', '--qui', '--', '--quite'];
+    assert.equal(unknownFlags(args), ['verify', 'root']);
+  });
 });
