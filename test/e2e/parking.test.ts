@@ -2,6 +2,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
+import { patience } from '../harness/slowness.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { CacheRig } from '../rigs/cache.ts';
 import { termiteCommand } from '../rigs/termite.ts';
@@ -33,7 +34,7 @@ class ParkingRig extends CacheRig {
   }
 
   async masterEnded(pid: number | undefined): Promise<void> {
-    for (const deadline = Date.now() + 10_000; this.masters().includes(pid!); await sleep(20))
+    for (const deadline = Date.now() + patience(10_000); this.masters().includes(pid!); await sleep(20))
       assert.ok(Date.now() < deadline, `the master ${pid} is still there`);
   }
 

@@ -5,6 +5,8 @@ export type TestEvent =
   /** A suite with so many tests will run. */
   | { event: 'planned'; suite: string; count: number }
   | { event: 'started'; suite: string; title: string; deadlineMs: number }
+  /** The test that has started may take so many milliseconds more from now on, the machine being slow. */
+  | { event: 'extended'; suite: string; title: string; ms: number }
   | { event: 'passed' | 'failed'; suite: string; title: string; ms: number }
   | { event: 'skipped'; suite: string; title: string; reason: string };
 

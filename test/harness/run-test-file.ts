@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestEvent } from './report.ts';
+import { patience } from './slowness.ts';
 
 export interface FileResult {
   file: string;
@@ -17,20 +18,23 @@ export interface FileResult {
 }
 
 /** For loading a file, for dying after the last test, and beyond the deadline of a test that blocks its own process. */
-const graceMs = 5_000;
-const loadingMs = 30_000;
+const graceMs = () => patience(5_000);
+const loadingMs = () => patience(30_000);
 const slowMs = 5_000;
 
 /**
  * Runs one test file in a process (and process group) of its own. A crash, an early exit, a hang, and processes left
  * behind are failures like any other, and nothing of the group is left afterwards.
  */
-export async function runTestFile(file: string, signal: AbortSignal): Promise<FileResult> {
+export async function runTestFile(
+  file: string,
+  { node, signal }: { node: string; signal: AbortSignal },
+): Promise<FileResult> {
   const started = performance.now();
-  const child = spawn(process.execPath, ['--enable-source-maps', file], {
+  const child = spawn(node, ['--enable-source-maps', file], {
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    env: { ...process.env, TEST_REPORT_FD: '3' },
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    env: { ...process.env, TEST_REPORT_FD: '3', TEST_LIFELINE_FD: '4' },
   });
   const killGroup = () => signalGroup(child, 'SIGKILL');
   signal.addEventListener('abort', killGroup);
@@ -89,6 +93,8 @@ class EventLog {
   #planned = 0;
   #done = 0;
   #running: Extract<TestEvent, { event: 'started' }> | undefined;
+  /** How long that may take from its last event on. */
+  #runningMs = 0;
   #rest = '';
 
   push(chunk: Buffer): void {
@@ -103,8 +109,8 @@ class EventLog {
 
   /** How long the process may now be silent. */
   get allowanceMs(): number {
-    if (this.#running) return this.#running.deadlineMs + graceMs;
-    return this.isComplete ? graceMs : loadingMs;
+    if (this.#running) return this.#runningMs + graceMs();
+    return this.isComplete ? graceMs() : loadingMs();
   }
 
   /** @param ended how the process ended, for the tests that have no outcome because of it */
@@ -127,6 +133,11 @@ class EventLog {
     }
     if (event.event === 'started') {
       this.#running = event;
+      this.#runningMs = event.deadlineMs;
+      return;
+    }
+    if (event.event === 'extended') {
+      this.#runningMs = event.ms;
       return;
     }
     this.#running = undefined;
@@ -144,7 +155,7 @@ class EventLog {
 
 /** Gives what is on its way out a moment. */
 async function groupVanishes(child: ChildProcess): Promise<boolean> {
-  for (let waitedMs = 0; waitedMs < 2_000; waitedMs += 50) {
+  for (let waitedMs = 0; waitedMs < patience(2_000); waitedMs += 50) {
     if (!signalGroup(child, 0)) return true;
     await sleep(50);
   }

@@ -1,7 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { places } from '../rigs/places.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { readableCheckout } from './readable-copy.ts';
 import { type FileResult, runTestFile } from './run-test-file.ts';
+import { measureSlowness } from './slowness.ts';
 
 /**
  * Runs test files: `run.js [--root DIR] [--jobs N] [SUBSTRING…]`. Each is a process of its own, two at a time. The last
@@ -11,16 +16,27 @@ import { type FileResult, runTestFile } from './run-test-file.ts';
  * With TEST_TRIES=N, for machines that crash processes at random, a file that failed is run again when all others are done, up to N
  * times in all. Its last run counts; that it failed before is said at the end as well.
  */
+const packageRoot = resolve(import.meta.dirname, '../../..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    root: { type: 'string', default: join(import.meta.dirname, '..') },
+    root: { type: 'string' },
     jobs: { type: 'string', default: '2' },
   },
 });
 
-const allFiles = readdirSync(values.root, { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.test.js') && hasSource(join(values.root, file)))
+// Of runs that were killed.
+const testPlaces = [tmpdir(), ...places, join(packageRoot, 'dist/test/wrapper')];
+removeLeftovers(testPlaces);
+process.env['TEST_RUNNER_PID'] = `${process.pid}`;
+const own = { packageRoot, node: process.execPath };
+process.env['TEST_SLOWNESS'] ??= measureSlowness().toFixed(2);
+const checkout = values.root === undefined ? readableCheckout(own) : own;
+const root = values.root ?? join(checkout.packageRoot, 'dist/test');
+if (checkout !== own) console.log(`Only root can read this checkout: tests run in ${checkout.packageRoot}`);
+
+const allFiles = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.js') && hasSource(join(root, file)))
   .sort();
 const files = allFiles.filter(
   (file) => positionals.length === 0 || positionals.some((part) => file.includes(part)),
@@ -42,7 +58,7 @@ async function work(): Promise<void> {
 }
 
 async function run(file: string): Promise<FileResult> {
-  const result = await runTestFile(join(values.root, file), stopping.signal);
+  const result = await runTestFile(join(root, file), { node: checkout.node, signal: stopping.signal });
   print(file, result);
   return result;
 }
@@ -53,7 +69,7 @@ async function tryAgain(): Promise<string[]> {
   for (const [index, { file, failures }] of results.entries()) {
     for (let tries = 1; tries < maxTries && results[index]!.failures.length > 0; tries++) {
       if (stopping.signal.aborted) return unsteady;
-      results[index] = await run(relative(values.root, file));
+      results[index] = await run(relative(root, file));
     }
     if (failures.length > 0 && results[index]!.failures.length === 0)
       unsteady.push(...failures.map((failure) => `${file}: ${failure}`));
@@ -87,7 +103,7 @@ for (const part of unmatched) {
   failed += 1;
 }
 if (allFiles.length === 0) {
-  console.log(`No test file in ${values.root}`);
+  console.log(`No test file in ${root}`);
   failed += 1;
 }
 if (stopping.signal.aborted) {
@@ -105,6 +121,7 @@ if (failedFiles.length > 0) {
     for (const failure of result.failures) console.log(`  ${result.file}: ${failure}`);
 }
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+removeLeftovers(testPlaces, process.pid);
 process.exit(failed > 0 ? 1 : 0);
 
 function sum(count: (result: FileResult) => number): number {

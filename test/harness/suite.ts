@@ -1,12 +1,15 @@
 import { inspect } from 'node:util';
 import * as uvu from 'uvu';
+import { withDeadline } from './deadline.ts';
+import './lifeline.ts';
 import { report } from './report.ts';
+import { patience } from './slowness.ts';
 import { runInTest } from './test-context.ts';
 
 type Body = () => unknown;
 
 export interface TestOptions {
-  /** Milliseconds after which the test has failed; 20,000 unless told. */
+  /** Milliseconds after which the test has failed on a usual machine, more on a slower one; 20,000 unless told. */
   deadlineMs?: number;
 }
 
@@ -88,7 +91,7 @@ export function skip(reason: string, missing?: Ability): never {
 
 async function runTest(suiteName: string, title: string, deadlineMs: number, body: Body): Promise<void> {
   const place = { suite: suiteName, title };
-  report({ event: 'started', ...place, deadlineMs });
+  report({ event: 'started', ...place, deadlineMs: patience(deadlineMs) });
   const started = performance.now();
   const callbacks: ((outcome: { failed: boolean }) => unknown)[] = [];
   const context = { title, onEnd: (callback: (typeof callbacks)[number]) => void callbacks.push(callback) };
@@ -96,7 +99,8 @@ async function runTest(suiteName: string, title: string, deadlineMs: number, bod
   let skipped: Skip | undefined;
   const attempt = async (run: Body) => {
     try {
-      await runInTest(context, () => withDeadline(run, deadlineMs));
+      const onExtended = (ms: number) => report({ event: 'extended', ...place, ms });
+      await runInTest(context, () => withDeadline(run, { usualMs: deadlineMs, onExtended }));
     } catch (thrown) {
       if (thrown instanceof Skip) skipped = thrown;
       else failure ??= asError(thrown);
@@ -123,18 +127,6 @@ async function runTest(suiteName: string, title: string, deadlineMs: number, bod
   // What a failed test left open must not keep the process.
   if (outstanding === 0 && hasFailed) setTimeout(() => process.exit(1), 1000).unref();
   if (failure) throw failure;
-}
-
-async function withDeadline(run: Body, deadlineMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`Test missed its deadline of ${deadlineMs} ms`)), deadlineMs);
-  });
-  try {
-    await Promise.race([(async () => run())(), deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 async function runAll(hooks: Body[]): Promise<void> {

@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isErrno } from '../../runtime/errno.ts';
+import { keep, makeTestFolder, removeTree } from './leftovers.ts';
 import { currentTest } from './test-context.ts';
 
 export interface TempDir extends AsyncDisposable {
@@ -23,11 +22,11 @@ export interface TempDir extends AsyncDisposable {
  * @param parent where to make it, for tests that need a certain file system
  */
 export async function tempDir(parent: string = tmpdir()): Promise<TempDir> {
-  const path = mkdtempSync(join(parent, 'termite-test-'));
+  const path = makeTestFolder('test', parent);
   const test = currentTest();
   test?.onEnd(({ failed }) => {
-    if (failed) console.error(`kept: ${path} (${test.title})`);
-    else remove(path);
+    if (failed) keep(path, test.title);
+    else removeTree(path);
   });
   return {
     path,
@@ -42,17 +41,7 @@ export async function tempDir(parent: string = tmpdir()): Promise<TempDir> {
     read: (name) => readFileSync(join(path, name), 'utf8'),
     // In a test only its end tells whether the folder is needed.
     [Symbol.asyncDispose]: async () => {
-      if (!test) remove(path);
+      if (!test) removeTree(path);
     },
   };
-}
-
-function remove(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch (error) {
-    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
-    execFileSync('chmod', ['-R', 'u+rwX', path]);
-    rmSync(path, { recursive: true, force: true });
-  }
 }

@@ -31,6 +31,8 @@ const stepSchema = z.union([
   z.strictObject({ run: z.string(), report: expectationSchema.optional() }),
 ]);
 
+type Step = z.infer<typeof stepSchema>;
+
 /**
  * `case.json`: a situation from the life of builds as steps that are taken first with plain make and then with Termite, at the same
  * path. A step is a line for sh in the project's folder, in which `$MAKE` is make or Termite's, `$W` the folder that the project
@@ -101,11 +103,14 @@ async function runFieldCase(name: string, fieldCase: FieldCase, user: User, plac
   await using rig = new TermiteRig(user, below === undefined ? {} : { below });
   chmodSync(rig.base, 0o755);
   const world = new World(rig, name, fieldCase);
-  const plain = await world.takeSteps('make');
-  await world.use(async () => {
-    const termite = await world.takeSteps(isAgainstItself ? 'make' : `${termiteCommand.join(' ')} make`);
-    for (const [index, step] of fieldCase.steps.entries()) compare(step, plain[index]!, termite[index]!);
-  });
+  const plain: StepOutcome[] = [];
+  await world.takeSteps('make', (_step, outcome) => plain.push(outcome));
+  try {
+    const make = isAgainstItself ? 'make' : `${termiteCommand.join(' ')} make`;
+    await world.takeSteps(make, (step, outcome, index) => compare(step, plain[index]!, outcome));
+  } finally {
+    await world.stop();
+  }
 }
 
 function skipUnlessPossible({ needs, needsToRun }: FieldCase): void {
@@ -119,7 +124,7 @@ function skipUnlessPossible({ needs, needsToRun }: FieldCase): void {
   if (status !== 0) skip(`this fails: ${needsToRun}`, 'tools');
 }
 
-function compare(step: FieldCase['steps'][number], plain: StepOutcome, termite: StepOutcome): void {
+function compare(step: Step, plain: StepOutcome, termite: StepOutcome): void {
   const { run, report: expected } = typeof step === 'string' ? { run: step } : step;
   const said = `after: ${run}\n${termite.stderr.join('\n')}`;
   const differing = differences(plain.tree, termite.tree);
@@ -168,29 +173,24 @@ class World {
     this.#dir = join(rig.base, 'w');
   }
 
-  /** @param make the words that `$MAKE` stands for */
-  async takeSteps(make: string): Promise<StepOutcome[]> {
+  /**
+   * Takes the steps in a new project.
+   *
+   * @param make the words that `$MAKE` stands for
+   * @param onOutcome of each step; when it throws, no further one is taken
+   */
+  async takeSteps(
+    make: string,
+    onOutcome: (step: Step, outcome: StepOutcome, index: number) => void,
+  ): Promise<void> {
     await this.#fill();
-    const outcomes: StepOutcome[] = [];
-    for (const step of this.#case.steps) {
-      outcomes.push(await this.#take(typeof step === 'string' ? step : step.run, make, outcomes.length));
+    for (const [index, step] of this.#case.steps.entries()) {
+      onOutcome(step, await this.#take(typeof step === 'string' ? step : step.run, make, index), index);
     }
-    return outcomes;
   }
 
-  /** Ends the master afterwards, if there is one; after a failure also what the steps that were not taken would have ended. */
-  async use(body: () => Promise<void>): Promise<void> {
-    try {
-      await body();
-    } catch (error) {
-      await this.#stop();
-      for (const pid of this.#rig.processes(/./)) process.kill(pid, 'SIGKILL');
-      throw error;
-    }
-    await this.#stop();
-  }
-
-  async #stop(): Promise<void> {
+  /** Ends the master, if there is one. */
+  async stop(): Promise<void> {
     await this.#rig.termite(['stop'], { cwd: join(this.#dir, 'p'), env: this.#environment() });
   }
 

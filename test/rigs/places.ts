@@ -3,14 +3,15 @@ import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import type { User } from './user.ts';
 
-/** Where sandboxes show everything as it is: below /tmp and the like each has a folder of its own. */
-const candidates = [resolve(import.meta.dirname, '../..'), homedir(), '/srv', '/opt'];
+/** Folders outside the one for temporary files in which tests may make theirs. */
+export const places = [resolve(import.meta.dirname, '../..'), homedir(), '/srv', '/opt'];
 
 /** The first folder that sandboxes show, that we may write in and that `user` can reach; undefined where there is none. */
 export function visiblePlace(user: User): string | undefined {
-  return candidates.find((place) => isVisible(place) && isWritable(place) && isReachable(place, user));
+  return places.find((place) => isVisible(place) && isWritable(place) && isReachable(place, user));
 }
 
+/** Below /tmp and the like each sandbox has a folder of its own. */
 function isVisible(place: string): boolean {
   return !/^\/(tmp|var\/tmp|run|dev)\//.test(`${place}/`);
 }

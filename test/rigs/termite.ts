@@ -1,10 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, lchownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { servingSocketPath } from '../../master/socket-path.ts';
 import { type Report, reportSchema } from '../../protocol/control.ts';
 import { projectStateDir } from '../../runtime/cache-dir.ts';
+import { killIfThere, makeTestFolder, removeTree } from '../harness/leftovers.ts';
+import { patience } from '../harness/slowness.ts';
+import { currentTest } from '../harness/test-context.ts';
 import { type CommandOptions, type CommandOutcome, runCommand } from './command.ts';
 import { asUser, ordinaryId, type User } from './user.ts';
 
@@ -35,10 +38,14 @@ export class TermiteRig implements AsyncDisposable {
 
   constructor(user: User = 'root', options: { below?: string } = {}) {
     this.user = user;
-    this.base = mkdtempSync(join(options.below ?? tmpdir(), 'termite-rig-'));
+    this.base = makeTestFolder('rig', options.below ?? tmpdir());
     this.project = join(this.base, 'project');
     const home = join(this.base, 'home');
     for (const dir of [this.project, home]) mkdirSync(dir);
+    // A test that failed or missed its deadline may not have come to the point where it ends what it started.
+    currentTest()?.onEnd(({ failed }) => {
+      if (failed) this.#abandon();
+    });
     this.give(this.base);
     const { MAKEFLAGS: _1, MAKELEVEL: _2, TERMITE_SOCKET: _3, ...inherited } = process.env;
     this.env = {
@@ -110,8 +117,14 @@ export class TermiteRig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const left = await this.processesLeft();
-    rmSync(this.base, { recursive: true, force: true, maxRetries: 3 });
+    removeTree(this.base);
     if (left.length > 0) throw new Error(`Processes were left behind:\n${left.join('\n')}`);
+  }
+
+  /** Leaves nothing, whatever still runs. */
+  #abandon(): void {
+    for (const pid of this.processes(/./)) killIfThere(pid);
+    removeTree(this.base);
   }
 
   /** Pids of this rig's processes whose command line matches. */
@@ -120,7 +133,7 @@ export class TermiteRig implements AsyncDisposable {
   }
 
   /** The same, waiting until there is one. */
-  async findProcess(pattern: RegExp, patienceMs = 10_000): Promise<number[]> {
+  async findProcess(pattern: RegExp, patienceMs = patience(10_000)): Promise<number[]> {
     for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(10)) {
       const pids = this.processes(pattern);
       if (pids.length > 0) return pids;
@@ -129,7 +142,7 @@ export class TermiteRig implements AsyncDisposable {
   }
 
   /** Waits until there is none. */
-  async waitForEnd(pattern: RegExp, patienceMs = 10_000): Promise<void> {
+  async waitForEnd(pattern: RegExp, patienceMs = patience(10_000)): Promise<void> {
     for (const deadline = Date.now() + patienceMs; Date.now() < deadline; await pause(10))
       if (this.processes(pattern).length === 0) return;
     throw new Error(`A process still matches ${pattern}: ${JSON.stringify(this.#processes())}`);
@@ -150,7 +163,7 @@ export class TermiteRig implements AsyncDisposable {
   }
 
   /** Processes whose environment names this rig's cache: everything that our commands started. Given a moment to end. */
-  async processesLeft(patienceMs = 3000): Promise<string[]> {
+  async processesLeft(patienceMs = patience(3000)): Promise<string[]> {
     const deadline = Date.now() + patienceMs;
     for (;;) {
       const left = this.#processes().map(({ pid, line }) => `${pid} ${line}`);

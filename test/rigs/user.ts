@@ -1,12 +1,12 @@
 import { accessSync, constants } from 'node:fs';
 import { findProgram } from '../../wrapper/find-program.ts';
 import { skip } from '../harness/suite.ts';
+import { ordinaryId } from './ordinary-id.ts';
 
 /** Who runs the program under test. */
 export type User = 'root' | 'ordinary';
 
-/** An id without an account, so that nothing on the machine belongs to it by accident. */
-export const ordinaryId = 64_321;
+export { ordinaryId };
 
 /**
  * A shell fragment that becomes an ordinary user who may open /dev/fuse, whatever the machine's own permissions are:

@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { randomOf } from '../harness/random.ts';
+import { patience } from '../harness/slowness.ts';
 import { suite } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
 import { nativeShell } from '../rigs/termite.ts';
@@ -278,7 +279,7 @@ function effectOf(
         },
       },
       stdio: ['ignore', out, about.output === 'together' ? out : err],
-      timeout: 10_000,
+      timeout: patience(10_000),
       ...(user === 'ordinary' && process.getuid?.() === 0 ? { uid: ordinaryId, gid: ordinaryId } : {}),
     },
   );
