@@ -30,6 +30,8 @@ export interface BoxJob {
   hostGid: number;
   mergeOutput: boolean;
   network: boolean;
+  /** It is to have a network of its own from the beginning; otherwise it gets one when it asks for a socket. */
+  ownNetwork: boolean;
   forwardStdin: boolean;
   timeoutMs: number;
   /** What its files may take in memory; 0: they are on disk. */
@@ -41,7 +43,7 @@ export interface BoxJob {
   directories: readonly SentDirectory[];
 }
 
-const JobFlag = { mergeOutput: 1, network: 2, forwardStdin: 4 } as const;
+const JobFlag = { mergeOutput: 1, network: 2, forwardStdin: 4, ownNetwork: 16 } as const;
 
 /** One thing in a job's writable layer. */
 export interface UpperEntry {
@@ -99,7 +101,9 @@ export type BoxMessage =
   | DoneMessage
   | { type: 'broken'; message: string }
   /** The job was ended: its files took more memory than they may. */
-  | { type: 'outgrown' };
+  | { type: 'outgrown' }
+  /** The job was ended: it has asked for a socket, and was begun without `ownNetwork`. */
+  | { type: 'needs-network' };
 
 /** @throws RangeError for a frame that is cut short or of unknown type */
 export function decodeBoxMessage(frame: FrameReader): BoxMessage {
@@ -126,6 +130,8 @@ export function decodeBoxMessage(frame: FrameReader): BoxMessage {
       return { type: 'broken', message: frame.text() };
     case BoxFrame.outgrown:
       return { type: 'outgrown' };
+    case BoxFrame.needsNetwork:
+      return { type: 'needs-network' };
     default:
       throw new RangeError(`Unknown frame 0x${frame.type.toString(16)} from the box`);
   }
@@ -183,7 +189,8 @@ function encodeJob(job: BoxJob): FrameWriter {
   writer.u32(
     (job.mergeOutput ? JobFlag.mergeOutput : 0) |
       (job.network ? JobFlag.network : 0) |
-      (job.forwardStdin ? JobFlag.forwardStdin : 0),
+      (job.forwardStdin ? JobFlag.forwardStdin : 0) |
+      (job.ownNetwork ? JobFlag.ownNetwork : 0),
   );
   writer.u64(job.timeoutMs).u64(job.memoryBytes).text(job.home);
   writer.list(job.shown, ({ path, mode }) => writer.text(path).u32(mode));

@@ -15,6 +15,7 @@ import type { OomKills } from './oom-kills.ts';
 import type { Origin } from './origin.ts';
 import { takeOutputs } from './outputs.ts';
 import { Prediction } from './prediction.ts';
+import { RememberedCommands } from './remembered-commands.ts';
 import type { Slots } from './slots.ts';
 import { SnapshotTree } from './snapshot-tree.ts';
 import type { SystemMirrors } from './system-mirrors.ts';
@@ -50,6 +51,8 @@ export interface OutputStore {
 export class SandboxExecutor implements Executor {
   readonly #options: SandboxExecutorOptions;
   readonly #prediction = new Prediction();
+  /** Commands that have sockets. */
+  readonly #networked = new RememberedCommands();
   #jobCount = 0;
 
   constructor(options: SandboxExecutorOptions) {
@@ -78,14 +81,17 @@ export class SandboxExecutor implements Executor {
     for (;;) {
       const jobDir = join(jobsDir, `${++this.#jobCount}`);
       const memoryBytes = memory.bytesFor(job);
-      const options = { job, jobDir, memoryBytes, mirror, origin, content, directories, hostId, signal };
-      const result = await this.#run(options, project);
-      if (result !== 'needs-disk') return result;
-      memory.keepOnDisk(job);
+      // On disk it may have read its stdin when it asks for a socket, and could not be begun anew.
+      const ownNetwork = memoryBytes === 0 || this.#networked.has(job);
+      const options = { job, jobDir, memoryBytes, ownNetwork, mirror, origin, content, directories, hostId };
+      const result = await this.#run({ ...options, signal }, project);
+      if (result === 'needs-disk') memory.keepOnDisk(job);
+      else if (result === 'needs-network') this.#networked.add(job);
+      else return result;
     }
   }
 
-  async #run(options: JobRunOptions, project: string): Promise<JobResult | 'needs-disk'> {
+  async #run(options: JobRunOptions, project: string): Promise<JobResult | 'needs-disk' | 'needs-network'> {
     const { job, jobDir, mirror, content } = options;
     const { oomKills } = this.#options;
     const oomKillsBefore = oomKills.latest;
@@ -95,7 +101,7 @@ export class SandboxExecutor implements Executor {
     setImmediate(() => mirror.box.prepare());
     if (!ended.ok) return fail(await this.#explain(ended.failure));
     const done = ended.value;
-    if (done === 'needs-disk') return done;
+    if (done === 'needs-disk' || done === 'needs-network') return done;
     this.#prediction.learn(project, done.trace);
     const doubt = await this.#doubt(done, job);
     if (doubt) return fail(doubt);

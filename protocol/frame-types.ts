@@ -38,6 +38,7 @@ export const BoxFrame = {
   done: 0x513,
   broken: 0x514,
   outgrown: 0x515,
+  needsNetwork: 0x516,
 } as const;
 
 export const WatchFrame = {

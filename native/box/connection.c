@@ -36,6 +36,9 @@ static void serve_system(struct connection *connection, const struct frame *fram
 	AUTO_FREE char *directory = system_mount_directory(frame->payload);
 	if (directory != NULL && ledger_note(connection->ledger, LEDGER_MOUNT, directory) < 0)
 		return;
+	int failed = network_make(connection->ledger);
+	if (failed)
+		log_line("connection: unshare of the network: %s: each job makes its own", strerror(-failed));
 	system_serve(&(struct system_options){
 		.connection = connection->socket,
 		.termination = connection->termination,
@@ -51,10 +54,6 @@ static void serve_system(struct connection *connection, const struct frame *fram
 
 void connection_serve(struct connection *connection)
 {
-	/* While there is time: most likely we wait for the next job. */
-	connection->network = network_make();
-	if (connection->network < 0)
-		log_line("connection: a network namespace beforehand: %s", strerror(-connection->network));
 	struct frame frame;
 	int got = first_frame(connection, &frame);
 	if (got < 0)
@@ -62,7 +61,6 @@ void connection_serve(struct connection *connection)
 	if (got > 0) {
 		switch (frame.type) {
 		case EXECUTOR_MOUNT:
-			fd_close(&connection->network);
 			serve_system(connection, &frame);
 			break;
 		case EXECUTOR_JOB:
@@ -72,6 +70,5 @@ void connection_serve(struct connection *connection)
 			log_line("connection: begins with a frame of type 0x%x", frame.type);
 		}
 	}
-	fd_close(&connection->network);
 	frame_reader_free(&connection->reader);
 }

@@ -10,7 +10,6 @@ struct connection {
 	struct ledger_line *ledger;
 	int socket;      /* closed by the executor: everything is to end */
 	int termination; /* a signalfd of SIGTERM: likewise */
-	int network; /* a namespace for a job, see network.h; negative: there is none */
 	struct frame_reader reader;
 };
 

@@ -209,8 +209,8 @@ static int start_sandbox(struct job *job)
 	}
 	if (!failed) {
 		unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | SIGCHLD;
-		if (!(job->request.flags & JOB_NETWORK))
-			job->network = steal_fd(&job->connection->network);
+		if (!(job->request.flags & (JOB_NETWORK | JOB_OWN_NETWORK)))
+			job->network = network_find(job->box->ledger, job->request.system_dir);
 		if (!(job->request.flags & JOB_NETWORK) && job->network < 0)
 			flags |= CLONE_NEWNET;
 		long pid = syscall(SYS_clone, flags, 0, &job->pidfd, 0, 0);
@@ -462,13 +462,14 @@ static void put_done(struct job *job, const struct report *report, const char *t
 		break_(job, "the result is too large: %s", strerror(-out->error));
 }
 
-static void put_outgrown(struct job *job)
+/* There is no result, but a way to get one: the type tells. */
+static void put_begin_anew(struct job *job, uint32_t type)
 {
-	frame_begin(&job->out, BOX_OUTGROWN);
+	frame_begin(&job->out, type);
 	frame_end(&job->out);
 }
 
-/* The sandbox has ended: DONE, OUTGROWN, or broken. */
+/* The sandbox has ended: DONE, what it needs, or broken. */
 static void conclude(struct job *job)
 {
 	struct report report = { 0 };
@@ -480,7 +481,9 @@ static void conclude(struct job *job)
 		text_length = job->report_length - sizeof report;
 	}
 	if (job->is_outgrown)
-		put_outgrown(job);
+		put_begin_anew(job, BOX_OUTGROWN);
+	else if (job->noticed.needs_network)
+		put_begin_anew(job, BOX_NEEDS_NETWORK);
 	else if (report.kind == REPORT_BROKEN)
 		break_(job, "%.*s", (int)text_length, text);
 	else if (report.kind != REPORT_ENDED && !job->is_timed_out && !job->is_at_limit)

@@ -26,6 +26,7 @@ struct ledger_line *ledger_take(struct ledger *ledger)
 		if (line->kind == LEDGER_FREE) {
 			line->kind = LEDGER_STARTED;
 			line->pid = 0;
+			line->has_network = false;
 			return line;
 		}
 	}

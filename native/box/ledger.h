@@ -15,6 +15,7 @@ enum ledger_kind { LEDGER_FREE, LEDGER_STARTED, LEDGER_JOB, LEDGER_MOUNT };
 struct ledger_line {
 	pid_t pid;
 	enum ledger_kind kind;
+	bool has_network; /* the process is in a network namespace of its own, see network.h */
 	char path[PATH_MAX];
 };
 

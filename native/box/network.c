@@ -5,13 +5,10 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 void network_raise_loopback(void)
 {
@@ -22,28 +19,24 @@ void network_raise_loopback(void)
 		(void)ioctl(fd, SIOCSIFFLAGS, &request);
 }
 
-int network_make(void)
+int network_make(struct ledger_line *line)
 {
-	int ends[2];
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	if (unshare(CLONE_NEWNET) < 0)
 		return -errno;
-	AUTO_CLOSE int ours = ends[1], theirs = ends[0];
-	long child = syscall(SYS_clone, CLONE_NEWNET | SIGCHLD, 0, 0, 0, 0);
-	if (child < 0)
-		return -errno;
-	if (child == 0) {
-		network_raise_loopback();
-		/* Until there is a descriptor of the namespace, we keep it alive. */
-		char nothing;
-		fd_close(&ours);
-		(void)RETRY_EINTR(read(theirs, &nothing, 1));
-		_exit(0);
+	network_raise_loopback();
+	line->has_network = true;
+	return 0;
+}
+
+int network_find(const struct ledger *ledger, const char *system_dir)
+{
+	for (size_t i = 0; i < LEDGER_LINES; i++) {
+		const struct ledger_line *line = &ledger->lines[i];
+		if (line->kind != LEDGER_MOUNT || !line->has_network || strcmp(line->path, system_dir) != 0)
+			continue;
+		char path[40];
+		snprintf(path, sizeof path, "/proc/%d/ns/net", line->pid);
+		return open(path, O_RDONLY | O_CLOEXEC);
 	}
-	char path[40];
-	snprintf(path, sizeof path, "/proc/%ld/ns/net", child);
-	int network = open(path, O_RDONLY | O_CLOEXEC);
-	int failed = network < 0 ? -errno : 0;
-	fd_close(&ours);
-	(void)RETRY_EINTR(waitpid((pid_t)child, NULL, 0));
-	return failed ? failed : network;
+	return -1;
 }

@@ -1,18 +1,21 @@
 /*
- * The network of a job that may not use the network: a namespace with nothing but a loopback interface, for this job alone. So
- * its counters tell whether the job sought anything, and no job talks to another by accident.
+ * The network of jobs that may not use the network: a namespace with nothing but a loopback interface.
  *
- * Making one costs the kernel about 1 ms, a quarter of all the rest of a sandbox. So the process that waits for the next job makes it
- * while it waits.
+ * A job that has sockets has one to itself, so that its counters tell what it sought, and no job talks to another by accident. But
+ * making one costs the kernel more than 1 ms, a quarter of all the rest of a sandbox, and hardly any command has sockets. So there
+ * is one per system mirror, made by its process, in which jobs begin. When one asks for a socket, it is begun anew with a network of
+ * its own; nothing has ever been sent in the one that is shared.
  */
 #ifndef TERMITE_NETWORK_H
 #define TERMITE_NETWORK_H
 
-/*
- * A descriptor of a new one, for setns(2), with its loopback up; or -errno. Without changing our own namespace: without
- * privileges there would be no way back.
- */
-int network_make(void);
+#include "ledger.h"
+
+/* In a system mirror's process: enters a new one, and notes it in the ledger. 0 or -errno: then jobs make their own. */
+int network_make(struct ledger_line *line);
+
+/* A descriptor of the namespace that belongs to the system mirror on the directory, for setns(2); -1: there is none. */
+int network_find(const struct ledger *ledger, const char *system_dir);
 
 /* A new network namespace begins with its loopback interface down; programs expect it up. */
 void network_raise_loopback(void);

@@ -174,6 +174,14 @@ static void note_port(struct notices *notices, uint16_t port)
 		notices->unheard[notices->unheard_count++] = port;
 }
 
+/* Whether the job has to be begun anew before it does what it is about to do. */
+static bool needs_network(struct notices *notices)
+{
+	if (!notices->has_own_network)
+		tell(notices, NOTICE_SOCKET, "");
+	return !notices->has_own_network;
+}
+
 /* An abstract name is known in its own network namespace only. */
 static void notice_abstract(const struct notices *notices, const struct sockaddr_un *address, size_t length)
 {
@@ -183,8 +191,11 @@ static void notice_abstract(const struct notices *notices, const struct sockaddr
 		name[i] = address->sun_path[i] ? address->sun_path[i] : '@';
 	name[name_length] = 0;
 	AUTO_FREE char *table = read_file("/proc/self/net/unix");
-	if (table == NULL || strstr(table, name) == NULL)
-		tell(notices, NOTICED_HIDDEN, name);
+	for (const char *found = table; found != NULL && (found = strstr(found, name)) != NULL; found++) {
+		if (found[name_length] == '\n')
+			return;
+	}
+	tell(notices, NOTICED_HIDDEN, name);
 }
 
 static void notice_address(struct notices *notices, const struct seccomp_notif *call, bool is_connect)
@@ -198,8 +209,11 @@ static void notice_address(struct notices *notices, const struct seccomp_notif *
 	switch (address.ss_family) {
 	case AF_UNIX: {
 		const struct sockaddr_un *local = (const void *)&address;
-		if (is_connect && length > offsetof(struct sockaddr_un, sun_path) + 1 && local->sun_path[0] == 0 &&
-		    length <= sizeof *local)
+		bool is_abstract = length > offsetof(struct sockaddr_un, sun_path) + 1 && length <= sizeof *local &&
+				   local->sun_path[0] == 0;
+		if (is_abstract && needs_network(notices))
+			return;
+		if (is_abstract && is_connect)
 			notice_abstract(notices, local, (size_t)length);
 		return;
 	}
@@ -255,11 +269,12 @@ static void notice_socket(struct notices *notices, const struct seccomp_notif *c
 	uint64_t family = call->data.args[0], type = call->data.args[1] & 0xf, protocol = call->data.args[2];
 	bool is_internet = family == AF_INET || family == AF_INET6;
 	notices->has_sockets = true;
+	if (family == AF_ALG || needs_network(notices))
+		return;
 	if (is_internet && type != SOCK_RAW && protocol != IPPROTO_ICMP && protocol != IPPROTO_ICMPV6)
 		return;
-	if (family == AF_NETLINK || family == AF_ALG)
-		return;
-	tell(notices, NOTICED_NETWORK, "");
+	if (family != AF_NETLINK)
+		tell(notices, NOTICED_NETWORK, "");
 }
 
 static void notice_attribute(const struct notices *notices, const struct seccomp_notif *call)
@@ -334,11 +349,15 @@ void notices_begin(struct notices *notices, const struct sandbox *sandbox)
 	bool may_use_network = (request->flags & JOB_NETWORK) != 0;
 	*notices = (struct notices){ .pipe = sandbox->notices,
 				     .may_use_network = may_use_network,
+				     .has_own_network = sandbox->network < 0,
 				     .first_process = last_process() };
 	struct filter filter;
 	filter_make(&filter, &(struct filter_options){
 				     .uid = request->uid, .gid = request->gid, .may_use_network = may_use_network });
 	notices->listener = install(&filter);
+	/* Nobody will say that it asks for a socket. */
+	if (notices->listener < 0 && !may_use_network)
+		(void)needs_network(notices);
 }
 
 void notices_serve(struct notices *notices)

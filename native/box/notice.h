@@ -9,13 +9,16 @@
 
 #include "sandbox.h"
 
+/* The one record that the supervisor keeps to itself: the job has to be begun anew with a network of its own. */
+#define NOTICE_SOCKET 0
+
 /* Ports of its own machine that the job connected to when nobody listened there. */
 #define UNHEARD_MAX 32
 
 struct notices {
 	int listener; /* of the filter; -1: there is none, as where another one is listened to already */
 	int pipe;
-	bool may_use_network;
+	bool may_use_network, has_own_network;
 	bool has_sockets, has_objects; /* it has asked for sockets, and for objects of System V IPC */
 	uint32_t first_process; /* ids from this one on are of the job's processes */
 	uint16_t unheard[UNHEARD_MAX];
@@ -28,7 +31,7 @@ struct notices {
  */
 void notices_begin(struct notices *notices, const struct sandbox *sandbox);
 
-/* A call waits at the listener: says what there is to say, and lets it happen. */
+/* A call waits at the listener: says what there is to say, and lets it happen unless the job is going to be ended. */
 void notices_serve(struct notices *notices);
 
 /* After the job's last process has ended. */

@@ -1,6 +1,7 @@
 #include "noticed.h"
 
 #include "fd.h"
+#include "notice.h"
 #include "path.h"
 #include "places.h"
 #include "wire.h"
@@ -29,8 +30,11 @@ static bool is_seen_by_others(struct project *project, const char *project_root,
 	return below != NULL ? project_has(project, below) : !places_contain(path);
 }
 
+/* Whether it is a limit. */
 static bool counts(struct project *project, const char *project_root, uint32_t kind, struct bytes text)
 {
+	if (kind == NOTICE_SOCKET)
+		return false;
 	AUTO_FREE char *path = kind == NOTICED_LOCK && text.length > 0 ? bytes_to_string(text) : NULL;
 	return path == NULL || is_seen_by_others(project, project_root, path);
 }
@@ -48,6 +52,7 @@ bool noticed_judge(struct noticed *noticed, struct project *project, const char 
 		uint32_t head[2];
 		memcpy(head, record, sizeof head);
 		size_t length = HEAD_LENGTH + head[1];
+		noticed->needs_network |= head[0] == NOTICE_SOCKET;
 		if (noticed->length - noticed->taken < length)
 			break;
 		if (counts(project, project_root, head[0], (struct bytes){ record + HEAD_LENGTH, head[1] })) {
@@ -59,7 +64,7 @@ bool noticed_judge(struct noticed *noticed, struct project *project, const char 
 		noticed->length -= length;
 		memmove(record, record + length, noticed->length - noticed->taken);
 	}
-	return is_over;
+	return is_over || noticed->needs_network;
 }
 
 void noticed_put(const struct noticed *noticed, struct frame_out *out)

@@ -9,6 +9,7 @@ struct noticed {
 	unsigned char *data; /* records that count are data[0..taken), what has not been looked at data[taken..length) */
 	size_t taken, length;
 	uint32_t count;
+	bool needs_network; /* of its own */
 };
 
 /* Reads what is in the pipe. 0 at its end, 1, or -errno. */

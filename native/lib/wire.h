@@ -70,6 +70,7 @@ enum {
 	JOB_NETWORK = 2,      /* the network is allowed */
 	JOB_STDIN = 4,        /* stdin may be read, else it is /dev/null */
 	JOB_PLAIN_READS = 8,  /* no FUSE passthrough */
+	JOB_OWN_NETWORK = 16, /* it is to have a network of its own from the beginning */
 };
 
 /* box → executor */
@@ -88,6 +89,7 @@ enum {
 				      u32 the process that mirrors call it by in REFUSED; list<u32 NOTICED_*, bytes>. entry: bytes path; u32 mode;
 				      u64 size; u64 mtime ns; u64 ino; u32 nlink; u32 UPPER_* flags; bytes target */
 	BOX_BROKEN = 0x514,        /* bytes message */
+	BOX_NEEDS_NETWORK = 0x516, /* (empty): it has asked for a socket, and was not begun with JOB_OWN_NETWORK: there is no result */
 	BOX_OUTGROWN = 0x515,      /* (empty): the layer took more memory than it may, so there is no result */
 };
 

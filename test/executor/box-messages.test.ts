@@ -36,6 +36,7 @@ suite('encodeBoxRequest()', (test) => {
           hostGid: 60_001,
           mergeOutput: true,
           network: false,
+          ownNetwork: false,
           forwardStdin: true,
           timeoutMs: 600_000,
           memoryBytes: 256 * 1024 * 1024,
@@ -143,7 +144,16 @@ suite('decodeBoxMessage()', (test) => {
   });
 
   test('reads every example that the box may send', () => {
-    for (const file of ['mounted', 'list', 'read', 'trace', 'refused', 'broken', 'outgrown']) {
+    for (const file of [
+      'mounted',
+      'list',
+      'read',
+      'trace',
+      'refused',
+      'broken',
+      'outgrown',
+      'needs-network',
+    ]) {
       assert.is(decode(example(`${file}.bin`)).type, file);
     }
     for (const file of ['need-directory', 'need-blob', 'need-stdin']) {
