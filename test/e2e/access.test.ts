@@ -17,7 +17,7 @@ import { availableUsers, ordinaryId, sandboxObstacle, type User } from '../rigs/
 /** Files and folders of root's, by mode and group; of each kind one. */
 const files = [0o644, 0o640, 0o600, 0o666, 0o755, 0o700, 0o444, 0o4711];
 const groupFiles = [0o640, 0o660, 0o604, 0o750];
-const directories = [0o755, 0o711, 0o700, 0o1777, 0o500, 0o733];
+const directories = [0o755, 0o711, 0o700, 0o1777, 0o500];
 
 class OthersFolder implements Disposable {
   readonly path: string;
@@ -95,7 +95,8 @@ suite('access(2) in a sandbox', (test) => {
     needRootAndSandbox();
     using others = new OthersFolder();
     const script = `cd ${others.path}; { cat file-640; echo >> file-644; cat dir-700/inside; ls dir-711 dir-500;
-      mkdir dir-755/x; rm dir-755/inside; chmod 777 file-755; cat group-640; cat dir-1777/inside; } 2>&1; :`;
+      mkdir dir-755/x; cat group-640; cat dir-1777/inside; } 2>&1
+      for c in 'rm -f dir-755/inside' 'chmod 777 file-755' 'touch -c file-755'; do $c 2>/dev/null || echo no $c; done`;
     const { plain, stdout, stderr, report } = await ask('ordinary', script);
     assert.is(stdout, plain, stderr);
     assert.equal([report.remote, report.localByReason], [1, {}], stderr);
