@@ -279,7 +279,7 @@ export class Dispatcher {
       env: jobEnvironment(request.env, { own: ownShell, real: request.shell }),
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
-      origin: { ...origin, epoch: basis.epoch },
+      origin: { ...origin, epoch: basis.epoch, revision: basis.revision },
       root: basis.root,
       // Also of nothing it matters to the cache whether it was read.
       forwardStdin: !request.isStdinEmpty || results !== undefined,

@@ -155,8 +155,8 @@ export class ResultCache implements AsyncDisposable {
     const sets = await this.#pathSets(weak);
     if (sets.length === 0) return this.#miss('new-command', await this.#compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const { epoch, ids } = await this.#options.generations.valid();
-      if ((await this.#options.workspace.refresh()) !== epoch) continue;
+      const { revision, ids } = await this.#options.generations.valid();
+      if ((await this.#options.workspace.refresh()) !== revision) continue;
       // Nothing may be awaited from the refresh to here.
       const candidates = sets.flatMap((set) => {
         const states = this.#statesNow(set, overwritten);
@@ -178,7 +178,7 @@ export class ResultCache implements AsyncDisposable {
       if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
       sets.unshift(...sets.splice(sets.indexOf(set), 1));
       const holdsOn = (at: Basis) =>
-        at.epoch === epoch && this.#statesOn(at, set, overwritten)?.join('\0') === states.join('\0');
+        at.revision === revision && this.#statesOn(at, set, overwritten)?.join('\0') === states.join('\0');
       return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs, holdsOn };
     }
     return this.#miss('inputs-changed', []);

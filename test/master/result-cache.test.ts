@@ -1,3 +1,4 @@
+import { SystemChanges } from '../../master/system-changes.ts';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -26,9 +27,9 @@ async function cacheRig() {
     throw new Error(message);
   };
   const cache = scope.use(await ActionCache.open(dir.join('results'), { onNotice }));
-  const machine = { epoch: 1 };
+  const machine = new SystemChanges();
   const generations = new SystemGenerations({
-    ...{ cache, describe: async () => 'as ever', epoch: () => machine.epoch },
+    ...{ cache, describe: async () => 'as ever', changes: machine },
   });
   const seen = { refresh: () => workspace.refresh(), inputs: workspace.inputs };
   const results = scope.use(
@@ -54,7 +55,7 @@ async function cacheRig() {
     manifest: {
       ...manifestOf(project, [{ path: 'out', node: rig.file(output) }]),
       trace: [{ path: 'in', flags: found | read }],
-      systemTrace: { mirror: 'm', from: 0, observed: [] },
+      systemTrace: { mirror: 'm', revision: 0, from: 0, observed: [] },
       ...manifest,
     },
   });
@@ -121,20 +122,20 @@ suite('ResultCache', (test) => {
       'ran while something outside the project changed',
       async ({ finished, machine }) => {
         const result = await finished();
-        machine.epoch += 1;
+        machine.endEpoch();
         return result;
       },
     ],
     [
       'system-changed',
       'was watched with a gap',
-      ({ finished }) => finished({ manifest: { systemTrace: { mirror: 'm', from: 5, observed: [] } } }),
+      ({ finished }) => finished({ manifest: { systemTrace: { mirror: 'm', revision: 0, from: 5, observed: [] } } }),
     ],
     [
       'basis-gone',
       'was based on a state that is forgotten',
       ({ finished }) => {
-        const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1 };
+        const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1, revision: 0 };
         return finished({ basis });
       },
     ],
@@ -194,8 +195,8 @@ suite('ResultCache', (test) => {
     rig.write('other');
     const now = await rig.workspace.snapshot();
     assert.equal([hit.holdsOn(then), hit.holdsOn(now)], [true, false]);
-    assert.is(hit.holdsOn({ ...then, epoch: 2 }), false);
-    assert.is(hit.holdsOn({ epoch: 1, root: { hash: 'ab'.repeat(32), sizeBytes: 7 } }), false, 'forgotten');
+    assert.is(hit.holdsOn({ ...then, revision: 2 }), false);
+    assert.is(hit.holdsOn({ ...then, root: { hash: 'ab'.repeat(32), sizeBytes: 7 } }), false, 'forgotten');
   });
 
   test('says of a quarantined result that it is, and counts it until all is forgotten', async () => {
