@@ -1,3 +1,4 @@
+import type { Amendment } from '../protocol/amendments.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
 import { BoxFrame } from '../protocol/frame-types.ts';
@@ -95,6 +96,7 @@ export type BoxMessage =
   | { type: 'read'; id: number; path: string; mustCopy: boolean }
   | { type: 'trace'; id: number; observed: Observation[] }
   | { type: 'refused'; limit: Limit; process: number }
+  | { type: 'relisted'; id: number; isRefused: boolean }
   | { type: 'need-directory'; id: number; digest: Digest }
   | { type: 'need-blob'; id: number; digest: Digest }
   | { type: 'need-stdin'; id: number; maxBytes: number }
@@ -118,6 +120,8 @@ export function decodeBoxMessage(frame: FrameReader): BoxMessage {
       return { type: 'trace', id: frame.u32(), observed: readTrace(frame) };
     case BoxFrame.refused:
       return readRefused(frame);
+    case BoxFrame.relistingDone:
+      return { type: 'relisted', id: frame.u32(), isRefused: frame.u32() === 1 };
     case BoxFrame.needDirectory:
       return { type: 'need-directory', id: frame.u32(), digest: frame.digest() };
     case BoxFrame.needBlob:
@@ -146,6 +150,7 @@ export type BoxRequest =
   | { type: 'original'; id: number; signature: FileSignature }
   | { type: 'blob'; id: number; errno: number }
   | { type: 'trace-wanted'; id: number }
+  | { type: 'relisted'; id: number; amendment: Amendment }
   | { type: 'stdin'; id: number; data: Uint8Array };
 
 export function encodeBoxRequest(request: BoxRequest): FrameWriter {
@@ -173,6 +178,12 @@ export function encodeBoxRequest(request: BoxRequest): FrameWriter {
       return new FrameWriter(BoxFrame.blob).u32(request.id).u32(request.errno);
     case 'trace-wanted':
       return new FrameWriter(BoxFrame.traceWanted).u32(request.id);
+    case 'relisted': {
+      const { path, names, isRelisted, bytes } = request.amendment;
+      const writer = new FrameWriter(BoxFrame.relisted).u32(request.id).text(path);
+      writer.list(names, (name) => writer.text(name));
+      return writer.u32(isRelisted ? 1 : 0).bytes(bytes);
+    }
     case 'stdin':
       return new FrameWriter(BoxFrame.stdin).u32(request.id).bytes(request.data);
     default:

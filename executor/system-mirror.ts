@@ -28,12 +28,14 @@ export interface SystemMirrorOptions {
   mountDir: string;
   origin: Origin;
   content: Content;
+  /** Of the origin's machine when the mirror was asked for. */
+  moment: { epoch: number; revision: number };
 }
 
 /**
- * The origin's machine outside the project, as one read-only mount that all jobs of one (origin, epoch) share. It never
- * changes and the kernel caches all of it, so errors are as lasting as files: an error that is not the origin's own
- * answer breaks the mirror for good, and every job that uses it.
+ * The origin's machine outside the project, as one read-only mount that all jobs of one (origin, epoch) share. The kernel
+ * caches all that was looked at, so that never changes, and errors are as lasting as files: an error that is not the
+ * origin's own answer breaks the mirror for good, and every job that uses it. What nobody has looked at yet can be amended.
  */
 export class SystemMirror {
   readonly box: Box;
@@ -57,11 +59,18 @@ export class SystemMirror {
   #break: (failure: Failure) => void = () => {};
   #confirm: () => void = () => {};
   #isBroken = false;
+  /** All that was observed is as it was then. */
+  #revision: number;
+  #isStale = false;
+  #amending: Promise<void> | undefined;
+  readonly #listing = new Set<Promise<void>>();
+  readonly #relistings = new Map<number, (isRefused: boolean) => void>();
 
   constructor(options: SystemMirrorOptions) {
     this.#options = options;
     this.box = options.box;
     this.mountDir = options.mountDir;
+    this.#revision = options.moment.revision;
     this.broken = new Promise((resolve) => {
       this.#break = (failure) => {
         this.#isBroken = true;
@@ -76,6 +85,7 @@ export class SystemMirror {
     void this.#connection.closed.then((why) => {
       this.#break({ reason: 'sandbox', message: `the mirror of the system ended: ${why}` });
       for (const reply of this.#traceReplies.values()) reply();
+      for (const reply of this.#relistings.values()) reply(true);
     });
     this.#connection.send({ type: 'mount', mountDir: options.mountDir, hidden: hiddenPaths });
   }
@@ -84,10 +94,50 @@ export class SystemMirror {
     return this.#isBroken;
   }
 
+  /** Somebody has looked at what has changed since: for no further job. */
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  /** Shows what nobody has looked at yet as it is at that revision, or later; see `isStale`. Never rejects. */
+  async amend(revision: number): Promise<void> {
+    while (this.#revision < revision && !this.#isStale && !this.#isBroken) {
+      this.#amending ??= this.#amend(revision)
+        .catch((error) => {
+          const message = `ask the origin what has changed: ${describeError(error)}`;
+          this.#break({ reason: 'sandbox', message });
+        })
+        .finally(() => {
+          this.#amending = undefined;
+        });
+      await this.#amending;
+    }
+  }
+
+  async #amend(wanted: number): Promise<void> {
+    const { origin, moment } = this.#options;
+    const { revision, amendments } = await origin.amendments(moment.epoch, this.#revision);
+    // The origin may have listed before the change what arrives after it.
+    await Promise.all(this.#listing);
+    const refused = await Promise.all(
+      amendments.map(
+        (amendment) =>
+          new Promise<boolean>((resolve) => {
+            const id = this.#nextTraceId++;
+            this.#relistings.set(id, resolve);
+            this.#connection.send({ type: 'relisted', id, amendment });
+          }),
+      ),
+    );
+    if (refused.includes(true)) this.#isStale = true;
+    // Of an epoch that is over nobody wants to know more.
+    else this.#revision = Math.max(revision, wanted);
+  }
+
   /** Everything that jobs looked at so far, as far as `catchUp` has asked, less what is known already. */
   traceBeyond(known: NonNullable<Job['systemTraceKnown']>): SystemTrace {
     const from = known.mirror === this.#id ? Math.min(known.count, this.#observed.length) : 0;
-    return { mirror: this.#id, from, observed: this.#observed.slice(from) };
+    return { mirror: this.#id, revision: this.#revision, from, observed: this.#observed.slice(from) };
   }
 
   /** Learns what jobs have looked at, and were refused, up to now; resolves at once when the mirror has ended. */
@@ -127,14 +177,23 @@ export class SystemMirror {
     switch (message.type) {
       case 'mounted':
         return this.#confirm();
-      case 'list':
-        return void this.#answer(message, () => this.#list(message.path));
+      case 'list': {
+        const listing = this.#answer(message, () => this.#list(message.path)).finally(() =>
+          this.#listing.delete(listing),
+        );
+        this.#listing.add(listing);
+        return;
+      }
       case 'read':
         return void this.#answer(message, () => this.#read(message.path, message.mustCopy));
       case 'trace':
         for (const observation of message.observed) this.#observed.push(observation);
         this.#traceReplies.get(message.id)?.();
         this.#traceReplies.delete(message.id);
+        return;
+      case 'relisted':
+        this.#relistings.get(message.id)?.(message.isRefused);
+        this.#relistings.delete(message.id);
         return;
       case 'refused':
         this.#note(message.limit, message.process);

@@ -300,7 +300,7 @@ export class Dispatcher {
       ...{ env, shown: shownDirectories({ ...question, env }), context: request.context },
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
-      origin: { ...origin, epoch: basis.epoch },
+      origin: { ...origin, epoch: basis.epoch, revision: basis.revision },
       root: basis.root,
       // Also of nothing it matters to the cache whether it was read.
       forwardStdin: !request.isStdinEmpty || results !== undefined,

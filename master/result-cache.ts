@@ -163,8 +163,8 @@ export class ResultCache implements AsyncDisposable {
     const sets = [...(await this.#sets.of(weak))];
     if (sets.length === 0) return this.#miss('new-command', await this.#explainer.compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const { epoch, ids } = await this.#options.generations.valid();
-      if ((await this.#options.workspace.refresh()) !== epoch) continue;
+      const { revision, ids } = await this.#options.generations.valid();
+      if ((await this.#options.workspace.refresh()) !== revision) continue;
       // Nothing may be awaited from the refresh to here.
       const seen = sets.flatMap((set) => {
         const list = this.#statesNow(set, view);
@@ -190,7 +190,7 @@ export class ResultCache implements AsyncDisposable {
       if (!latest || statesFingerprint(latest) !== states) continue;
       this.#sets.used(weak, set);
       const holdsOn = (at: Basis) => {
-        const then = at.epoch === epoch ? this.#statesOn(at, set, view) : undefined;
+        const then = at.revision === revision ? this.#statesOn(at, set, view) : undefined;
         return then !== undefined && statesFingerprint(then) === states;
       };
       return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs, holdsOn };

@@ -89,6 +89,11 @@ export class Snapshot {
     return this.#byInode.get(inode);
   }
 
+  /** All known names of files that have several, here or elsewhere. */
+  linkedFiles(): FileNode[] {
+    return this.#byInode.all();
+  }
+
   /** Encodes what changed since the last time. Every file must have its digest. */
   rootDigest(): Digest {
     return this.root.isChanged ? this.#encode(this.root) : this.root.digest!;

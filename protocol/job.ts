@@ -42,10 +42,14 @@ const systemTraceKnownSchema = z.strictObject({ mirror: z.string(), count: z.num
 /** One command to execute, with everything that its result may depend on. */
 export const jobSchema = z.strictObject({
   id: z.string().regex(/^[\w-]+$/),
-  /** Whose machine is mirrored: executors keep one system mirror per (origin, epoch). */
+  /**
+   * Whose machine is mirrored: executors keep one system mirror per (origin, epoch), and ask for what changed in that epoch
+   * before they run a job of a later revision.
+   */
   origin: z.strictObject({
     id: z.string().regex(/^[\w-]+$/),
     epoch: z.number().int().nonnegative(),
+    revision: z.number().int().nonnegative(),
     url: z.string(),
   }),
   /** Absolute path of the project, on the master and in the sandbox. */
@@ -150,10 +154,12 @@ export const manifestSchema = z.strictObject({
   /**
    * Absolute paths outside the project that this job and all others of the same mirror have looked at: entries from
    * number `from` on. The mirror is shared and the kernel remembers, so that nobody can tell one job's from another's.
+   * What was observed was as it is at `revision`; of later changes the mirror knew nothing.
    */
   systemTrace: z
     .strictObject({
       mirror: z.string(),
+      revision: z.number().int().nonnegative(),
       from: z.number().int().nonnegative(),
       observed: z.array(observationSchema),
     })

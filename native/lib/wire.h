@@ -54,6 +54,8 @@ enum {
 	EXECUTOR_TRACE_WANTED = 0x404, /* u32 id */
 	EXECUTOR_ORIGINAL = 0x405,     /* u32 id; u64 size; u64 mtime ns; u64 ctime ns; u64 inode: the file that was asked for may
 					  be read where it is, if it looks like this */
+	EXECUTOR_RELISTED = 0x406,     /* u32 id; bytes absolute path; list<bytes> names whose entries changed;
+					  u32 1: names came or went, or became something else; bytes Directory, shallow */
 	EXECUTOR_JOB = 0x410,          /* bytes job directory; bytes system directory; bytes project root; digest root;
 					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
 					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none;
@@ -80,6 +82,7 @@ enum {
 	BOX_READ = 0x503,          /* u32 id; bytes absolute path; u32 1: a copy is wanted, the original cannot be read here */
 	BOX_TRACE = 0x504,         /* u32 id; list<bytes path, u32 TRACE_* flags> */
 	BOX_REFUSED = 0x505,       /* bytes path; u32 REFUSED_*; u32 the process of the job, 0: it cannot be told */
+	BOX_RELISTED = 0x506,      /* u32 id; u32 1: not done, since somebody has looked at what changed */
 	BOX_NEED_DIRECTORY = 0x510, /* u32 id; digest */
 	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
 	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */
@@ -143,17 +146,25 @@ enum {
 	WATCH_DRAIN = 0x603, /* u32 id */
 	UNWATCH_DIR = 0x604, /* bytes path */
 	WATCH_PROCESS = 0x605, /* u32 id; u32 process */
+	WATCH_FIND_WRITERS = 0x606, /* u32 id; list<bytes> paths */
 };
 
 /* watch → master */
 enum {
 	WATCH_READY = 0x701,   /* u32 id; u32 errno; bytes message; u32 directories watched by it */
-	WATCH_CHANGED = 0x702, /* u32 id; u32 CHANGED_* flags; list<bytes> absolute paths */
+	WATCH_CHANGED = 0x702, /* u32 id; u32 CHANGED_* flags; list<bytes absolute path, u32 CHANGED_WRITTEN or 0> */
 	WATCH_PROCESS_ENDED = 0x703, /* u32 id */
+	WATCH_WRITERS = 0x704, /* u32 id; list<u32> which of the paths, from 0 on, somebody has open for writing */
 };
 
 enum {
 	CHANGED_OVERFLOW = 1, /* events were lost: everything may have changed */
+	CHANGED_MOUNTS = 2,   /* the mount table was changed */
+};
+
+/* Of a path: its content may have changed, whatever its times say. */
+enum {
+	CHANGED_WRITTEN = 1,
 };
 
 #endif

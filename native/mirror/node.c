@@ -119,18 +119,25 @@ static int own_name(struct node *node, struct bytes name)
 	return 0;
 }
 
+struct node *node_find(const struct node_table *table, const struct node *parent, struct bytes name)
+{
+	size_t hash = hash_of(parent, name);
+	struct node *node = table->buckets[hash & (table->bucket_count - 1)];
+	while (node != NULL && (node->parent != parent || !bytes_equal(node->name, name)))
+		node = node->next;
+	return node;
+}
+
 struct node *node_child(struct node_table *table, struct node *parent, struct bytes name,
 			const struct directory_entry *entry)
 {
-	size_t hash = hash_of(parent, name);
-	for (struct node *node = table->buckets[hash & (table->bucket_count - 1)]; node; node = node->next) {
-		if (node->parent == parent && bytes_equal(node->name, name))
-			return node;
-	}
+	struct node *node = node_find(table, parent, name);
+	if (node != NULL)
+		return node;
 	if (table->count > table->bucket_count)
 		grow_buckets(table);
 
-	struct node *node = new_node(table);
+	node = new_node(table);
 	if (node == NULL)
 		return NULL;
 	node->parent = parent;
@@ -148,10 +155,46 @@ struct node *node_child(struct node_table *table, struct node *parent, struct by
 		free(node);
 		return NULL;
 	}
-	struct node **bucket = &table->buckets[hash & (table->bucket_count - 1)];
+	struct node **bucket = &table->buckets[hash_of(parent, name) & (table->bucket_count - 1)];
 	node->next = *bucket;
 	*bucket = node;
 	return node;
+}
+
+/* What the entry tells of a node that stands for its name. What the node has learned itself stays. */
+static void set_entry(struct node *node, const struct directory_entry *entry)
+{
+	if (node->is_absent)
+		free((void *)(uintptr_t)node->name.data);
+	node->is_absent = false;
+	node->name = entry->name;
+	node->target = entry->target;
+	if (node->owned_hash == NULL)
+		node->digest = entry->digest;
+	if (node->state != LISTING_UNKNOWN)
+		return;
+	node->mode = entry->mode;
+	node->mtime = entry->mtime;
+}
+
+int node_relist(const struct node_table *table, struct node *directory, struct directory *listing, unsigned char *blob)
+{
+	/* First what may fail. The name that a node points to goes with the former listing. */
+	for (size_t i = 0; i < directory->listing.count; i++) {
+		struct bytes name = directory->listing.entries[i].name;
+		struct node *child = directory_find(listing, name) ? NULL : node_find(table, directory, name);
+		if (child != NULL && !child->is_absent && own_name(child, name) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < listing->count; i++) {
+		struct node *child = node_find(table, directory, listing->entries[i].name);
+		if (child != NULL)
+			set_entry(child, &listing->entries[i]);
+	}
+	directory_free(&directory->listing);
+	free(directory->blob);
+	node_set_listing(directory, listing, blob);
+	return 0;
 }
 
 void node_set_listing(struct node *node, struct directory *listing, unsigned char *blob)

@@ -77,6 +77,15 @@ struct node *node_get(const struct node_table *table, uint64_t id);
 struct node *node_child(struct node_table *table, struct node *parent, struct bytes name,
 			const struct directory_entry *entry);
 
+/* The node of a name in a directory, or NULL when nobody asked for one yet. */
+struct node *node_find(const struct node_table *table, const struct node *parent, struct bytes name);
+
+/*
+ * Takes over a later listing of a directory, and the blob that it points into, in place of the one that it has. Its entries
+ * become what this one tells, present or absent. 0, or -ENOMEM: then nothing is taken over, and the mirror has to end.
+ */
+int node_relist(const struct node_table *table, struct node *directory, struct directory *listing, unsigned char *blob);
+
 /*
  * Takes over a listing and, unless NULL, the malloc'ed blob that it points into. The node becomes a directory with
  * the mode and time that the listing tells.

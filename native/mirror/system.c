@@ -209,8 +209,8 @@ static const struct layer system_layer = {
 	.prefix = "/",
 };
 
-/* Takes a listing out of an answer. 0, or the errno (positive) that requests for it get. */
-static int take_listing(struct node *node, struct bytes bytes)
+/* Takes a listing out of an answer, the first or a later one. 0, or the errno (positive) that requests for it get. */
+static int take_listing(const struct node_table *nodes, struct node *node, struct bytes bytes)
 {
 	unsigned char *blob = malloc(bytes.length + 1);
 	if (blob == NULL)
@@ -219,12 +219,15 @@ static int take_listing(struct node *node, struct bytes bytes)
 		memcpy(blob, bytes.data, bytes.length);
 	struct directory listing;
 	int failed = directory_parse(&listing, (struct bytes){ blob, bytes.length });
-	if (failed) {
-		free(blob);
-		return -failed;
-	}
-	node_set_listing(node, &listing, blob);
-	return 0;
+	if (!failed && node->state == LISTING_KNOWN)
+		failed = node_relist(nodes, node, &listing, blob);
+	else if (!failed)
+		node_set_listing(node, &listing, blob);
+	if (!failed)
+		return 0;
+	directory_free(&listing);
+	free(blob);
+	return -failed;
 }
 
 static int listed(struct system *system, struct frame_in *in)
@@ -237,7 +240,7 @@ static int listed(struct system *system, struct frame_in *in)
 	if (need == NULL)
 		return 0;
 	struct node *node = need->node;
-	node->failure = error != 0 ? (int)error : take_listing(node, bytes);
+	node->failure = error != 0 ? (int)error : take_listing(&system->mirror.nodes, node, bytes);
 	if (node->failure == EBADMSG) {
 		log_line("mirror: a listing is malformed");
 		node->failure = EIO;
@@ -252,6 +255,56 @@ static int listed(struct system *system, struct frame_in *in)
 	if (node->state != LISTING_REFUSED)
 		node->failure = 0; /* the next request asks again */
 	return 0;
+}
+
+/* The node of an absolute path, or NULL when nobody asked for one yet. */
+static struct node *node_at(const struct system *system, const char *path)
+{
+	struct node *node = system->mirror.top;
+	while (node != NULL && *path != 0) {
+		path += *path == '/';
+		size_t length = strcspn(path, "/");
+		if (length > 0)
+			node = node_find(&system->mirror.nodes, node, (struct bytes){ (const unsigned char *)path, length });
+		path += length;
+	}
+	return node;
+}
+
+/* Whether the kernel was told of a name, or of something below it: it will not ask again. */
+static bool is_known(const struct system *system, const struct node *directory, struct bytes name)
+{
+	const struct node *child = node_find(&system->mirror.nodes, directory, name);
+	return child != NULL && (child->seen != 0 || child->state != LISTING_UNKNOWN);
+}
+
+/*
+ * A directory has changed. What was looked at stays as it was seen, for ever; so it is taken over only if nobody has looked
+ * at what is different.
+ */
+static int relisted(struct system *system, struct frame_in *in)
+{
+	uint32_t id = frame_get_u32(in);
+	AUTO_FREE char *path = bytes_to_string(frame_get_bytes(in));
+	struct node *node = path == NULL ? NULL : node_at(system, path);
+	/* A hidden one is ours. */
+	bool is_shown = node != NULL && node->state == LISTING_KNOWN && node->blob != NULL;
+	bool is_refused = false;
+	for (uint32_t count = frame_get_count(in, 4); count > 0; count--) {
+		struct bytes name = frame_get_bytes(in);
+		is_refused |= is_shown && is_known(system, node, name);
+	}
+	bool names_differ = frame_get_u32(in) != 0;
+	struct bytes bytes = frame_get_bytes(in);
+	if (path == NULL || !frame_in_done(in))
+		return -EBADMSG;
+	is_refused |= is_shown && names_differ && (node->seen & TRACE_LISTED);
+	int failed = is_shown && !is_refused ? take_listing(&system->mirror.nodes, node, bytes) : 0;
+	frame_begin(&system->out, BOX_RELISTED);
+	frame_put_u32(&system->out, id);
+	frame_put_u32(&system->out, is_refused);
+	frame_end(&system->out);
+	return -failed;
 }
 
 /* Answers the requests for the content of a file, which are handled again unless something has failed. */
@@ -328,6 +381,8 @@ static int handle_frame(struct system *system, const struct frame *frame)
 	switch (frame->type) {
 	case EXECUTOR_LISTED:
 		return listed(system, &in);
+	case EXECUTOR_RELISTED:
+		return relisted(system, &in);
 	case EXECUTOR_FILE:
 		return file_answered(system, &in);
 	case EXECUTOR_ORIGINAL:

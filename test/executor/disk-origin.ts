@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { digestOf } from '../../cas/digest.ts';
 import { type Directory, encodeDirectory } from '../../cas/directory.ts';
 import type { FileSignature, LocalFiles, Origin } from '../../executor/origin.ts';
+import type { Amendments } from '../../protocol/amendments.ts';
 import type { Digest } from '../../protocol/digest.ts';
 import type { TreeNode } from '../../protocol/job.ts';
 import { compareBytes, decodeBytes, fsPath } from '../../runtime/byte-path.ts';
@@ -25,6 +26,8 @@ export class DiskOrigin implements Origin {
   /** Set by tests of executors that read files of this machine where they are. */
   here?: LocalFiles;
   stdin = Buffer.alloc(0);
+  /** What tests say has changed. */
+  amended: Amendments = { revision: 0, amendments: [] };
   #digests = new Map<string, Digest>();
   /** Throws instead of answering. */
   trouble: ((what: string) => void) | undefined;
@@ -80,6 +83,10 @@ export class DiskOrigin implements Origin {
       }
     }
     return encodeDirectory(level);
+  }
+
+  async amendments(): Promise<Amendments> {
+    return this.amended;
   }
 
   async digestFile(path: string): Promise<Digest> {

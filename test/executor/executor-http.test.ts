@@ -13,7 +13,7 @@ const digest = digestOf(Buffer.from('x'));
 const job: Job = {
   ...{
     id: 'job-1',
-    origin: { id: 'here', epoch: 3, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 3, revision: 0, url: 'http://127.0.0.1:1' },
     projectRoot: '/p\udcff',
     root: digest,
   },

@@ -44,7 +44,7 @@ suite('Dispatcher', (test) => {
       [job.cwd, job.umask, job.home, job.mergeOutput, job.forwardStdin],
       ['/project/sub', 0o77, '/home/me', true, false],
     );
-    assert.equal(job.origin, { id: 'origin', url: 'http://origin', epoch: 1 });
+    assert.equal(job.origin, { id: 'origin', url: 'http://origin', epoch: 1, revision: 0 });
     await rig.dispatch(runRequest('', { argv: ['gcc', 'x'], isExec: true }));
     assert.equal(rig.jobs[1]!.job.argv, ['gcc', 'x']);
     assert.is.not(rig.jobs[1]!.job.id, job.id);

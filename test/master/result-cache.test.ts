@@ -5,6 +5,7 @@ import { ActionCache } from '../../cas/action-cache.ts';
 import { digestOf } from '../../cas/digest.ts';
 import type { Question } from '../../master/fingerprint.ts';
 import { type Finished, type NotStored, ResultCache } from '../../master/result-cache.ts';
+import { SystemChanges } from '../../master/system-changes.ts';
 import { SystemGenerations } from '../../master/system-generations.ts';
 import type { Basis } from '../../master/workspace.ts';
 import { type Manifest, ObservationFlag } from '../../protocol/job.ts';
@@ -27,9 +28,9 @@ async function cacheRig() {
     throw new Error(message);
   };
   const cache = scope.use(await ActionCache.open(dir.join('results'), { onNotice }));
-  const machine = { epoch: 1 };
+  const machine = new SystemChanges();
   const generations = new SystemGenerations({
-    ...{ cache, describe: async () => 'as ever', epoch: () => machine.epoch },
+    ...{ cache, describe: async () => 'as ever', changes: machine },
   });
   const seen = { refresh: () => workspace.refresh(), inputs: workspace.inputs };
   const results = scope.use(
@@ -57,7 +58,7 @@ async function cacheRig() {
     manifest: {
       ...manifestOf(project, [{ path: 'out', node: rig.file(output) }]),
       trace: [{ path: 'in', flags: found | read }],
-      systemTrace: { mirror: 'm', from: 0, observed: [] },
+      systemTrace: { mirror: 'm', revision: 0, from: 0, observed: [] },
       ...manifest,
     },
   });
@@ -124,20 +125,21 @@ suite('ResultCache', (test) => {
       'ran while something outside the project changed',
       async ({ finished, machine }) => {
         const result = await finished();
-        machine.epoch += 1;
+        machine.endEpoch();
         return result;
       },
     ],
     [
       'system-changed',
       'was watched with a gap',
-      ({ finished }) => finished({ manifest: { systemTrace: { mirror: 'm', from: 5, observed: [] } } }),
+      ({ finished }) =>
+        finished({ manifest: { systemTrace: { mirror: 'm', revision: 0, from: 5, observed: [] } } }),
     ],
     [
       'basis-gone',
       'was based on a state that is forgotten',
       ({ finished }) => {
-        const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1 };
+        const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1, revision: 0 };
         return finished({ basis });
       },
     ],
@@ -247,8 +249,8 @@ suite('ResultCache', (test) => {
     rig.write('other');
     const now = await rig.workspace.snapshot();
     assert.equal([hit.holdsOn(then), hit.holdsOn(now)], [true, false]);
-    assert.is(hit.holdsOn({ ...then, epoch: 2 }), false);
-    assert.is(hit.holdsOn({ epoch: 1, root: { hash: 'ab'.repeat(32), sizeBytes: 7 } }), false, 'forgotten');
+    assert.is(hit.holdsOn({ ...then, revision: 2 }), false);
+    assert.is(hit.holdsOn({ ...then, root: { hash: 'ab'.repeat(32), sizeBytes: 7 } }), false, 'forgotten');
   });
 
   test('says of a quarantined result that it is, and counts it until all is forgotten', async () => {

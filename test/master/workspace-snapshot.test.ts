@@ -218,7 +218,7 @@ suite('Workspace.snapshot()', (test) => {
     process.kill(watcher!, 'SIGKILL');
     dir.write('project/sub/file', 'new');
     await assertUpToDate(rig);
-    assert.is(rig.workspace.epoch, 2);
+    assert.is(rig.workspace.systemChanges.epoch, 2);
     dir.write('project/sub/file', 'newer');
     await assertUpToDate(rig);
   });
