@@ -46,20 +46,20 @@ static void test_hash(void)
 static void test_places(void)
 {
 	setenv("XDG_CACHE_HOME", "/cache", 1);
-	tap_ok(strcmp(socket_of("/work/a"), "/cache/termite/projects/d7f9747246691548/socket-fd01-1234abcd") == 0,
+	tap_ok(strcmp(socket_of("/srv/a"), "/cache/termite/projects/b068a6cef8334eeb/socket-fd01-1234abcd") == 0,
 	   "project_socket() is below $XDG_CACHE_HOME");
 	setenv("XDG_CACHE_HOME", "relative", 1);
 	setenv("HOME", "/home/me", 1);
-	tap_ok(strncmp(socket_of("/work/a"), "/home/me/.cache/termite/projects/", 33) == 0,
+	tap_ok(strncmp(socket_of("/srv/a"), "/home/me/.cache/termite/projects/", 33) == 0,
 	   "project_socket() is in the home folder when $XDG_CACHE_HOME is no absolute path");
 	setenv("HOME", "", 1);
-	tap_ok(strcmp(socket_of("/work/a"), strerror(ENOENT)) == 0, "project_socket() is nowhere without a home");
+	tap_ok(strcmp(socket_of("/srv/a"), strerror(ENOENT)) == 0, "project_socket() is nowhere without a home");
 	char longest[PATH_MAX + 1];
 	memset(longest, 'x', PATH_MAX);
 	longest[0] = '/';
 	longest[PATH_MAX] = 0;
 	setenv("XDG_CACHE_HOME", longest, 1);
-	tap_ok(strcmp(socket_of("/work/a"), strerror(ENAMETOOLONG)) == 0, "project_socket() refuses what no path can be");
+	tap_ok(strcmp(socket_of("/srv/a"), strerror(ENAMETOOLONG)) == 0, "project_socket() refuses what no path can be");
 }
 
 int main(void)

@@ -28,8 +28,8 @@ suite('servingSocketPath()', (test) => {
 
   test('is in a folder that native/test/project_test.c knows', () => {
     assert.is(
-      projectStateDir({ XDG_CACHE_HOME: '/cache' }, '/work/a'),
-      '/cache/termite/projects/d7f9747246691548',
+      projectStateDir({ XDG_CACHE_HOME: '/cache' }, '/srv/a'),
+      '/cache/termite/projects/b068a6cef8334eeb',
     );
   });
 });
@@ -38,7 +38,7 @@ suite('rootOfSocket()', (test) => {
   test('is the folder of a socket in a project, and what the state folder says of any other', async () => {
     await using dir = await tempDir();
     const root = decodeBytes(Buffer.from('/caf\xe9', 'latin1'));
-    assert.is(rootOfSocket('/work/.termite-socket'), '/work');
+    assert.is(rootOfSocket('/srv/.termite-socket'), '/srv');
     assert.is(rootOfSocket(dir.join('socket-1-2')), undefined);
     writeFileSync(rootFilePath(dir.path), Buffer.from('/caf\xe9', 'latin1'));
     assert.is(rootOfSocket(dir.join('socket-1-2')), root);
