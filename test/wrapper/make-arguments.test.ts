@@ -1,5 +1,10 @@
 import * as assert from 'uvu/assert';
-import { hasJobsInEnvironment, parseMakeArguments, unknownFlags } from '../../wrapper/make-arguments.ts';
+import {
+  hasJobsInEnvironment,
+  type MakeArguments,
+  parseMakeArguments,
+  unknownFlags,
+} from '../../wrapper/make-arguments.ts';
 import { suite } from '../harness/suite.ts';
 
 const cases: [args: string, expected: Partial<MakeArguments>][] = [
