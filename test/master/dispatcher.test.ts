@@ -73,13 +73,13 @@ suite('Dispatcher', (test) => {
   test('runs locally what rules keep, and counts why', async () => {
     const rig = new DispatcherRig();
     rig.setRules({ Regexp: '^find', Local: true, Debug: true, Reason: 'it is short' });
-    assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local']);
+    assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local with recursion']);
     assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local']);
     const report = rig.session.report();
     assert.equal(report.localByReason, { recursive: 1, rule: 1 });
     assert.equal(report.localByRule, { 'it is short': 1 });
     rig.setRules({ Regexp: '', Stdin: 'empty', Reason: 'it asks' });
-    assert.equal((await rig.dispatch(runRequest('make y'))).told, ['local without stdin']);
+    assert.equal((await rig.dispatch(runRequest('make y'))).told, ['local with recursion without stdin']);
     assert.equal(
       rig.session.report().localByRule,
       { 'it is short': 1 },

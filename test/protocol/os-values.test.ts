@@ -15,7 +15,7 @@ const manifest = {
 };
 const job = {
   id: 'm-1',
-  origin: { id: 'm', epoch: 1, url: 'http://127.0.0.1:1' },
+  origin: { id: 'm', epoch: 1, revision: 1, url: 'http://127.0.0.1:1' },
   ...{ projectRoot: '/p', root: digest, argv: ['cc'], env: ['A=b'], cwd: '/p', umask: 0o22, uid: 0, gid: 0 },
   ...{ shown: [], context: JSON.parse(encodeJson(plainContext)) },
   ...{ home: '', mergeOutput: false, forwardStdin: false, network: false, timeoutMs: 0, slots: 1 },
