@@ -17,6 +17,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { zeros } from '../cas/chunks.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import { writeSmallFile } from '../cas/small-file.ts';
 import type { Digest } from '../protocol/digest.ts';
@@ -248,8 +249,14 @@ class Apply {
       return false;
     }
     try {
+      // Holes are not written: what stood there must not show in them.
+      ftruncateSync(descriptor, 0);
+      let position = 0;
       for await (const chunk of content) {
-        for (let done = 0; done < chunk.byteLength; ) done += writeSync(descriptor, chunk, done);
+        const length = chunk.buffer === zeros.buffer ? 0 : chunk.byteLength;
+        for (let done = 0; done < length; )
+          done += writeSync(descriptor, chunk, done, length - done, position + done);
+        position += chunk.byteLength;
         this.#done(`overwrite ${path}`);
       }
       ftruncateSync(descriptor, node.digest.sizeBytes);
