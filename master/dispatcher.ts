@@ -32,6 +32,8 @@ export interface DispatcherOptions {
   /** Absent: every command is run. */
   results?: ResultCache | undefined;
   verifier: Verifier;
+  /** Absolute path of the folder with everything that is ours. */
+  stateDir: string;
   stdinRoutes: StdinRoutes;
   localSlots: LocalSlots;
   /** How executors know and reach this master. */
@@ -176,7 +178,11 @@ export class Dispatcher {
   #limitOf(command: Command, manifest: Manifest): Limit | undefined {
     const { workspace } = this.#options;
     const hasOtherNames = (path: string) => workspace.inputs.hasOtherNames(path);
-    return reachedLimit(manifest, { mayFail: mayFail(command), hasOtherNames });
+    return reachedLimit(manifest, {
+      mayFail: mayFail(command),
+      ownDir: this.#options.stateDir,
+      hasOtherNames,
+    });
   }
 
   /** Runs it beside make, since what it does in a sandbox is not what it does here. */

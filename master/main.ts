@@ -256,7 +256,7 @@ async function build(
     new LocalSlots({ slotCount: availableParallelism(), openWatch: () => Watcher.start(watchProgram) }),
   );
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes, localSlots },
+    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes, localSlots, stateDir: baseDir },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });

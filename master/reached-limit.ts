@@ -16,14 +16,17 @@ const harmless = /^\/run\/(?:nscd|systemd)(?:\/|$)/;
  * hides, changes or throws away is judged in this one place.
  *
  * @param mayFail whether its failure is to be believed
+ * @param ownDir absolute path of our state, for which our own programs look wherever they are run
  */
 export function reachedLimit(
   { reached, hiddenTrace, changes, status }: Pick<Manifest, 'reached' | 'hiddenTrace' | 'changes' | 'status'>,
-  { mayFail, hasOtherNames }: { mayFail: boolean } & Pick<Inputs, 'hasOtherNames'>,
+  { mayFail, ownDir, hasOtherNames }: { mayFail: boolean; ownDir: string } & Pick<Inputs, 'hasOtherNames'>,
 ): Limit | undefined {
   const limit = reached.find((each) => !isAsHere(each));
   if (limit) return limit;
-  const hidden = hiddenTrace.find(isDifferentHere);
+  const hidden = hiddenTrace.find(
+    ({ path, flags }) => !leadsTo(path, ownDir) && isDifferentHere({ path, flags }),
+  );
   if (hidden) return { kind: 'hidden', path: hidden.path };
   const linked = changes.find((change) => isRewritten(change) && hasOtherNames(change.path));
   if (linked) return { kind: 'linked', path: linked.path };
@@ -37,6 +40,11 @@ export function reachedLimit(
  */
 function isRewritten({ base, node }: Change): boolean {
   return base?.type === 'file' && node?.type === 'file' && base.digest.hash !== node.digest.hash;
+}
+
+/** Whether it is the folder, or the one that this is in. */
+function leadsTo(path: string, dir: string): boolean {
+  return path === dir || dir.slice(0, dir.lastIndexOf('/')) === path;
 }
 
 /** A directory that something was made in for a while looks as if it was left: a slash behind its path says so. */

@@ -87,6 +87,7 @@ export class DispatcherRig {
     rules: { current: () => this.rules() },
     store: this.store,
     verifier: fakeVerifier(),
+    stateDir: '/state/termite',
     stdinRoutes: this.stdinRoutes,
     localSlots: this.localSlots,
     origin: { id: 'origin', url: 'http://origin' },
