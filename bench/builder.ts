@@ -49,8 +49,11 @@ export class Builder implements AsyncDisposable {
     return runCommand(this.#build, { cwd: this.#dir, env: this.#environment({}) });
   }
 
-  /** @throws Error when the build fails, or writes no report */
-  async termite(): Promise<TermiteRun> {
+  /**
+   * @param variables the environment to build in, beside PATH and HOME; ours unless told
+   * @throws Error when the build fails, or writes no report
+   */
+  async termite(variables?: Readonly<Record<string, string>>): Promise<TermiteRun> {
     const reportFile = join(this.#stateDir, 'report.json');
     const cacheDir = join(this.#stateDir, 'cache');
     await mkdir(cacheDir, { recursive: true });
@@ -61,9 +64,11 @@ export class Builder implements AsyncDisposable {
         slots: this.#daemonSlots,
       });
     }
+    const { PATH, HOME } = process.env;
+    const settings = { TERMITE_REPORT: reportFile, XDG_CACHE_HOME: cacheDir };
     const run = await runCommand([process.execPath, termiteProgram, ...this.#build], {
       cwd: this.#dir,
-      env: this.#environment({ TERMITE_REPORT: reportFile, XDG_CACHE_HOME: cacheDir }),
+      env: variables ? { PATH, HOME, ...variables, ...settings } : this.#environment(settings),
     });
     const report = reportSchema.parse(JSON.parse(await readFile(reportFile, 'utf8')));
     await rm(reportFile);

@@ -14,9 +14,12 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { repositoryDir } from './builder.ts';
 
-const usage = `Usage: node dist/bench/projects.js [--jobs N] [--rounds N] DIR [NAME…]
+const usage = `Usage: node dist/bench/projects.js [--jobs N] [--rounds N] [--hits FOLDER] DIR [NAME…]
 
 Builds real projects in DIR, all or those named, plainly and by Termite, as project.js does, and tells at the end how they went.
+With --hits each is built twice by Termite instead, as hits.js does: the hits of the second, as text and as
+FOLDER/NAME.json.
+
 What is missing is fetched as a Debian source package and configured. A project is a file in bench/projects.`;
 
 /** A file in bench/projects; a folder of the same name is laid over the sources. */
@@ -84,6 +87,7 @@ function main(): number {
     options: {
       jobs: { type: 'string' },
       rounds: { type: 'string', default: '1' },
+      hits: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -95,22 +99,26 @@ function main(): number {
   const projects = readProjects();
   const failed: string[] = [];
   mkdirSync(dir, { recursive: true });
+  if (values.hits !== undefined) mkdirSync(values.hits, { recursive: true });
   for (const name of names.length > 0 ? names : projects.keys()) {
     const project = projects.get(name);
     if (!project) throw new Error(`there is no bench/projects/${name}.json`);
     console.log(`\n${name}: ${project.about}`);
+    const asked =
+      values.hits === undefined
+        ? { touch: project.touch, rounds: values.rounds }
+        : { json: join(resolve(values.hits), `${name}.json`) };
     const options = {
       build: project.build.join(' '),
       clean: project.clean,
-      touch: project.touch,
-      rounds: values.rounds,
+      ...asked,
       ...(values.jobs !== undefined && { jobs: values.jobs }),
     };
     const flags = [
       ...Object.entries(options).flatMap(([flag, value]) => [`--${flag}`, value]),
-      ...project.mayDiffer.flatMap((pattern) => ['--may-differ', pattern]),
+      ...(values.hits === undefined ? project.mayDiffer : []).flatMap((pattern) => ['--may-differ', pattern]),
     ];
-    const script = join(repositoryDir, 'dist/bench/project.js');
+    const script = join(repositoryDir, `dist/bench/${values.hits === undefined ? 'project' : 'hits'}.js`);
     try {
       run([process.execPath, script, ...flags, prepare(resolve(dir), name, project)], resolve(dir));
     } catch (error) {

@@ -8,6 +8,7 @@ import { Builder } from './builder.ts';
 import { Ccache } from './ccache.ts';
 import { describeEnvironment } from './environment.ts';
 import { differences, readTree } from './file-tree.ts';
+import { hitRateRows, hitRates } from './hit-rates.ts';
 import { runCommand } from './run-command.ts';
 import { summarize } from './statistics.ts';
 import { textTable } from './text-table.ts';
@@ -101,6 +102,8 @@ async function main(): Promise<number> {
   const perHit = percentiles(hits);
   console.log(`one hit in the master, ms: ${JSON.stringify(perHit)}, n = ${hits.length}`);
   const { commands: count, cached: fromCache, remote, local } = reports.at(-1)!;
+  const rates = hitRates(commands);
+  console.log(textTable(hitRateRows(rates)));
   console.log(`last build: ${count} commands, ${fromCache} from cache, ${remote} remote, ${local} local`);
   for (const against of ['plain', 'ccache'] as const) {
     const bar = values[`bar-${against}`];
@@ -111,7 +114,7 @@ async function main(): Promise<number> {
   console.log(JSON.stringify(environment));
   if (values.json !== undefined) {
     const scenario = `repeat.${basename(dir)}.warm`;
-    const result = { scenario, makeArgs, times, faster, perHit, reports, problems, environment };
+    const result = { scenario, makeArgs, times, faster, perHit, rates, reports, problems, environment };
     await writeFile(values.json, `${JSON.stringify(result, undefined, 2)}\n`);
   }
   for (const problem of problems.slice(0, 50)) console.error(problem);

@@ -142,7 +142,7 @@ suite('termite make --verify', (test) => {
       await rig.report(['run', '--verify', 'sh', '-c', 'sleep 0.2']);
       assert.match((await rig.termite(['cache', 'stats'])).stdout, /^hits +0, saved 0\.0 s$/m);
       assert.is(await rig.sh('sleep 0.2'), 'hit');
-      assert.match((await rig.termite(['cache', 'stats'])).stdout, /^hits +1, saved 0\.2 s$/m);
+      assert.match((await rig.termite(['cache', 'stats'])).stdout, /^hits +1, saved (?!0\.[01] )/m);
     }));
 
   test('termite run --verify does the same for one command', () =>

@@ -16,7 +16,7 @@ import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import type { DiskOrigin } from './disk-origin.ts';
 import { executorRig } from './executor-rig.ts';
-import { untilProcess } from './processes.ts';
+import { endProcesses, untilProcess } from './processes.ts';
 
 const dist = resolve(import.meta.dirname, '../..');
 
@@ -113,14 +113,15 @@ suite('termite executor', (test) => {
     await using client = new ExecutorClient('far', executor.url);
     const overrides = { origin: { id: 'there', epoch: 1, revision: 0, url: origin.url } };
     rig.origin.stdin = Buffer.from('from afar');
-    const line = 'cat hello.txt - > out; echo done; sleep 1';
+    const duration = `1000.3${process.pid}`;
+    const line = `cat hello.txt - > out; echo done; sleep ${duration} || :`;
     const job = rig.job(['/bin/sh', '-c', line], { ...overrides, forwardStdin: true });
     const executing = client.execute(job, { signal: new AbortController().signal });
     await using http = new HttpClient(executor.url);
-    while ((await http.getJson('/status', executorInfoSchema)).free === 2) {
-      await new Promise((wake) => setTimeout(wake, 20));
-    }
+    await untilProcess(duration, true);
+    assert.is((await http.getJson('/status', executorInfoSchema)).free, 1);
     executor.child.kill('SIGTERM');
+    endProcesses(duration);
     const result = await executing;
     assert.ok(result.ok, encodeJson(result));
     assert.equal(await executor.child.ended, { kind: 'signal', signal: 15 });

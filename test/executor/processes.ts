@@ -1,8 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { isErrno } from '../../runtime/errno.ts';
 
 /** Waits until a process with this argument is there, or is gone. */
 export async function untilProcess(argument: string, isThere: boolean): Promise<void> {
   while (findProcesses(argument).length > 0 !== isThere) await new Promise((wake) => setTimeout(wake, 5));
+}
+
+/** Ends those that have this argument, of a command that waits until the test says so: `sleep 1000.5 || :`. */
+export function endProcesses(argument: string): void {
+  for (const pid of findProcesses(argument)) {
+    try {
+      process.kill(pid, 'SIGTERM');
+    } catch (error) {
+      if (!isErrno(error, 'ESRCH')) throw error;
+    }
+  }
 }
 
 /** Their ids. */

@@ -6,7 +6,7 @@ import { type Job, type JobResult, ObservationFlag } from '../../protocol/job.ts
 import { skip, suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { executorRig } from './executor-rig.ts';
-import { findProcesses, isChildOf, untilProcess } from './processes.ts';
+import { endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
 
 function failureOf(result: JobResult) {
   assert.not.ok(result.ok, 'expected a failure');
@@ -46,18 +46,22 @@ suite('SandboxExecutor', (test) => {
     await using rig = await executorRig({ vmstatFile });
     const isShort = async (line: string) => (await rig.sh(line)).manifest.wasShortOfMemory === true;
     assert.is(await isShort('true'), false);
-    const running = isShort('exec sleep 1.0625');
-    await untilProcess('1.0625', true);
+    const duration = `1000.1${process.pid}`;
+    const running = isShort(`sleep ${duration} || :`);
+    await untilProcess(duration, true);
     writeFileSync(vmstatFile, 'oom_kill 5\n');
+    endProcesses(duration);
     assert.is(await running, true);
     assert.is(await isShort('true'), false);
   });
 
   test('execute() fails when content goes bad while a job has it open, whatever the job makes of that', async () => {
     await using rig = await executorRig();
-    const running = rig.execute(['/bin/sh', '-c', 'exec 3<hello.txt; sleep 1.0375; cat <&3; exit 0']);
-    await untilProcess('1.0375', true);
+    const duration = `1000.2${process.pid}`;
+    const running = rig.execute(['/bin/sh', '-c', `exec 3<hello.txt; sleep ${duration}; cat <&3; exit 0`]);
+    await untilProcess(duration, true);
     truncateSync(rig.store.pathOf(digestOf(Buffer.from('hello\n'))));
+    endProcesses(duration);
     assert.is(failureOf(await running).reason, 'sandbox');
   });
 

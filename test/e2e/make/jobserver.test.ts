@@ -67,7 +67,9 @@ for (const [name, path, flags] of servers) {
       const { status, stderr, report } = await rig.report(['make', '--quiet', `-j${jobs}`]);
       assert.equal([status, stderr], [0, '']);
       assert.equal([report.remote, report.local], [subs.length * perSub, subs.length]);
-      assert.is(greatestOverlap(rig), jobs);
+      const overlap = greatestOverlap(rig);
+      // A busy machine may not come to start a third command while two of them sleep.
+      assert.ok(overlap > 1 && overlap <= jobs, `${overlap} at once`);
     });
 
     for (const [what, end, status] of [
