@@ -84,7 +84,7 @@ for (const user of availableUsers()) {
       assert.ok(process.hrtime.bigint() - before < 60_000_000_000n);
       assert.is(readFileSync(join(rig.project, 'out'), 'utf8'), 'done\n');
       assert.equal([report.localByReason, report.fallbacks], [{ 'timed-out': 1 }, 1]);
-      assert.match(stderr, /termite: running locally: it ran longer than 500 ms: test -S/);
+      assert.match(stderr, /termite: running locally: it ran longer than 500 ms: test -n/);
     });
   });
 }
