@@ -10,7 +10,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
-import { processEnvironment } from '../runtime/process-bytes.ts';
+import { exactEnvironment } from '../runtime/process-bytes.ts';
 import { Scope } from '../runtime/scope.ts';
 import { untilSignalled } from '../runtime/until-signalled.ts';
 import { type ExecutorConfig, executorConfigSchema } from './config.ts';
@@ -49,7 +49,7 @@ export async function executorMain(argv: readonly string[]): Promise<void> {
 async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
   const { listen, slots: slotCount = availableParallelism(), hostId, deadlineMs } = config;
   const name = config.name ?? `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`;
-  const storeDir = resolve(config.store ?? join(cacheDir(processEnvironment()), 'cas'));
+  const storeDir = resolve(config.store ?? join(cacheDir(exactEnvironment(process.env)), 'cas'));
   const store = await FileBlobStore.open(storeDir);
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, process.env);
   const limit = scope.use(new StoreLimit(store, { maxBytes, clock: systemClock, onNotice: say }));

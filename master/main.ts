@@ -14,7 +14,7 @@ import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
-import { processEnvironment } from '../runtime/process-bytes.ts';
+import { exactEnvironment } from '../runtime/process-bytes.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
 import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
@@ -109,7 +109,7 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
     const frontDoor = await openFrontDoor();
     resolveService(await build(root, config, { scope, ending, server, stateDir, frontDoor, openFrontDoor }));
   } catch (cause) {
-    const error = explainCacheError(cause, processEnvironment());
+    const error = explainCacheError(cause, exactEnvironment(process.env));
     rejectService(error);
     await server[Symbol.asyncDispose]();
     throw error;
@@ -130,7 +130,7 @@ interface Premises {
 
 /** Of a project whose root can be told from it. @throws a system error */
 function openStateDir(root: string): string {
-  const stateDir = projectStateDir(processEnvironment(), root);
+  const stateDir = projectStateDir(exactEnvironment(process.env), root);
   makePrivateDir(stateDir);
   // As a whole or not at all: whoever finds a socket beside it reads it.
   const temporary = `${rootFilePath(stateDir)}.${process.pid}`;
@@ -167,7 +167,7 @@ async function build(
   config: MasterConfig,
   { scope, ending, server, stateDir, frontDoor, openFrontDoor }: Premises,
 ): Promise<MasterService> {
-  const env = processEnvironment();
+  const env = exactEnvironment(process.env);
   const baseDir = cacheDir(env);
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, env);
   let parking: Parking | undefined;

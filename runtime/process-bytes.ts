@@ -1,22 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { decodeBytes } from './byte-path.ts';
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /**
- * The arguments of this process, without node and script, as they were given (see byte-path.ts): `process.argv` knows only
- * text.
+ * The arguments of this process as they were given, see byte-path.ts.
+ *
+ * @param known `process.argv` without node and script, which shows them as text
  */
-export function processArguments(): string[] {
-  const known = process.argv.slice(2);
-  if (!mayHideBytes(known)) return known;
+export function exactArguments(known: readonly string[]): string[] {
+  if (!mayHideBytes(known)) return [...known];
   const strings = stringsOf('/proc/self/cmdline');
   return strings.slice(strings.length - known.length);
 }
 
-/** The environment of this process as it was given; of a name that is there twice the first, as everywhere. */
-export function processEnvironment(): Readonly<Record<string, string | undefined>> {
-  const known = process.env;
+/** The environment of this process as it was given. @param known `process.env`, which shows it as text */
+export function exactEnvironment(known: Environment): Environment {
   const isText = !mayHideBytes(Object.keys(known)) && !mayHideBytes(Object.values(known));
-  if (isText) return { ...known };
+  return isText ? { ...known } : givenEnvironment();
+}
+
+/** The same for whoever does not know it at all. Of a name that is there twice the first counts, as everywhere. */
+export function givenEnvironment(): Environment {
   const env: Record<string, string> = {};
   for (const entry of stringsOf('/proc/self/environ')) {
     const end = entry.indexOf('=', 1);

@@ -6,11 +6,11 @@ import { AppError, explainError } from '../runtime/app-error.ts';
 import { showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { nearest } from '../runtime/nearest.ts';
-import { processArguments, processEnvironment } from '../runtime/process-bytes.ts';
+import { exactArguments, exactEnvironment } from '../runtime/process-bytes.ts';
 import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
 
-const env = processEnvironment();
+const env = exactEnvironment(process.env);
 const packageRoot = resolve(import.meta.dirname, '../..');
 
 const native: NativePaths = {
@@ -114,7 +114,7 @@ function commandOf(typed: string | undefined): Command {
 try {
   // Whoever read our output has gone.
   process.stdout.on('error', () => endLike({ kind: 'signal', signal: constants.signals.SIGPIPE }));
-  const status = await main(processArguments());
+  const status = await main(exactArguments(process.argv.slice(2)));
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   endLike(status);
 } catch (error) {

@@ -94,6 +94,8 @@ static int connect_upwards(int fd, const char *cwd)
 
 int ask_connect(const char *socket_path, const char *cwd)
 {
+	if (socket_path == NULL && project_is_sandboxed())
+		return -1;
 	AUTO_CLOSE int low_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Where stdin, stdout or stderr is closed, the socket must not take its place. */
 	AUTO_CLOSE int fd = low_fd > 2 ? steal_fd(&low_fd) : fcntl(low_fd, F_DUPFD_CLOEXEC, 3);

@@ -2,11 +2,15 @@
 
 #include "local.h"
 
+#include "fd.h"
 #include "sha256.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 /* How much of the hash of its root the folder of a project is named by. */
 #define KEY_BYTES 8
@@ -60,4 +64,17 @@ int project_socket(char path[PATH_MAX + PROJECT_SOCKET_MAX], const char *root, d
 	*end++ = '-';
 	put_hex(end, inode);
 	return 0;
+}
+
+bool project_is_sandboxed(void)
+{
+	/* The source of the mount at "/" in mirror/system.c; the roots of containers may be of this type, too. */
+	static const char mirror[] = " - fuse termite-system ";
+	static char mounts[32 << 10];
+	struct statfs root;
+	if (statfs("/", &root) < 0 || root.f_type != FUSE_SUPER_MAGIC)
+		return false;
+	AUTO_CLOSE int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : RETRY_EINTR(read(fd, mounts, sizeof mounts));
+	return length > 0 && memmem(mounts, (size_t)length, mirror, sizeof mirror - 1) != NULL;
 }

@@ -3,6 +3,7 @@
 #define TERMITE_SHELL_PROJECT_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -15,5 +16,11 @@
  * Source: runtime/cache-dir.ts and master/socket-path.ts.
  */
 int project_socket(char path[PATH_MAX + PROJECT_SOCKET_MAX], const char *root, dev_t device, ino_t inode);
+
+/*
+ * Whether we are in a sandbox of ours, where no master is to be found. Even a look for one would count there: as a need of what
+ * sandboxes hide.
+ */
+bool project_is_sandboxed(void);
 
 #endif
