@@ -157,7 +157,8 @@ export class Refresh {
       return;
     }
     if (name === socketName || this.#excluded.has(path)) {
-      if (known?.type !== 'hidden') this.#snapshot.attach(parent, new HiddenNode(name, stats));
+      if (known?.type !== 'hidden')
+        this.#snapshot.attach(parent, new HiddenNode(name, stats, { isOurs: true }));
     } else if (stats.isFile()) {
       if (known?.type === 'file' && known.digest && !known.isRacy && known.matches(stats)) return;
       if (known?.type === 'hidden' && known.ctimeNs === stats.ctimeNs) return;
