@@ -1,5 +1,5 @@
 import type { BlobStore } from '../cas/blob-store.ts';
-import type { Job, JobResult, Manifest } from '../protocol/job.ts';
+import type { Job, JobResult, Manifest, Observation } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
@@ -16,7 +16,7 @@ import type { LocalSlots } from './local-slots.ts';
 import { nextStep } from './next-step.ts';
 import { shownDirectories } from './own-places.ts';
 import { commandLine, type Placement, place } from './placement.ts';
-import { reachedLimit } from './reached-limit.ts';
+import { findHidden, reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { Outcome, Session } from './session.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
@@ -178,10 +178,11 @@ export class Dispatcher {
   #limitOf(command: Command, manifest: Manifest): Limit | undefined {
     const { workspace } = this.#options;
     const hasOtherNames = (path: string) => workspace.inputs.hasOtherNames(path);
+    const isConcealed = (observation: Observation) => workspace.inputs.isConcealed(observation);
     return reachedLimit(manifest, {
       mayFail: mayFail(command),
       ownDir: this.#options.stateDir,
-      hasOtherNames,
+      ...{ hasOtherNames, isConcealed },
     });
   }
 
@@ -209,6 +210,8 @@ export class Dispatcher {
         command.rival = { kind: 'hit', hit: answer };
         return false;
       }
+      // It was made when the places that a sandbox has for itself were as here, which are no part of the fingerprint.
+      if (findHidden(answer.manifest)) return false;
       running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,

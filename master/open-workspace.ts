@@ -2,7 +2,7 @@ import { lstatSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { StatCache } from '../cas/stat-cache.ts';
-import type { Manifest } from '../protocol/job.ts';
+import { type Manifest, ObservationFlag } from '../protocol/job.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { identityOf } from '../runtime/circumstances.ts';
@@ -159,6 +159,9 @@ class LocalWorkspace implements Workspace {
         const node = this.#snapshot.lookup(path);
         return node?.type === 'file' && node.linkCount > 1;
       },
+      isConcealed: ({ path, flags }) =>
+        (flags & ObservationFlag.absent ? this.#snapshot.conceals(path) : false) ||
+        (flags & ObservationFlag.listed ? this.#snapshot.concealsNamesIn(path) : false),
       former: (root) => new FormerTree(root, (digest) => this.#snapshot.directoryBlob(digest)),
       describeSystem: (observation) => this.#system.describe(observation),
     };

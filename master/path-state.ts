@@ -53,8 +53,10 @@ export function presentState(
   const node = snapshot.lookup(path);
   switch (node?.type) {
     case undefined:
-    case 'hidden':
       return absentState(path, flags, view.overwritten);
+    case 'hidden':
+      // Jobs do not see it, so nothing that was kept was made with it there.
+      return node.isOurs ? absentState(path, flags, view.overwritten) : 'hidden';
     case 'file': {
       const { digest, linkCount } = node;
       if (!digest) return undefined;
@@ -64,6 +66,7 @@ export function presentState(
       return fileState(path, seen, { ...node, digest }, { ...view, overwritten: none });
     }
     case 'directory':
+      if (flags & ObservationFlag.listed && node.concealedCount > 0) return 'hidden names';
       return directoryState(node, flags, flags & ObservationFlag.listed ? namesOf(node) : undefined);
     case 'symlink':
       return `l ${node.target}${timeOf(node, flags)}`;

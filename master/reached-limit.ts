@@ -12,6 +12,14 @@ import type { Inputs } from './inputs.ts';
 const harmless = /^\/run\/(?:nscd|systemd)(?:\/|$)/;
 
 /**
+ * What programs show of themselves to whoever watches them, and clean up themselves: HotSpot's counters for jstat, and the file by
+ * which it is asked to be attached to. Whoever lists the folder is the one who watches.
+ */
+const counters = /^\/tmp\/(?:hsperfdata_[^/]*(?:\/\d*)?|\.java_pid\d+|\.attach_pid\d+)$/;
+
+type JudgedManifest = Pick<Manifest, 'reached' | 'trace' | 'hiddenTrace' | 'changes' | 'status'>;
+
+/**
  * Why what a command did in a sandbox must not pass for what it would do here, if there is a reason. Whatever the sandbox
  * hides, changes or throws away is judged in this one place.
  *
@@ -19,19 +27,29 @@ const harmless = /^\/run\/(?:nscd|systemd)(?:\/|$)/;
  * @param ownDir absolute path of our state, for which our own programs look wherever they are run
  */
 export function reachedLimit(
-  { reached, hiddenTrace, changes, status }: Pick<Manifest, 'reached' | 'hiddenTrace' | 'changes' | 'status'>,
-  { mayFail, ownDir, hasOtherNames }: { mayFail: boolean; ownDir: string } & Pick<Inputs, 'hasOtherNames'>,
+  { reached, trace, hiddenTrace, changes, status }: JudgedManifest,
+  {
+    mayFail,
+    ownDir,
+    hasOtherNames,
+    isConcealed,
+  }: { mayFail: boolean; ownDir: string } & Pick<Inputs, 'hasOtherNames' | 'isConcealed'>,
 ): Limit | undefined {
   const limit = reached.find((each) => !isAsHere(each));
   if (limit) return limit;
-  const hidden = hiddenTrace.find(
-    ({ path, flags }) => !leadsTo(path, ownDir) && isDifferentHere({ path, flags }),
-  );
+  const hidden =
+    findHidden({ hiddenTrace: hiddenTrace.filter(({ path }) => !leadsTo(path, ownDir)) }) ??
+    trace.find(isConcealed);
   if (hidden) return { kind: 'hidden', path: hidden.path };
   const linked = changes.find((change) => isRewritten(change) && hasOtherNames(change.path));
   if (linked) return { kind: 'linked', path: linked.path };
   const hasFailed = status.kind === 'exit' && status.code !== 0;
   return hasFailed && !mayFail ? { kind: 'failed' } : undefined;
+}
+
+/** What a command looked for in a sandbox's own places and would have seen otherwise here, now. */
+export function findHidden({ hiddenTrace }: Pick<Manifest, 'hiddenTrace'>): Observation | undefined {
+  return hiddenTrace.find(isDifferentHere);
 }
 
 /**
@@ -50,6 +68,7 @@ function leadsTo(path: string, dir: string): boolean {
 /** A directory that something was made in for a while looks as if it was left: a slash behind its path says so. */
 function isAsHere(limit: Limit): boolean {
   if (limit.kind !== 'left-outside' || !limit.path.endsWith('/')) return false;
+  if (counters.test(limit.path)) return true;
   return statsOf(limit.path.slice(0, -1))?.isDirectory() === true;
 }
 
@@ -57,7 +76,7 @@ function isAsHere(limit: Limit): boolean {
 function isDifferentHere({ path, flags }: Observation): boolean {
   if (harmless.test(path)) return false;
   if (flags & ObservationFlag.listed && hasEntries(path)) return true;
-  return (flags & ObservationFlag.absent) !== 0 && statsOf(path) !== undefined;
+  return (flags & ObservationFlag.absent) !== 0 && !counters.test(path) && statsOf(path) !== undefined;
 }
 
 function hasEntries(path: string): boolean {

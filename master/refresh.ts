@@ -180,7 +180,8 @@ export class Refresh {
       return;
     }
     if (name === socketName || this.#excluded.has(path)) {
-      if (known?.type !== 'hidden') this.#snapshot.attach(parent, new HiddenNode(name, stats));
+      if (known?.type !== 'hidden')
+        this.#snapshot.attach(parent, new HiddenNode(name, stats, { isOurs: true }));
     } else if (stats.isFile()) {
       const isTrusted = known?.type === 'file' && known.digest && !known.isRacy && !mustRead;
       if (isTrusted && known.matches(stats)) return;

@@ -61,6 +61,8 @@ export class DirectoryNode {
   readonly inode: number;
   linkCount: number;
   readonly children = new Map<string, Node>();
+  /** How many of them are hidden, and not our own. */
+  concealedCount = 0;
   /** Of its last encoding; undefined before the first. */
   digest: Digest | undefined;
   /** It, or something below it, changed since its last encoding. Its ancestors are changed as well then. */
@@ -137,9 +139,12 @@ export class HiddenNode {
   readonly name: string;
   parent: DirectoryNode | undefined;
   readonly ctimeNs: bigint;
+  /** Not the project's but our own: without us it would not be there. */
+  readonly isOurs: boolean;
 
-  constructor(name: string, stats: BigIntStats) {
+  constructor(name: string, stats: BigIntStats, { isOurs = false } = {}) {
     this.name = name;
+    this.isOurs = isOurs;
     this.ctimeNs = stats.ctimeNs;
   }
 }

@@ -35,7 +35,6 @@ enum condition {
 	OWNERS,	     /* args[first] and args[last] are a uid and a gid of which one is somebody else's */
 	GROUP_OWNER, /* args[last] is a gid of somebody else's */
 	DEVICE,	     /* args[first] is the mode of a device */
-	NEGATIVE,    /* args[first] < 0 */
 	NAMESPACES,  /* args[first] has flags for namespaces, and none for a user namespace */
 	NOT_LOCAL,   /* args[first] is the family of a socket, but AF_UNIX */
 	PROCESS,     /* args[first] names a certain process or group; init itself ends all with -1 */
@@ -107,7 +106,7 @@ static const struct rule rules[] = {
 
 	{ SYS_perf_event_open, ALWAYS, ANYBODY, 0, 0 },
 	{ SYS_bpf, ALWAYS, ANYBODY, 0, 0 },
-	{ SYS_setpriority, NEGATIVE, ROOT, 2, 2 },
+	{ SYS_setpriority, ALWAYS, ROOT, 0, 0 },
 	{ SYS_sethostname, ALWAYS, ROOT, 0, 0 },
 	{ SYS_setdomainname, ALWAYS, ROOT, 0, 0 },
 	{ SYS_settimeofday, ALWAYS, ROOT, 0, 0 },
@@ -228,10 +227,6 @@ static void add_condition(struct filter *filter, const struct rule *rule, const 
 		keep_bits(filter, S_IFMT);
 		notify_if(filter, BPF_JEQ, S_IFCHR);
 		notify_if(filter, BPF_JEQ, S_IFBLK);
-		break;
-	case NEGATIVE:
-		load_argument(filter, rule->first);
-		notify_if(filter, BPF_JGE, 0x80000000u);
 		break;
 	case NAMESPACES:
 		load_argument(filter, rule->first);

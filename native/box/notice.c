@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ipc.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -53,7 +54,6 @@ static const struct {
 	{ SYS_unshare, "unshare" },
 	{ SYS_perf_event_open, "perf_event_open" },
 	{ SYS_bpf, "bpf" },
-	{ SYS_setpriority, "a higher priority" },
 };
 
 static void tell(const struct notices *notices, uint32_t kind, const char *text)
@@ -177,8 +177,10 @@ static void note_port(struct notices *notices, uint16_t port)
 /* Whether the job has to be begun anew before it does what it is about to do. */
 static bool needs_network(struct notices *notices)
 {
-	if (!notices->has_own_network)
+	if (!notices->has_own_network) {
 		tell(notices, NOTICE_SOCKET, "");
+		notices->is_over = true;
+	}
 	return !notices->has_own_network;
 }
 
@@ -285,6 +287,16 @@ static void notice_attribute(const struct notices *notices, const struct seccomp
 		tell(notices, NOTICED_PRIVILEGE, "setxattr");
 }
 
+/* To come down is allowed to everybody. */
+static void notice_priority(const struct notices *notices, const struct seccomp_notif *call)
+{
+	uint32_t who = (uint32_t)call->data.args[1];
+	errno = 0;
+	int now = getpriority(PRIO_PROCESS, who == 0 ? call->pid : who), wanted = (int)call->data.args[2];
+	if ((int)call->data.args[0] != PRIO_PROCESS || errno != 0 || wanted < now)
+		tell(notices, NOTICED_PRIVILEGE, "a higher priority");
+}
+
 static void notice(struct notices *notices, const struct seccomp_notif *call)
 {
 	bool is_native = true;
@@ -317,6 +329,9 @@ static void notice(struct notices *notices, const struct seccomp_notif *call)
 	case SYS_semget:
 	case SYS_msgget:
 		notice_key(notices, call);
+		return;
+	case SYS_setpriority:
+		notice_priority(notices, call);
 		return;
 	case SYS_setxattr:
 	case SYS_lsetxattr:
@@ -375,6 +390,8 @@ void notices_serve(struct notices *notices)
 	if (ioctl(notices->listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return;
 	notice(notices, &in.call);
+	if (notices->is_over)
+		return; /* the caller waits until it is killed */
 	out.answer.id = in.call.id;
 	out.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	(void)ioctl(notices->listener, SECCOMP_IOCTL_NOTIF_SEND, &out);

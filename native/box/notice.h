@@ -19,6 +19,7 @@ struct notices {
 	int listener; /* of the filter; -1: there is none, as where another one is listened to already */
 	int pipe;
 	bool may_use_network, has_own_network;
+	bool is_over; /* the job is going to be ended, and must not get further */
 	bool has_sockets, has_objects; /* it has asked for sockets, and for objects of System V IPC */
 	uint32_t first_process; /* ids from this one on are of the job's processes */
 	uint16_t unheard[UNHEARD_MAX];

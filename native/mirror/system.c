@@ -23,6 +23,7 @@ struct system {
 	struct frame_out out;
 	char **hidden; /* clean absolute paths */
 	size_t hidden_count;
+	/* Since the trace was last asked for, which is whenever a job has ended: then the process may be another one's. */
 	struct {
 		pid_t process;
 		uint32_t kind;
@@ -368,6 +369,7 @@ static int trace_wanted(struct system *system, struct frame_in *in)
 	uint32_t id = frame_get_u32(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
+	memset(system->reported, 0, sizeof system->reported);
 	frame_begin(&system->out, BOX_TRACE);
 	frame_put_u32(&system->out, id);
 	trace_put(&system->mirror.trace, &system->out, system->mirror.top, "/");

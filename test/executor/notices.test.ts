@@ -59,6 +59,7 @@ suite('A job in a sandbox', (test) => {
       ['mount -t tmpfs x /mnt || :', 'mount'],
       ['/usr/sbin/chroot . true || :', 'chroot'],
       ['nice -n -5 true', 'a higher priority'],
+      ['nice -n 5 nice -n -1 true', 'a higher priority'],
       [python('import os; os.setxattr("hello.txt", "security.capability", b"x")'), 'setxattr'],
     ];
     for (const [line, call] of lines) {
@@ -71,10 +72,10 @@ suite('A job in a sandbox', (test) => {
 
   test('needs no powers for what is its own', async () => {
     await using rig = await executorRig();
-    const own = 'chown 0:0 hello.txt; chown -h 0 hello.txt; mknod fifo p; cp -a hello.txt a; nice true';
+    const own = 'chown 0:0 hello.txt; chown -h 0 hello.txt; mknod fifo p; cp -a hello.txt a; nice nice true';
     assert.equal(await reached(rig, `${own}; tar cf - a | tar xf - -C /tmp && rm /tmp/a`, root), []);
     assert.equal(
-      await reached(rig, 'install -m 755 hello.txt b; nice -n 5 true; unshare -U true', ordinary),
+      await reached(rig, 'install -m 755 hello.txt b; nice -n 5 nice -n 1 true; unshare -U true', ordinary),
       [],
     );
     // An ordinary user may not give files away, here or elsewhere.
