@@ -211,7 +211,7 @@ export class Dispatcher {
         return false;
       }
       // It was made when the places that a sandbox has for itself were as here, which are no part of the fingerprint.
-      if (findHidden(answer.manifest)) return false;
+      if (findHidden(answer.manifest, this.#options.stateDir)) return false;
       running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,

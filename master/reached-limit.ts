@@ -37,9 +37,7 @@ export function reachedLimit(
 ): Limit | undefined {
   const limit = reached.find((each) => !isAsHere(each));
   if (limit) return limit;
-  const hidden =
-    findHidden({ hiddenTrace: hiddenTrace.filter(({ path }) => !leadsTo(path, ownDir)) }) ??
-    trace.find(isConcealed);
+  const hidden = findHidden({ hiddenTrace }, ownDir) ?? trace.find(isConcealed);
   if (hidden) return { kind: 'hidden', path: hidden.path };
   const linked = changes.find((change) => isRewritten(change) && hasOtherNames(change.path));
   if (linked) return { kind: 'linked', path: linked.path };
@@ -48,8 +46,11 @@ export function reachedLimit(
 }
 
 /** What a command looked for in a sandbox's own places and would have seen otherwise here, now. */
-export function findHidden({ hiddenTrace }: Pick<Manifest, 'hiddenTrace'>): Observation | undefined {
-  return hiddenTrace.find(isDifferentHere);
+export function findHidden(
+  { hiddenTrace }: Pick<Manifest, 'hiddenTrace'>,
+  ownDir: string,
+): Observation | undefined {
+  return hiddenTrace.find((seen) => !leadsTo(seen.path, ownDir) && isDifferentHere(seen));
 }
 
 /**
