@@ -4,6 +4,23 @@ import { AppError } from '../runtime/app-error.ts';
 import { compareBytes, decodeBytes } from '../runtime/byte-path.ts';
 import { BackwardProtoWriter, ProtoReader, WireType } from './proto.ts';
 
+/**
+ * What tells one file from another on the machine that it comes from, where it is known. No part of REAPI, whose readers skip
+ * it: `NodeProperties` 16 to 18, and `DirectoryNode` 16 for the inode of a child directory.
+ */
+export interface FileIdentity {
+  inode: number;
+  ctimeNs: bigint;
+  /** At least 1. */
+  linkCount: number;
+}
+
+/**
+ * Which of the permission bits are the caller's where those of the owner are not, of what is outside the project. No part of
+ * REAPI, whose readers skip it: `NodeProperties` 19.
+ */
+export type Rights = 'group' | 'other';
+
 /** A regular file, FIFO or socket. */
 export interface FileNode {
   name: string;
@@ -13,10 +30,14 @@ export interface FileNode {
   /** Permission bits, 07777. */
   mode: number;
   mtimeNs?: bigint;
+  identity?: FileIdentity;
+  rights?: Rights;
 }
 
 export interface DirectoryNode {
   name: string;
+  /** See `FileIdentity`; the rest of that stands in its own blob. */
+  inode?: number;
   /** Absent in shallow directories: ask by path. Mode and mtime of a child stand in its own blob. */
   digest?: Digest;
 }
@@ -27,6 +48,7 @@ export interface SymlinkNode {
   /** As the system tells it; means nothing. */
   mode?: number;
   mtimeNs?: bigint;
+  identity?: FileIdentity;
 }
 
 /** One level of a tree. Each list is sorted by the bytes of its names; no name occurs twice. */
@@ -37,8 +59,11 @@ export interface Directory {
   /** Of the directory itself: permission bits, 07777. */
   mode?: number;
   mtimeNs?: bigint;
+  identity?: FileIdentity;
+  rights?: Rights;
 }
 
+const rightsNumbers = ['group', 'other'] as const;
 const { S_IFMT, S_IFREG, S_IFIFO } = constants;
 const S_IFSOCK = 0o140000;
 const nanosPerSecond = 1_000_000_000n;
@@ -50,20 +75,22 @@ const nanosPerSecond = 1_000_000_000n;
 export function encodeDirectory(directory: Directory): Buffer {
   const { files, directories, symlinks } = directory;
   const writer = new BackwardProtoWriter(
-    64 + 140 * files.length + 110 * (directories.length + symlinks.length),
+    80 + 170 * files.length + 140 * (directories.length + symlinks.length),
   );
-  writeProperties(writer, 5, directory.mode, directory.mtimeNs);
+  writeProperties(writer, 5, directory);
   for (let i = symlinks.length - 1; i >= 0; i--) {
-    const { name, target, mode, mtimeNs } = symlinks[i]!;
+    const symlink = symlinks[i]!;
+    const { name, target } = symlink;
     const end = writer.end();
-    writeProperties(writer, 4, mode, mtimeNs);
+    writeProperties(writer, 4, symlink);
     writer.text(2, target);
     writer.text(1, name);
     writer.message(3, end);
   }
   for (let i = directories.length - 1; i >= 0; i--) {
-    const { name, digest } = directories[i]!;
+    const { name, digest, inode } = directories[i]!;
     const end = writer.end();
+    if (inode !== undefined) writer.varint(16, inode);
     if (digest) writeDigest(writer, 2, digest);
     writer.text(1, name);
     writer.message(2, end);
@@ -71,7 +98,7 @@ export function encodeDirectory(directory: Directory): Buffer {
   for (let i = files.length - 1; i >= 0; i--) {
     const file = files[i]!;
     const end = writer.end();
-    writeProperties(writer, 6, unixMode(file), file.mtimeNs);
+    writeProperties(writer, 6, file, unixMode(file));
     if (file.type === 'file' && file.mode & 0o111) writer.varint(4, 1);
     if (file.type === 'file') writeDigest(writer, 2, file.digest);
     writer.text(1, file.name);
@@ -118,24 +145,33 @@ function writeDigest(writer: BackwardProtoWriter, field: number, digest: Digest)
 function writeProperties(
   writer: BackwardProtoWriter,
   field: number,
-  mode: number | undefined,
-  mtimeNs: bigint | undefined,
+  { mtimeNs, identity, rights, ...node }: Properties,
+  mode = node.mode,
 ): void {
-  if (mode === undefined && mtimeNs === undefined) return;
+  if (mode === undefined && mtimeNs === undefined && identity === undefined && rights === undefined) return;
   const end = writer.end();
+  if (rights) writer.varint(19, rightsNumbers.indexOf(rights) + 1);
+  if (identity) {
+    const { inode, ctimeNs, linkCount } = identity;
+    if (linkCount !== 1) writer.varint(18, linkCount);
+    writeTimestamp(writer, 17, ctimeNs);
+    writer.varint(16, inode);
+  }
   if (mode !== undefined) {
     const modeEnd = writer.end();
     if (mode !== 0) writer.varint(1, mode);
     writer.message(3, modeEnd);
   }
-  if (mtimeNs !== undefined) {
-    const timeEnd = writer.end();
-    const nanos = ((mtimeNs % nanosPerSecond) + nanosPerSecond) % nanosPerSecond;
-    const seconds = (mtimeNs - nanos) / nanosPerSecond;
-    if (nanos !== 0n) writer.varint(2, Number(nanos));
-    if (seconds !== 0n) writer.varint(1, seconds > 0n ? Number(seconds) : seconds);
-    writer.message(2, timeEnd);
-  }
+  if (mtimeNs !== undefined) writeTimestamp(writer, 2, mtimeNs);
+  writer.message(field, end);
+}
+
+function writeTimestamp(writer: BackwardProtoWriter, field: number, timeNs: bigint): void {
+  const end = writer.end();
+  const nanos = ((timeNs % nanosPerSecond) + nanosPerSecond) % nanosPerSecond;
+  const seconds = (timeNs - nanos) / nanosPerSecond;
+  if (nanos !== 0n) writer.varint(2, Number(nanos));
+  if (seconds !== 0n) writer.varint(1, seconds > 0n ? Number(seconds) : seconds);
   writer.message(field, end);
 }
 
@@ -147,9 +183,9 @@ function readDirectory(reader: ProtoReader): Directory {
     else if (reader.field === 2) directory.directories.push(readChild(reader.message()));
     else if (reader.field === 3) directory.symlinks.push(readSymlink(reader.message()));
     else if (reader.field === 5) {
-      const { mode, mtimeNs } = readProperties(reader.message());
+      const { mode, ...rest } = readProperties(reader.message());
       if (mode !== undefined) directory.mode = mode & 0o7777;
-      if (mtimeNs !== undefined) directory.mtimeNs = mtimeNs;
+      Object.assign(directory, rest);
     } else reader.skip();
   }
   return directory;
@@ -165,13 +201,12 @@ function readFile(reader: ProtoReader): FileNode {
     else if (reader.is(6, WireType.lengthDelimited)) properties = readProperties(reader.message());
     else reader.skip();
   }
-  const { mode, mtimeNs } = properties;
+  const { mode, ...rest } = properties;
   if (mode !== undefined) {
     file.type = fileType(mode & S_IFMT);
     file.mode = mode & 0o7777;
   }
-  if (mtimeNs !== undefined) file.mtimeNs = mtimeNs;
-  return file;
+  return Object.assign(file, rest);
 }
 
 function fileType(type: number): FileNode['type'] {
@@ -188,7 +223,8 @@ function readChild(reader: ProtoReader): DirectoryNode {
     else if (reader.is(2, WireType.lengthDelimited)) {
       const digest = readDigest(reader.message());
       if (digest.hash !== '') child.digest = digest;
-    } else reader.skip();
+    } else if (reader.is(16, WireType.varint)) child.inode = reader.varint();
+    else reader.skip();
   }
   return child;
 }
@@ -199,9 +235,9 @@ function readSymlink(reader: ProtoReader): SymlinkNode {
     if (reader.is(1, WireType.lengthDelimited)) symlink.name = decodeBytes(reader.bytes());
     else if (reader.is(2, WireType.lengthDelimited)) symlink.target = decodeBytes(reader.bytes());
     else if (reader.is(4, WireType.lengthDelimited)) {
-      const { mode, mtimeNs } = readProperties(reader.message());
+      const { mode, ...rest } = readProperties(reader.message());
       if (mode !== undefined) symlink.mode = mode & 0o7777;
-      if (mtimeNs !== undefined) symlink.mtimeNs = mtimeNs;
+      Object.assign(symlink, rest);
     } else reader.skip();
   }
   if (symlink.target === '' || symlink.target.includes('\0')) throw new RangeError('impossible link target');
@@ -220,18 +256,22 @@ function readDigest(reader: ProtoReader): Digest {
   return { hash, sizeBytes };
 }
 
-interface Properties {
-  mode?: number;
-  mtimeNs?: bigint;
-}
+type Properties = Pick<FileNode, 'mtimeNs' | 'identity' | 'rights'> & { mode?: number };
 
 function readProperties(reader: ProtoReader): Properties {
   const properties: Properties = {};
+  let [inode, ctimeNs, linkCount]: [number?, bigint?, number?] = [];
   while (reader.next()) {
     if (reader.is(2, WireType.lengthDelimited)) properties.mtimeNs = readTimestamp(reader.message());
     else if (reader.is(3, WireType.lengthDelimited)) properties.mode = readMode(reader.message());
+    else if (reader.is(16, WireType.varint)) inode = reader.varint();
+    else if (reader.is(17, WireType.lengthDelimited)) ctimeNs = readTimestamp(reader.message());
+    else if (reader.is(18, WireType.varint)) linkCount = reader.varint();
+    else if (reader.is(19, WireType.varint)) properties.rights = readRights(reader);
     else reader.skip();
   }
+  if (inode !== undefined && ctimeNs !== undefined)
+    properties.identity = { inode, ctimeNs, linkCount: linkCount ?? 1 };
   return properties;
 }
 
@@ -255,6 +295,12 @@ function readMode(reader: ProtoReader): number {
   }
   if (mode > 0xffff_ffff) throw new RangeError('impossible mode');
   return mode;
+}
+
+function readRights(reader: ProtoReader): Rights {
+  const rights = rightsNumbers[reader.varint() - 1];
+  if (!rights) throw new RangeError('impossible rights');
+  return rights;
 }
 
 function checkNames({ files, directories, symlinks }: Directory): void {

@@ -112,7 +112,8 @@ function place(directory: Directory, name: string, node: TreeNode | null): void 
   } else if (node?.type === 'fifo') {
     insert(directory.files, { name, type: 'fifo', digest: { hash: '', sizeBytes: 0 }, mode: node.mode });
   } else if (node?.type === 'symlink') {
-    insert(directory.symlinks, { name, target: node.target });
+    const { target, mtimeNs } = node;
+    insert(directory.symlinks, { name, target, ...(mtimeNs !== undefined && { mtimeNs }) });
   }
 }
 

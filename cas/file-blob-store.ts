@@ -7,6 +7,7 @@ import {
   openSync,
   readdirSync,
   renameSync,
+  type Stats,
   statSync,
   unlinkSync,
 } from 'node:fs';
@@ -21,6 +22,7 @@ import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { chunksOf, chunksOfFile, collect } from './chunks.ts';
 import { DigestHasher, digestOf, emptyDigest, equalDigests, expectDigest, formatDigest } from './digest.ts';
 import { explainDiskFull } from './disk-full.ts';
+import { KnownGood } from './known-good.ts';
 import { noteUse } from './last-use.ts';
 import { tryReflink } from './reflink.ts';
 import { readSmallFile, smallFileBytes, writeSmallFile } from './small-file.ts';
@@ -34,14 +36,15 @@ const staleTempMs = 60 * 60 * 1000;
  * `<store>/tmp` while being hashed, then renamed into place, so that other processes using the same folder only ever
  * see whole blobs. No fsync: what a power failure cuts short has a wrong size or a wrong hash, and is found when read.
  *
- * Content is hashed whenever it is read through here; a blob found bad is dropped, so that it can be had again from
- * elsewhere. Whoever looks for a blob is taken to use it: see cas/last-use.ts and cas/garbage-collection.ts.
+ * Content is hashed whenever it is read through here, large content that nobody has touched meanwhile only once in a process; a
+ * blob found bad is dropped, so that it can be had again from elsewhere. Whoever looks for a blob is taken to use it: see cas/last-use.ts and cas/garbage-collection.ts.
  */
 export class FileBlobStore implements BlobStore {
   /** The store's folder, absolute. */
   readonly dir: string;
   readonly #tempPrefix: string;
   #tempCount = 0;
+  readonly #knownGood = new KnownGood();
 
   /** Opens a store, making its folder if need be, and removes temporary files that are more than an hour old. */
   static async open(dir: string): Promise<FileBlobStore> {
@@ -135,7 +138,10 @@ export class FileBlobStore implements BlobStore {
       const { digest, canMove } = await examineForAdoption(path, { ...options, mode: blobMode });
       // A blob that is there is kept if it is still good: ext4 writes out what is renamed over something, 1 ms.
       if (!(await this.verify(digest, options))) {
-        if (canMove && this.#tryMove(path, digest)) return digest;
+        if (canMove && this.#tryMove(path, digest)) {
+          this.#knownGood.add(fsPath(this.pathOf(digest)));
+          return digest;
+        }
         expectDigest(digest, await this.importFile(path, options), action);
       }
       unlinkSync(fsPath(path));
@@ -204,6 +210,7 @@ export class FileBlobStore implements BlobStore {
     try {
       if (!this.#has(digest)) return false;
       if (digest.sizeBytes <= smallFileBytes) return this.#getSmall(digest) !== undefined;
+      if (this.#knownGood.has(fsPath(this.pathOf(digest)))) return true;
       for await (const _chunk of this.#readLarge(digest, { ...options, reuse: true }));
       return true;
     } catch (error) {
@@ -226,7 +233,12 @@ export class FileBlobStore implements BlobStore {
   #sizeOf(digest: Digest): number | undefined {
     const path = fsPath(this.pathOf(digest));
     const stats = statSync(path, { throwIfNoEntry: false });
-    return stats && noteUse(path, stats) ? stats.size : undefined;
+    return stats && this.#noteUse(path, stats) ? stats.size : undefined;
+  }
+
+  #noteUse(path: string | Buffer, stats: Stats): boolean {
+    if (stats.size <= smallFileBytes) return noteUse(path, stats);
+    return this.#knownGood.keeping(path, () => noteUse(path, stats));
   }
 
   /** Valid until the next small file is read. */
@@ -249,9 +261,15 @@ export class FileBlobStore implements BlobStore {
   }
 
   async *#readLarge(digest: Digest, options: BlobOptions & { reuse?: boolean }): AsyncGenerator<Uint8Array> {
+    const path = fsPath(this.pathOf(digest));
     const hasher = new DigestHasher();
-    const file = await open(fsPath(this.pathOf(digest)), 'r');
+    const file = await open(path, 'r');
     try {
+      if (this.#knownGood.has(path)) {
+        yield* chunksOfFile(file, options);
+        return;
+      }
+      const before = this.#knownGood.look(path);
       for await (const chunk of chunksOfFile(file, options)) {
         hasher.update(chunk);
         // The last chunk is handed out only when all of it was good.
@@ -259,6 +277,7 @@ export class FileBlobStore implements BlobStore {
         yield chunk;
       }
       this.#expectGood(digest, hasher.digest());
+      if (before !== undefined) this.#knownGood.add(path, before);
     } finally {
       await file.close();
     }
@@ -305,6 +324,7 @@ export class FileBlobStore implements BlobStore {
       await writer.close(blobMode);
       this.#makeFolders(digest);
       await writer.moveTo(this.pathOf(digest));
+      this.#knownGood.add(fsPath(this.pathOf(digest)));
       return digest;
     });
   }

@@ -1,9 +1,9 @@
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
 import { fsPath } from '../runtime/byte-path.ts';
+import { zeros } from './chunks.ts';
 
 /** Zeros of at least this many bytes are left out of the file: its file system reads holes as zeros. */
 const holeBytes = 64 * 1024;
-const zeros = Buffer.alloc(1024 * 1024);
 
 /** Writes a new file from its beginning; leaves holes where the content is zeros. */
 export class SparseFileWriter implements AsyncDisposable {
@@ -71,7 +71,8 @@ export class SparseFileWriter implements AsyncDisposable {
 
 function isHole(chunk: Uint8Array): boolean {
   const { byteLength } = chunk;
+  if (chunk.buffer === zeros.buffer) return true;
   // The last byte first: most chunks are told apart by it.
   if (byteLength < holeBytes || byteLength > zeros.length || chunk[byteLength - 1] !== 0) return false;
-  return zeros.compare(chunk, 0, byteLength, 0, byteLength) === 0;
+  return Buffer.compare(chunk, zeros.subarray(0, byteLength)) === 0;
 }

@@ -25,6 +25,8 @@ const tickMarginNs = 20_000_000n;
 /** The same for file systems that keep whole seconds, or as FAT every other one. */
 const secondsMarginNs = 2_000_000_000n;
 const nanosPerSecond = 1_000_000_000n;
+/** By more than this no clock of a file server goes wrong. */
+const dayNs = 86_400n * nanosPerSecond;
 const maxPending = 10_000;
 const batchCount = 5_000;
 
@@ -57,7 +59,9 @@ export function isRacy(
   readAtNs: bigint,
 ): boolean {
   const isCoarse = mtimeNs % nanosPerSecond === 0n && ctimeNs % nanosPerSecond === 0n;
-  const latestNs = mtimeNs > ctimeNs ? mtimeNs : ctimeNs;
+  // What was set to a time far ahead would have lost it by a change.
+  const hasWrittenTime = mtimeNs > ctimeNs && mtimeNs < readAtNs + dayNs;
+  const latestNs = hasWrittenTime ? mtimeNs : ctimeNs;
   return latestNs >= readAtNs - (isCoarse ? secondsMarginNs : tickMarginNs);
 }
 
@@ -191,8 +195,9 @@ const crcResidue = 0x2144df1c;
 function encodeEntry(key: Buffer, signature: StatSignature, digest: Digest): Buffer {
   const entry = Buffer.allocUnsafe(entryBytes);
   entry.writeBigUInt64LE(BigInt(signature.sizeBytes), 0);
-  entry.writeBigInt64LE(signature.mtimeNs, 8);
-  entry.writeBigInt64LE(signature.ctimeNs, 16);
+  // Times beyond the year 2262 are found different, so that such a file is hashed again.
+  entry.writeBigInt64LE(BigInt.asIntN(64, signature.mtimeNs), 8);
+  entry.writeBigInt64LE(BigInt.asIntN(64, signature.ctimeNs), 16);
   entry.writeBigUInt64LE(signature.inode, 24);
   entry.writeUInt32LE(signature.mode, 32);
   entry.set(rawKey(digest), 36);

@@ -48,14 +48,15 @@ const tickNs = 20_000_000n;
  * anything else than the layer's own entries can have changed. Source: Documentation/filesystems/overlayfs.rst.
  *
  * @param entries of the layer, each after its parent directory
- * @returns failure `limit` for sockets and devices
+ * @returns failure `limit` for sockets, devices, and what has extended attributes or an ACL
  */
 export async function harvest(
   entries: readonly UpperEntry[],
   options: HarvestOptions,
 ): Promise<Result<Harvest>> {
   const unsupported = entries.find(
-    (entry) => !(entry.flags & UpperFlag.whiteout) && !isSupported(entry.mode),
+    ({ flags, mode }) =>
+      !(flags & UpperFlag.whiteout) && (!isSupported(mode) || flags & UpperFlag.attributes),
   );
   if (unsupported)
     return fail({ reason: 'limit', limit: { kind: 'unsupported-output', path: unsupported.path } });
@@ -114,7 +115,7 @@ class Harvester {
         return;
       }
       case S_IFLNK:
-        return this.#pushIfChanged(path, before, { type: 'symlink', target: entry.target });
+        return this.#pushIfChanged(path, before, this.#symlink(entry));
       case S_IFIFO:
         return this.#pushIfChanged(path, before, { type: 'fifo', mode });
       default: {
@@ -184,8 +185,14 @@ class Harvester {
 
   /** What was written, but is as it was, is no change only because of what stood there: that was an input. */
   #pushIfChanged(path: string, before: TreeNode | null, after: TreeNode): void {
-    if (isSameNode(before, after)) this.#observe(path, ObservationFlag.found | observedContent[after.type]);
+    const { found, rewritten } = ObservationFlag;
+    if (isSameNode(before, after)) this.#observe(path, found | rewritten | observedContent[after.type]);
     else this.#push(path, before, after);
+  }
+
+  /** Its time only where the command has set or kept it. */
+  #symlink({ target, mtimeNs }: UpperEntry): TreeNode {
+    return this.#isDuringRun(mtimeNs) ? { type: 'symlink', target } : { type: 'symlink', target, mtimeNs };
   }
 
   #push(path: string, base: TreeNode | null, node: TreeNode | null): void {
@@ -204,9 +211,12 @@ class Harvester {
     if (before?.type !== 'directory' || before.mode !== after.mode) return true;
     // Another directory of the same age in its place: bringing its entries there would change that age.
     if (before.mtimeNs === after.mtimeNs) return hasChangedEntry && isElsewhere;
+    return !(this.#isDuringRun(after.mtimeNs) && hasChangedEntry);
+  }
+
+  #isDuringRun(timeNs: bigint): boolean {
     const { startedNs, finishedNs } = this.#options;
-    const isByProduct = after.mtimeNs >= startedNs - tickNs && after.mtimeNs <= finishedNs + tickNs;
-    return !(isByProduct && hasChangedEntry);
+    return timeNs >= startedNs - tickNs && timeNs <= finishedNs + tickNs;
   }
 }
 
@@ -235,7 +245,10 @@ function findLinkGroups(entries: readonly UpperEntry[]): Map<bigint, number> {
 
 function isSameNode(a: TreeNode | null, b: TreeNode): boolean {
   if (a === null || a.type !== b.type) return false;
-  if (b.type === 'symlink') return (a as typeof b).target === b.target;
+  if (b.type === 'symlink') {
+    const { target, mtimeNs } = a as typeof b;
+    return target === b.target && (b.mtimeNs === undefined || mtimeNs === b.mtimeNs);
+  }
   if ((a as typeof b).mode !== b.mode) return false;
   if (b.type === 'fifo') return true;
   if ((a as typeof b).mtimeNs !== b.mtimeNs) return false;

@@ -1,12 +1,11 @@
-import { digestOf } from '../cas/digest.ts';
 import type { Job } from '../protocol/job.ts';
+import { RememberedCommands } from './remembered-commands.ts';
 
 /** Of the available memory, shared by all slots. */
 const share = 1 / 8;
 /** With less it is not worth beginning there. */
 const leastBytes = 16 * 1024 * 1024;
 const validMs = 1000;
-const maxRemembered = 4096;
 
 export interface JobMemoryOptions {
   slotCount: number;
@@ -20,8 +19,7 @@ export interface JobMemoryOptions {
  */
 export class JobMemory {
   readonly #options: JobMemoryOptions;
-  /** Oldest first. */
-  readonly #onDisk = new Set<string>();
+  readonly #onDisk = new RememberedCommands();
   #shareBytes = 0;
   #validUntilMs = 0;
 
@@ -31,16 +29,13 @@ export class JobMemory {
 
   /** 0: its files are to be on disk. */
   bytesFor(job: Job): number {
-    if (this.#onDisk.has(keyOf(job))) return 0;
+    if (this.#onDisk.has(job)) return 0;
     return this.#options.bytesPerJob ?? this.#share();
   }
 
   /** From now on its files are on disk. */
   keepOnDisk(job: Job): void {
-    const key = keyOf(job);
-    this.#onDisk.delete(key);
-    this.#onDisk.add(key);
-    if (this.#onDisk.size > maxRemembered) this.#onDisk.delete(this.#onDisk.values().next().value!);
+    this.#onDisk.add(job);
   }
 
   /** Asking the kernel takes 0.1 ms. */
@@ -51,8 +46,4 @@ export class JobMemory {
     }
     return this.#shareBytes < leastBytes ? 0 : this.#shareBytes;
   }
-}
-
-function keyOf({ argv, cwd }: Job): string {
-  return digestOf(Buffer.from([cwd, ...argv].join('\0'))).hash;
 }

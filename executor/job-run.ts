@@ -14,6 +14,8 @@ export interface JobRunOptions {
   jobDir: string;
   /** What the job's files may take in memory; 0: they are on disk. */
   memoryBytes: number;
+  /** It has a network of its own from the beginning. */
+  ownNetwork: boolean;
   mirror: SystemMirror;
   origin: Origin;
   content: Content;
@@ -24,14 +26,16 @@ export interface JobRunOptions {
 }
 
 /** How a job ended that the box did not fail. */
-export type JobEnd = DoneMessage | 'needs-disk';
+export type JobEnd = DoneMessage | 'needs-disk' | 'needs-network';
 
 /**
  * One job in the box: sends it off, answers what it needs, and ends with what the box says about it or with the first
- * reason why there is nothing to say. `needs-disk`: it has to be begun anew with its files on disk.
+ * reason why there is nothing to say. `needs-disk`, `needs-network`: it has to be begun anew with its
+ * files on disk, or with a network of its own.
  *
  *     running ──done──► done            (the job's files can be read)
  *        ├──outgrown, stdin needed by a job in memory──► needs-disk
+ *        ├──a socket asked for by a job without a network of its own──► needs-network
  *        └──broken, content not to be had, mirror broken, box gone, aborted──► failed
  *     either ──close──► closed          (what still runs is killed, the directory removed)
  */
@@ -46,7 +50,7 @@ export class JobRun implements Disposable {
   readonly #abort = () => this.#end(fail({ reason: 'cancelled' }));
 
   constructor(options: JobRunOptions) {
-    const { job, jobDir, memoryBytes, mirror, directories, hostId, signal } = options;
+    const { job, jobDir, memoryBytes, ownNetwork, mirror, directories, hostId, signal } = options;
     this.#options = options;
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
@@ -55,12 +59,13 @@ export class JobRun implements Disposable {
     void this.#connection.closed.then((why) => this.#fail({ reason: 'sandbox', message: why }));
     void mirror.broken.then((failure) => this.#fail(failure));
     signal.addEventListener('abort', this.#abort);
-    const { root, projectRoot, argv, env, cwd, umask, uid, gid, home } = job;
+    const { root, projectRoot, argv, env, cwd, umask, uid, gid, home, shown, context } = job;
     const { mergeOutput, network, forwardStdin, timeoutMs } = job;
     this.#connection.send({
       type: 'job',
       job: {
-        ...{ jobDir, systemDir: mirror.mountDir, projectRoot, root, argv, env, cwd, umask, uid, gid, home },
+        ...{ jobDir, systemDir: mirror.mountDir, projectRoot, root, argv, env, cwd, umask, uid, gid },
+        ...{ home, shown, context, ownNetwork },
         ...{ hostUid: hostId, hostGid: hostId, mergeOutput, network, forwardStdin, timeoutMs, memoryBytes },
         directories,
       },
@@ -85,6 +90,8 @@ export class JobRun implements Disposable {
         return this.#end(succeed(message));
       case 'outgrown':
         return this.#end(succeed('needs-disk'));
+      case 'needs-network':
+        return this.#end(succeed('needs-network'));
       case 'broken':
         return this.#fail({ reason: 'sandbox', message: message.message });
       case 'need-directory':

@@ -1,14 +1,16 @@
-import { availableParallelism, homedir, hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { CoordinatorClient } from '../coordinator/coordinator-client.ts';
 import type { ExecutorInfo } from '../protocol/executor-info.ts';
+import { cacheDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { exactEnvironment } from '../runtime/process-bytes.ts';
 import { Scope } from '../runtime/scope.ts';
 import { untilSignalled } from '../runtime/until-signalled.ts';
 import { type ExecutorConfig, executorConfigSchema } from './config.ts';
@@ -47,7 +49,7 @@ export async function executorMain(argv: readonly string[]): Promise<void> {
 async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
   const { listen, slots: slotCount = availableParallelism(), hostId, deadlineMs } = config;
   const name = config.name ?? `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`;
-  const storeDir = resolve(config.store ?? join(cacheDir(), 'cas'));
+  const storeDir = resolve(config.store ?? join(cacheDir(exactEnvironment(process.env)), 'cas'));
   const store = await FileBlobStore.open(storeDir);
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, process.env);
   const limit = scope.use(new StoreLimit(store, { maxBytes, clock: systemClock, onNotice: say }));
@@ -76,9 +78,4 @@ async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
 
 function say(message: string): void {
   process.stderr.write(`termite executor: ${message}\n`);
-}
-
-/** Source: XDG Base Directory Specification. */
-function cacheDir(): string {
-  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'termite');
 }

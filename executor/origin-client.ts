@@ -1,5 +1,6 @@
 import type { BlobStore } from '../cas/blob-store.ts';
 import { HttpBlobStore } from '../cas/http-blob-store.ts';
+import { type Amendments, amendmentsSchema } from '../protocol/amendments.ts';
 import { type Digest, digestSchema } from '../protocol/digest.ts';
 import { HttpClient } from '../runtime/http-client.ts';
 import { encodeUrlBytes } from '../runtime/url-bytes.ts';
@@ -20,6 +21,10 @@ export class OriginClient implements Origin, AsyncDisposable {
       method: 'GET',
       path: `/system/directory?path=${encodeUrlBytes(absolutePath)}`,
     });
+  }
+
+  amendments(epoch: number, sinceRevision: number): Promise<Amendments> {
+    return this.#client.getJson(`/system/amendments?epoch=${epoch}&since=${sinceRevision}`, amendmentsSchema);
   }
 
   digestFile(absolutePath: string): Promise<Digest> {

@@ -1,4 +1,5 @@
 import type { BlobStore } from '../cas/blob-store.ts';
+import type { Amendments } from '../protocol/amendments.ts';
 import type { Digest } from '../protocol/digest.ts';
 
 /** How a file looks as long as nobody changes it. */
@@ -30,6 +31,8 @@ export interface Origin {
   readonly here?: LocalFiles;
   /** A directory outside the project as a shallow Directory blob: child directories and files carry no digest. */
   listDirectory(absolutePath: string): Promise<Uint8Array>;
+  /** What changed of the directories that were listed, see `Job.origin`; nothing when that epoch is over. */
+  amendments(epoch: number, sinceRevision: number): Promise<Amendments>;
   /** The digest of a file outside the project as it is now in this epoch. */
   digestFile(absolutePath: string): Promise<Digest>;
   /** The next bytes of a job's stdin, at most `maxBytes`; empty at its end. Waits until there are any. */

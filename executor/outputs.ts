@@ -5,6 +5,7 @@ import type { Digest } from '../protocol/digest.ts';
 import type { Manifest, Observation } from '../protocol/job.ts';
 import { compareBytes, fsPath } from '../runtime/byte-path.ts';
 import { type Result, succeed } from '../runtime/failure.ts';
+import type { Limit } from '../runtime/limit.ts';
 import { type DoneMessage, type UpperEntry, UpperFlag } from './box-messages.ts';
 import { type BaseTree, harvest } from './harvest.ts';
 
@@ -54,8 +55,8 @@ export async function takeOutputs(options: OutputsOptions): Promise<Result<Manif
     stdout: await takeStream('stdout'),
     stderr: await takeStream('stderr'),
     changes,
-    reached: done.outside.map((path) => ({ kind: 'left-outside', path })),
-    hiddenTrace: [],
+    reached: [...done.noticed, ...done.outside.map((path): Limit => ({ kind: 'left-outside', path }))],
+    hiddenTrace: done.hiddenTrace,
     trace: observed.length === 0 ? done.trace : mergeTraces(done.trace, observed),
     startedNs: done.startedNs,
     finishedNs: done.finishedNs,

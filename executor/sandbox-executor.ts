@@ -15,9 +15,9 @@ import type { OomKills } from './oom-kills.ts';
 import type { Origin } from './origin.ts';
 import { takeOutputs } from './outputs.ts';
 import { Prediction } from './prediction.ts';
+import { RememberedCommands } from './remembered-commands.ts';
 import type { Slots } from './slots.ts';
 import { SnapshotTree } from './snapshot-tree.ts';
-import type { SystemMirror } from './system-mirror.ts';
 import type { SystemMirrors } from './system-mirrors.ts';
 
 /** With less than this a command that fails may have failed for want of space. */
@@ -51,6 +51,8 @@ export interface OutputStore {
 export class SandboxExecutor implements Executor {
   readonly #options: SandboxExecutorOptions;
   readonly #prediction = new Prediction();
+  /** Commands that have sockets. */
+  readonly #networked = new RememberedCommands();
   #jobCount = 0;
 
   constructor(options: SandboxExecutorOptions) {
@@ -79,54 +81,52 @@ export class SandboxExecutor implements Executor {
     for (;;) {
       const jobDir = join(jobsDir, `${++this.#jobCount}`);
       const memoryBytes = memory.bytesFor(job);
-      const options = { job, jobDir, memoryBytes, mirror, origin, content, directories, hostId, signal };
-      const result = await this.#run(options, project);
-      if (result !== 'needs-disk') return result;
-      memory.keepOnDisk(job);
+      // On disk it may have read its stdin when it asks for a socket, and could not be begun anew.
+      const ownNetwork = memoryBytes === 0 || this.#networked.has(job);
+      const options = { job, jobDir, memoryBytes, ownNetwork, mirror, origin, content, directories, hostId };
+      const result = await this.#run({ ...options, signal }, project);
+      if (result === 'needs-disk') memory.keepOnDisk(job);
+      else if (result === 'needs-network') this.#networked.add(job);
+      else return result;
     }
   }
 
-  async #run(options: JobRunOptions, project: string): Promise<JobResult | 'needs-disk'> {
+  async #run(options: JobRunOptions, project: string): Promise<JobResult | 'needs-disk' | 'needs-network'> {
     const { job, jobDir, mirror, content } = options;
     const { oomKills } = this.#options;
     const oomKillsBefore = oomKills.latest;
-    const refusalsBefore = mirror.lastRefusedPath === undefined ? 0n : mirror.refusals();
+    const { unattributedCount } = mirror;
     using run = new JobRun(options);
     const ended = await run.ended;
     setImmediate(() => mirror.box.prepare());
     if (!ended.ok) return fail(await this.#explain(ended.failure));
     const done = ended.value;
-    if (done === 'needs-disk') return done;
+    if (done === 'needs-disk' || done === 'needs-network') return done;
     this.#prediction.learn(project, done.trace);
-    const doubt = await this.#doubt(done, job, mirror, refusalsBefore);
+    const doubt = await this.#doubt(done, job);
     if (doubt) return fail(doubt);
-    const traced = mirror.refusals();
+    const caughtUp = mirror.catchUp();
     // Awaited here: the files are gone as soon as this scope ends.
     const taken = await this.#takeOutputs(done, job.root, jobDir, content);
-    await traced;
+    await caughtUp;
     // What it could not read there for a reason of ours it may have done without.
     if (mirror.isBroken) return fail(await mirror.broken);
     if (!taken.ok) return taken;
-    const manifest =
-      oomKills.read() === oomKillsBefore ? taken.value : { ...taken.value, wasShortOfMemory: true };
+    const manifest = {
+      ...taken.value,
+      reached: [...mirror.takeReached(done.process, unattributedCount), ...taken.value.reached],
+      ...(oomKills.read() === oomKillsBefore ? {} : { wasShortOfMemory: true }),
+    };
     if (!job.systemTraceKnown) return succeed(manifest);
     return succeed({ ...manifest, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
   }
 
   /** Why what the command ended with may be the fault of this executor, not its own. */
-  async #doubt(
-    done: DoneMessage,
-    { timeoutMs }: Job,
-    mirror: SystemMirror,
-    refusalsBefore: bigint | Promise<bigint>,
-  ): Promise<Failure | undefined> {
+  async #doubt(done: DoneMessage, { timeoutMs }: Job): Promise<Failure | undefined> {
+    const [limit] = done.noticed;
+    if (done.kind === 'limit' && limit) return { reason: 'limit', limit };
     if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
-    const hasSucceeded = done.kind === 'exit' && done.value === 0;
-    if (hasSucceeded && !mirror.hasRefusedReads) return undefined;
-    if ((await mirror.refusals()) !== (await refusalsBefore)) {
-      return { reason: 'limit', limit: { kind: 'refused-write', path: mirror.lastRefusedPath ?? '/' } };
-    }
-    if (hasSucceeded) return undefined;
+    if (done.kind === 'exit' && done.value === 0) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;
   }
 

@@ -58,7 +58,10 @@ function directoryNode(blob: Uint8Array): TreeNode {
 }
 
 function leafNode({ files: [file], symlinks: [symlink] }: Directory): TreeNode | null {
-  if (symlink) return { type: 'symlink', target: symlink.target };
+  if (symlink) {
+    const { target, mtimeNs } = symlink;
+    return { type: 'symlink', target, ...(mtimeNs !== undefined && { mtimeNs }) };
+  }
   if (file?.type === 'fifo') return { type: 'fifo', mode: file.mode };
   if (file?.type === 'file') {
     return { type: 'file', digest: file.digest, mode: file.mode, mtimeNs: file.mtimeNs ?? 0n };

@@ -4,6 +4,7 @@ import type { Job, Observation, SystemTrace } from '../protocol/job.ts';
 import { describeError } from '../runtime/app-error.ts';
 import { errnoOf, isErrno } from '../runtime/errno.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
+import type { Limit } from '../runtime/limit.ts';
 import type { Box } from './box-client.ts';
 import type { BoxConnection } from './box-connection.ts';
 import type { BoxMessage, BoxRequest } from './box-messages.ts';
@@ -13,6 +14,9 @@ import type { Origin } from './origin.ts';
 /** Shown as empty directories: the sandbox puts its own there, and what stands there is nobody else's business. */
 const hiddenPaths = ['/proc', '/sys', '/dev', '/tmp', '/run', '/var/tmp'];
 const noDigest = { hash: '', sizeBytes: 0 };
+
+/** Of so many jobs the limits are remembered. */
+const maxRemembered = 4_096;
 
 /** An answer to a request, without its number. */
 type Unaddressed = WithoutId<Extract<BoxRequest, { type: 'listed' | 'directory' | 'file' | 'original' }>>;
@@ -24,12 +28,14 @@ export interface SystemMirrorOptions {
   mountDir: string;
   origin: Origin;
   content: Content;
+  /** Of the origin's machine when the mirror was asked for. */
+  moment: { epoch: number; revision: number };
 }
 
 /**
- * The origin's machine outside the project, as one read-only mount that all jobs of one (origin, epoch) share. It never
- * changes and the kernel caches all of it, so errors are as lasting as files: an error that is not the origin's own
- * answer breaks the mirror for good, and every job that uses it.
+ * The origin's machine outside the project, as one read-only mount that all jobs of one (origin, epoch) share. The kernel
+ * caches all that was looked at, so that never changes, and errors are as lasting as files: an error that is not the
+ * origin's own answer breaks the mirror for good, and every job that uses it. What nobody has looked at yet can be amended.
  */
 export class SystemMirror {
   readonly box: Box;
@@ -46,18 +52,25 @@ export class SystemMirror {
   readonly #id = randomBytes(8).toString('hex');
   /** Grows only, so that a count names a prefix. A path may occur again, with further flags. */
   readonly #observed: Observation[] = [];
-  readonly #traceReplies = new Map<number, (refusals: bigint) => void>();
+  readonly #traceReplies = new Map<number, () => void>();
   #nextTraceId = 1;
-  #lastRefusedPath: string | undefined;
-  #hasRefusedReads = false;
+  /** By the process of the job that reached them; 0: it may have been any. */
+  readonly #reached = new Map<number, Limit[]>([[0, []]]);
   #break: (failure: Failure) => void = () => {};
   #confirm: () => void = () => {};
   #isBroken = false;
+  /** All that was observed is as it was then. */
+  #revision: number;
+  #isStale = false;
+  #amending: Promise<void> | undefined;
+  readonly #listing = new Set<Promise<void>>();
+  readonly #relistings = new Map<number, (isRefused: boolean) => void>();
 
   constructor(options: SystemMirrorOptions) {
     this.#options = options;
     this.box = options.box;
     this.mountDir = options.mountDir;
+    this.#revision = options.moment.revision;
     this.broken = new Promise((resolve) => {
       this.#break = (failure) => {
         this.#isBroken = true;
@@ -71,7 +84,8 @@ export class SystemMirror {
     this.#connection = options.box.connect((message) => this.#receive(message));
     void this.#connection.closed.then((why) => {
       this.#break({ reason: 'sandbox', message: `the mirror of the system ended: ${why}` });
-      for (const reply of this.#traceReplies.values()) reply(0n);
+      for (const reply of this.#traceReplies.values()) reply();
+      for (const reply of this.#relistings.values()) reply(true);
     });
     this.#connection.send({ type: 'mount', mountDir: options.mountDir, hidden: hiddenPaths });
   }
@@ -80,30 +94,77 @@ export class SystemMirror {
     return this.#isBroken;
   }
 
-  /** Everything that jobs looked at so far, as far as `refusals` has asked, less what is known already. */
+  /** Somebody has looked at what has changed since: for no further job. */
+  get isStale(): boolean {
+    return this.#isStale;
+  }
+
+  /** Shows what nobody has looked at yet as it is at that revision, or later; see `isStale`. Never rejects. */
+  async amend(revision: number): Promise<void> {
+    while (this.#revision < revision && !this.#isStale && !this.#isBroken) {
+      this.#amending ??= this.#amend(revision)
+        .catch((error) => {
+          const message = `ask the origin what has changed: ${describeError(error)}`;
+          this.#break({ reason: 'sandbox', message });
+        })
+        .finally(() => {
+          this.#amending = undefined;
+        });
+      await this.#amending;
+    }
+  }
+
+  async #amend(wanted: number): Promise<void> {
+    const { origin, moment } = this.#options;
+    const { revision, amendments } = await origin.amendments(moment.epoch, this.#revision);
+    // The origin may have listed before the change what arrives after it.
+    await Promise.all(this.#listing);
+    const refused = await Promise.all(
+      amendments.map(
+        (amendment) =>
+          new Promise<boolean>((resolve) => {
+            const id = this.#nextTraceId++;
+            this.#relistings.set(id, resolve);
+            this.#connection.send({ type: 'relisted', id, amendment });
+          }),
+      ),
+    );
+    if (refused.includes(true)) this.#isStale = true;
+    // Of an epoch that is over nobody wants to know more.
+    else this.#revision = Math.max(revision, wanted);
+  }
+
+  /** Everything that jobs looked at so far, as far as `catchUp` has asked, less what is known already. */
   traceBeyond(known: NonNullable<Job['systemTraceKnown']>): SystemTrace {
     const from = known.mirror === this.#id ? Math.min(known.count, this.#observed.length) : 0;
-    return { mirror: this.#id, from, observed: this.#observed.slice(from) };
+    return { mirror: this.#id, revision: this.#revision, from, observed: this.#observed.slice(from) };
   }
 
-  /** The last path that was refused for the first time. */
-  get lastRefusedPath(): string | undefined {
-    return this.#lastRefusedPath;
-  }
-
-  /** Whether a refusal may have been that of a private file: then also a command that succeeded did so without it. */
-  get hasRefusedReads(): boolean {
-    return this.#hasRefusedReads;
-  }
-
-  /** How many requests were refused so far: writes, and reads of private files; 0 when the mirror has ended. */
-  refusals(): Promise<bigint> {
-    if (this.#isBroken) return Promise.resolve(0n);
+  /** Learns what jobs have looked at, and were refused, up to now; resolves at once when the mirror has ended. */
+  catchUp(): Promise<void> {
+    if (this.#isBroken) return Promise.resolve();
     return new Promise((resolve) => {
       const id = this.#nextTraceId++;
       this.#traceReplies.set(id, resolve);
       this.#connection.send({ type: 'trace-wanted', id });
     });
+  }
+
+  /** How many limits have been reached by nobody knows which job. */
+  get unattributedCount(): number {
+    return this.#reached.get(0)!.length;
+  }
+
+  /**
+   * The limits that a job has reached, as far as `catchUp` knows; they are forgotten then.
+   *
+   * @param process of the job, see `DoneMessage`
+   * @param unattributedBefore `unattributedCount` when it began: what came since may be its own
+   */
+  takeReached(process: number, unattributedBefore: number): Limit[] {
+    const own = this.#reached.get(process) ?? [];
+    if (process !== 0) this.#reached.delete(process);
+    return [...own, ...this.#reached.get(0)!.slice(unattributedBefore)];
   }
 
   /** Unmounts; resolves when the box has let go. */
@@ -116,17 +177,26 @@ export class SystemMirror {
     switch (message.type) {
       case 'mounted':
         return this.#confirm();
-      case 'list':
-        return void this.#answer(message, () => this.#list(message.path));
+      case 'list': {
+        const listing = this.#answer(message, () => this.#list(message.path)).finally(() =>
+          this.#listing.delete(listing),
+        );
+        this.#listing.add(listing);
+        return;
+      }
       case 'read':
         return void this.#answer(message, () => this.#read(message.path, message.mustCopy));
       case 'trace':
         for (const observation of message.observed) this.#observed.push(observation);
-        this.#traceReplies.get(message.id)?.(message.refusals);
+        this.#traceReplies.get(message.id)?.();
         this.#traceReplies.delete(message.id);
         return;
+      case 'relisted':
+        this.#relistings.get(message.id)?.(message.isRefused);
+        this.#relistings.delete(message.id);
+        return;
       case 'refused':
-        this.#lastRefusedPath = message.path;
+        this.#note(message.limit, message.process);
         return;
       case 'broken':
         return this.#break({ reason: 'sandbox', message: message.message });
@@ -136,6 +206,16 @@ export class SystemMirror {
           message: `unexpected message "${message.type}" from the box`,
         });
     }
+  }
+
+  /** Bounded: of jobs that nobody asks for, for they were cancelled, the oldest are forgotten. */
+  #note(limit: Limit, process: number): void {
+    const reached = this.#reached.get(process) ?? [];
+    this.#reached.set(process, reached);
+    reached.push(limit);
+    if (this.#reached.size <= maxRemembered) return;
+    const [oldest] = [...this.#reached.keys()].filter((key) => key !== 0);
+    this.#reached.delete(oldest!);
   }
 
   /** Several requests for one path get the same answer, from one question to the origin. */
@@ -175,7 +255,6 @@ export class SystemMirror {
       this.#break(provided.failure);
       return { type: 'file', errno: constants.errno.EIO, digest: noDigest };
     } catch (error) {
-      this.#hasRefusedReads ||= isErrno(error, 'EACCES', 'EPERM');
       return { type: 'file', errno: this.#errnoFor(error, path), digest: noDigest };
     }
   }

@@ -28,8 +28,8 @@ interface Entry {
 }
 
 /**
- * The system mirrors of this executor: made on demand, shared by the jobs of one (origin, epoch), and unmounted when
- * nobody uses them and a later epoch has begun, or after a while.
+ * The system mirrors of this executor: made on demand, shared by the jobs of one (origin, epoch) as long as what they looked at
+ * has not changed, and unmounted when nobody uses them and there is a later one, or after a while.
  */
 export class SystemMirrors implements AsyncDisposable {
   readonly #dir: string;
@@ -61,6 +61,11 @@ export class SystemMirrors implements AsyncDisposable {
       this.#release(entry);
       return mounted;
     }
+    await entry.mirror.amend(origin.revision);
+    if (entry.mirror.isStale && !entry.mirror.isBroken) {
+      this.#release(entry);
+      return this.acquire(box, origin, source);
+    }
     let isTaken = true;
     return succeed({
       mirror: entry.mirror,
@@ -82,7 +87,8 @@ export class SystemMirrors implements AsyncDisposable {
         entry.originId === id &&
         entry.epoch === epoch &&
         entry.mirror.box === box &&
-        !entry.mirror.isBroken
+        !entry.mirror.isBroken &&
+        !entry.mirror.isStale
       ) {
         return entry;
       }
@@ -91,13 +97,17 @@ export class SystemMirrors implements AsyncDisposable {
   }
 
   /** Synchronous up to its registration, so that the next job finds it. */
-  #open(box: Box, { id, epoch }: Job['origin'], source: { origin: Origin; content: Content }): Entry {
+  #open(
+    box: Box,
+    { id, epoch, revision }: Job['origin'],
+    source: { origin: Origin; content: Content },
+  ): Entry {
     const mountDir = join(this.#dir, `system-${++this.#count}`);
     mkdirSync(mountDir);
     const entry: Entry = {
       originId: id,
       epoch,
-      mirror: new SystemMirror({ box, mountDir, ...source }),
+      mirror: new SystemMirror({ box, mountDir, moment: { epoch, revision }, ...source }),
       userCount: 0,
     };
     this.#entries.add(entry);
@@ -111,7 +121,7 @@ export class SystemMirrors implements AsyncDisposable {
   #release(entry: Entry): void {
     entry.userCount -= 1;
     if (entry.userCount > 0) return;
-    if (entry.mirror.isBroken) return this.#close(entry);
+    if (entry.mirror.isBroken || entry.mirror.isStale) return this.#close(entry);
     this.#closeIfSuperseded(entry);
     if (this.#entries.has(entry))
       entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();

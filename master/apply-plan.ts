@@ -16,7 +16,7 @@ export type EntryStep =
   /** `write`: the content, under a new name that is then renamed, or into the file that is there (`in-place`). */
   | { kind: 'file'; path: string; node: FileState; write: 'replace' | 'in-place' | 'keep'; time: StepTime }
   | { kind: 'link'; path: string; target: string; digest: Digest }
-  | { kind: 'symlink'; path: string; target: string }
+  | { kind: 'symlink'; path: string; target: string; time: StepTime }
   | { kind: 'fifo'; path: string; mode: number };
 
 export interface DirectoryStep {
@@ -51,10 +51,14 @@ export interface PlanOptions {
   changes: readonly Change[];
   /** On the clock that the times of `changes` are of. */
   startedNs: bigint;
+  /** On the same clock; undefined: not known. */
+  finishedNs: bigint | undefined;
   snapshot: Snapshot;
+  /** See `findConflict`. */
+  isExclusive?: boolean | undefined;
 }
 
-/** A time this much before the start of a command was set by it, not made by writing. */
+/** A time this much before the start of a command, or after its end, was set by it, not made by writing. */
 const slackNs = 1_000_000_000n;
 
 /**
@@ -65,7 +69,7 @@ const slackNs = 1_000_000_000n;
  * @throws AppError `unsafe-path` when a path leads through a symlink, or the changes contradict each other
  */
 export function planApply(options: PlanOptions): Result<ApplyPlan, Failure> {
-  const conflict = findConflict(options.changes, options.snapshot);
+  const conflict = findConflict(options.changes, options.snapshot, options);
   return conflict === undefined
     ? succeed(new Planner(options).plan())
     : fail({ reason: 'conflict', path: conflict });
@@ -105,7 +109,8 @@ class Planner {
           files.push(this.#file(path, base, node, present));
           break;
         case 'symlink':
-          if (!equalsPresent(node, present)) others.push({ kind: 'symlink', path, target: node.target });
+          if (!equalsPresent(node, present) || !hasTime(present, node.mtimeNs))
+            others.push({ kind: 'symlink', path, target: node.target, time: node.mtimeNs });
           break;
         case 'fifo':
           if (!equalsPresent(node, present)) others.push({ kind: 'fifo', path, mode: node.mode });
@@ -130,9 +135,8 @@ class Planner {
   #file(path: string, base: TreeNode | null, node: FileState, present: Node | undefined) {
     const isWritten = !(present?.type === 'file' && equalDigests(present.digest!, node.digest));
     const isTimeChanged = base?.type !== 'file' || base.mtimeNs !== node.mtimeNs;
-    const isSetOnPurpose = node.mtimeNs < this.#options.startedNs - slackNs;
     let time: StepTime;
-    if ((isWritten || isTimeChanged) && isSetOnPurpose) time = node.mtimeNs;
+    if ((isWritten || isTimeChanged) && this.#isSetOnPurpose(node)) time = node.mtimeNs;
     else if (!isWritten && isTimeChanged) time = 'now';
     const write = !isWritten ? 'keep' : this.#hasOtherNames(present) ? 'in-place' : 'replace';
     return { kind: 'file', path, node, write, time } as const;
@@ -177,15 +181,24 @@ class Planner {
     // Changing an entry sets the time of its directory by itself.
     const isStamped = this.#entryParents.has(path);
     let time: StepTime;
-    if ((isTimeChanged || isStamped) && node.mtimeNs < this.#options.startedNs - slackNs) time = node.mtimeNs;
+    if ((isTimeChanged || isStamped) && this.#isSetOnPurpose(node)) time = node.mtimeNs;
     else if (isTimeChanged && !isNew && !isStamped) time = 'now';
     return { path, mode: isModeChanged ? node.mode : undefined, time };
+  }
+
+  #isSetOnPurpose({ mtimeNs }: { mtimeNs: bigint }): boolean {
+    const { startedNs, finishedNs } = this.#options;
+    return mtimeNs < startedNs - slackNs || (finishedNs !== undefined && mtimeNs > finishedNs + slackNs);
   }
 }
 
 /** The directory that a path is in; "" for the root and what is directly in it. */
 export function parentPath(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
+}
+
+function hasTime(present: Node | undefined, mtimeNs: bigint | undefined): boolean {
+  return mtimeNs === undefined || (present?.type === 'symlink' && present.mtimeNs === mtimeNs);
 }
 
 /** Each node before what is in it. */

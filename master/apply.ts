@@ -17,6 +17,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs';
+import { zeros } from '../cas/chunks.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import { writeSmallFile } from '../cas/small-file.ts';
 import type { Digest } from '../protocol/digest.ts';
@@ -55,6 +56,12 @@ export interface ApplyOptions {
   afterStep?: ((step: string) => void) | undefined;
 }
 
+/** What is given a time: what is to be recorded then depends on it. */
+type TimedEntry =
+  | { kind: 'directory' }
+  | { kind: 'file'; digest: Digest }
+  | { kind: 'symlink'; target: string };
+
 type FileStep = Extract<EntryStep, { kind: 'file' }>;
 
 /**
@@ -82,7 +89,7 @@ class Apply {
   /** Directories whose entries were changed. */
   readonly #touched = new Set<string>();
   /** Times that only `touch` can set. */
-  readonly #times: { path: string; mtimeNs: bigint; digest: Digest | undefined }[] = [];
+  readonly #times: { path: string; mtimeNs: bigint; of: TimedEntry }[] = [];
   readonly #temporaries = new Set<string>();
   #temporaryCount = 0;
 
@@ -109,7 +116,7 @@ class Apply {
     for (const { path, mode, time } of finals) {
       const directory = this.#paths.directory(path);
       if (time === 'now' && this.#options.stampNs === undefined) this.#stampDirectory(path);
-      else this.#setTime(directory, path, undefined, time);
+      else this.#setTime(directory, path, { kind: 'directory' }, time);
       if (mode !== undefined) chmodSync(fsPath(directory), mode);
       this.#touched.add(path);
       this.#done(`finish ${path}`);
@@ -192,8 +199,11 @@ class Apply {
         this.#link(step, place);
         break;
       case 'symlink':
-        this.#replace(place, path, (temporary) => symlinkSync(fsPath(step.target), fsPath(temporary)));
-        this.#recorder.entry(path, (name, stats) => new SymlinkNode(name, stats, step.target));
+        this.#replace(place, path, (temporary) => {
+          symlinkSync(fsPath(step.target), fsPath(temporary));
+          this.#setTime(temporary, path, { kind: 'symlink', target: step.target }, step.time);
+        });
+        this.#record(path, { kind: 'symlink', target: step.target });
         break;
       case 'fifo': {
         const temporary = this.#temporary(path);
@@ -208,6 +218,7 @@ class Apply {
 
   async #file(step: FileStep, place: string): Promise<void> {
     const { path, node, write, time } = step;
+    const entry = { kind: 'file', digest: node.digest } as const;
     const isInPlace = write === 'in-place' && (await this.#overwrite(step, place));
     if (write !== 'keep' && !isInPlace) {
       const temporary = this.#temporary(path);
@@ -215,13 +226,13 @@ class Apply {
       if (content) writeSmallFile(temporary, content, node.mode);
       else await this.#options.store.exportFile(node.digest, temporary, { mode: node.mode });
       this.#done(`write ${path}`);
-      this.#setTime(temporary, path, node.digest, time ?? this.#options.stampNs);
+      this.#setTime(temporary, path, entry, time ?? this.#options.stampNs);
       this.#rename(temporary, place, path);
       this.#recorder.file(path, node.digest);
       return;
     }
     if (time === 'now' && this.#options.stampNs === undefined) this.#stampFile(place, step);
-    else this.#setTime(place, path, node.digest, time ?? (isInPlace ? this.#options.stampNs : undefined));
+    else this.#setTime(place, path, entry, time ?? (isInPlace ? this.#options.stampNs : undefined));
     const stats = this.#lstat(place);
     if ((Number(stats.mode) & 0o7777) !== node.mode) chmodSync(fsPath(place), node.mode);
     this.#recorder.file(path, node.digest);
@@ -238,8 +249,14 @@ class Apply {
       return false;
     }
     try {
+      // Holes are not written: what stood there must not show in them.
+      ftruncateSync(descriptor, 0);
+      let position = 0;
       for await (const chunk of content) {
-        for (let done = 0; done < chunk.byteLength; ) done += writeSync(descriptor, chunk, done);
+        const length = chunk.buffer === zeros.buffer ? 0 : chunk.byteLength;
+        for (let done = 0; done < length; )
+          done += writeSync(descriptor, chunk, done, length - done, position + done);
+        position += chunk.byteLength;
         this.#done(`overwrite ${path}`);
       }
       ftruncateSync(descriptor, node.digest.sizeBytes);
@@ -300,7 +317,8 @@ class Apply {
     const before = this.#lstat(place);
     const descriptor = this.#openForWriting(place);
     if (descriptor === undefined) {
-      this.#setTime(place, path, node.digest, this.#kernelTime(parentPath(path)));
+      const entry = { kind: 'file', digest: node.digest } as const;
+      this.#setTime(place, path, entry, this.#kernelTime(parentPath(path)));
       return;
     }
     try {
@@ -330,22 +348,30 @@ class Apply {
     return mtimeNs;
   }
 
-  /** @param path where it will be, to set the time exactly in the end if Node cannot; @param digest of a file */
-  #setTime(place: string, path: string, digest: Digest | undefined, time: StepTime): void {
+  /** @param path where it will be, to set the time exactly in the end if Node cannot */
+  #setTime(place: string, path: string, of: TimedEntry, time: StepTime): void {
     const mtimeNs = time === 'now' ? this.#options.stampNs : time;
-    if (mtimeNs !== undefined && !trySetTime(place, mtimeNs)) this.#times.push({ path, mtimeNs, digest });
+    if (mtimeNs !== undefined && !trySetTime(place, mtimeNs)) this.#times.push({ path, mtimeNs, of });
   }
 
   async #setExactTimes(): Promise<void> {
     if (this.#times.length === 0) return;
-    const commands = this.#times.map(({ path, mtimeNs, digest }): CoreutilsCommand => {
-      return { kind: 'touch', path: digest ? this.#paths.of(path) : this.#paths.directory(path), mtimeNs };
+    const commands = this.#times.map(({ path, mtimeNs, of }): CoreutilsCommand => {
+      const isDirectory = of.kind === 'directory';
+      return {
+        kind: 'touch',
+        path: isDirectory ? this.#paths.directory(path) : this.#paths.of(path),
+        mtimeNs,
+      };
     });
     await runCoreutils(commands);
-    for (const { path, digest } of this.#times) {
-      if (digest) this.#recorder.file(path, digest);
-      else this.#touched.add(path);
-    }
+    for (const { path, of } of this.#times) this.#record(path, of);
+  }
+
+  #record(path: string, entry: TimedEntry): void {
+    if (entry.kind === 'directory') this.#touched.add(path);
+    else if (entry.kind === 'file') this.#recorder.file(path, entry.digest);
+    else this.#recorder.entry(path, (name, stats) => new SymlinkNode(name, stats, entry.target));
   }
 
   #restoreMode(path: string, mode: number): void {

@@ -12,16 +12,17 @@ import { usableSocketPath } from './socket-path.ts';
  * complete, by a link from another name, so that of several who try at once one wins; what a dead process left is
  * taken away.
  *
+ * @param project whose master is to be found there, for messages
  * @returns takes the socket's name away again, if it is still ours; the server itself stays open
  * @throws AppError `master-running` when somebody listens there
  */
-export async function claimSocket(server: Server, path: string): Promise<() => void> {
+export async function claimSocket(server: Server, path: string, project: string): Promise<() => void> {
   const temporary = join(dirname(path), `.termite-tmp-socket-${process.pid}`);
   rmSync(fsPath(temporary), { force: true });
   await listenPrivately(server, temporary);
   try {
     const { ino } = lstatSync(fsPath(temporary), { bigint: true });
-    while (!tryLink(temporary, path)) await removeDead(path);
+    while (!tryLink(temporary, path)) await removeDead(path, project);
     return () => {
       const stats = lstatSync(fsPath(path), { bigint: true, throwIfNoEntry: false });
       if (stats?.ino === ino) rmSync(fsPath(path), { force: true });
@@ -67,8 +68,8 @@ function tryLink(from: string, to: string): boolean {
 }
 
 /** Moved aside before it is looked at again, so that it cannot be somebody's new one that is removed. */
-async function removeDead(path: string): Promise<void> {
-  await refuseLive(path);
+async function removeDead(path: string, project: string): Promise<void> {
+  await refuseLive(path, project);
   const stats = lstatSync(fsPath(path), { throwIfNoEntry: false });
   if (!stats) return;
   if (!stats.isSocket())
@@ -85,11 +86,11 @@ async function removeDead(path: string): Promise<void> {
   else rmSync(fsPath(aside), { force: true });
 }
 
-async function refuseLive(path: string): Promise<void> {
+async function refuseLive(path: string, project: string): Promise<void> {
   const socket = await connectSocket(path);
   socket?.destroy();
   if (socket)
-    throw new AppError(`A master is already running for "${dirname(path)}"`, {
+    throw new AppError(`A master is already running for "${project}"`, {
       code: 'master-running',
       category: 'caller',
       hint: 'Use it, or end it with "termite stop"',

@@ -1,14 +1,22 @@
+import { resolve } from 'node:path';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Caller, LocalRun } from './caller.ts';
+import { ccacheNotice, withoutCcache } from './ccache.ts';
+import { countedContext } from './counted-context.ts';
 import { countedEnvironment } from './counted-environment.ts';
 import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
-import { jobArguments, jobEnvironment } from './job-environment.ts';
+import type { InstalledPrograms } from './installed-programs.ts';
+import { jobArguments, jobEnvironment, plainEnvironmentEdits } from './job-environment.ts';
+import { knownVariables } from './known-programs.ts';
 import type { Treatment } from './local-rule.ts';
 import type { Attempts } from './next-step.ts';
 import { commandLine, type Placement } from './placement.ts';
 import type { RunningCommand, Session } from './session.ts';
+import { simpleCommands } from './shell-words.ts';
+import { withShownFolder } from './shown-folder.ts';
 import { StdinReplay } from './stdin-replay.ts';
+import { timeUseOf } from './time-use.ts';
 import { isToolchainOnly } from './toolchain.ts';
 import type { Rival } from './verifier.ts';
 
@@ -39,25 +47,31 @@ export interface Command {
 interface NewCommandOptions extends Pick<Command, 'caller' | 'session' | 'running'> {
   projectRoot: string;
   ownShell: string;
+  programs: Pick<InstalledPrograms, 'isInstalled'>;
 }
 
 /** A command that nothing has been done for yet, as its rule wants it to be. */
 export function newCommand(asked: RunRequest, placement: Placement, options: NewCommandOptions): Command {
-  const { caller, session, running, projectRoot, ownShell } = options;
+  const { caller, session, running } = options;
   const { treatment } = placement;
   const { hasEmptyStdin } = treatment;
   const envEdits = environmentEdits(asked.env, treatment.env);
+  const env = editEnvironment(asked.env, envEdits);
+  const ccacheOff = placement.where === 'remote' ? withoutCcache(commandLine(asked), env) : undefined;
+  if (ccacheOff !== undefined) session.notice('ccache', ccacheNotice);
   const request = {
     ...asked,
-    env: editEnvironment(asked.env, envEdits),
+    env: ccacheOff === undefined ? env : [...env, ccacheOff],
     isStdinEmpty: asked.isStdinEmpty || hasEmptyStdin,
   };
-  const isRecursive = placement.where === 'remote' || placement.isRecursive;
+  const isRecursive = placement.where === 'local' && placement.isRecursive;
+  const shells = { own: options.ownShell, real: request.shell };
+  const plainEdits = isRecursive ? [] : plainEnvironmentEdits(request.env, shells);
   return {
     ...{ request, treatment, caller, session, running },
-    question: questionOf(request, { treatment, projectRoot, ownShell }),
+    question: questionOf(request, treatment, options),
     line: commandLine(request),
-    local: { isRecursive, hasEmptyStdin, envEdits },
+    local: { isRecursive, hasEmptyStdin, envEdits: [...envEdits, ...plainEdits] },
     stdin: new StdinReplay((maxBytes) => caller.readStdin(maxBytes)),
     hasReadEmptyStdin: false,
     rival: undefined,
@@ -72,23 +86,47 @@ const user = { uid: process.getuid!(), gid: process.getgid!() };
 
 function questionOf(
   request: RunRequest,
-  { treatment, projectRoot, ownShell }: { treatment: Treatment; projectRoot: string; ownShell: string },
+  treatment: Treatment,
+  { session, projectRoot, ownShell, programs }: NewCommandOptions,
 ): Question {
   const shells = { own: ownShell, real: request.shell };
-  const home = request.env.findLast((entry) => entry.startsWith('HOME='))?.slice('HOME='.length) ?? '';
+  const home = valueIn('HOME', request.env);
+  const argv = jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells);
+  const env = jobEnvironment(request.env, shells);
+  const line = shellLine(argv);
+  const [name = '', ...args] = argv;
+  const commands = line === undefined ? [{ name, args }] : simpleCommands(line);
+  const path = valueIn('PATH', request.env);
+  const isInstalled = (word: string) => programs.isInstalled(word, path);
+  const canMatter = knownVariables({ argv, env, commands, line }, isInstalled);
+  const isInherited = (entry: string) => session.inherited(entry);
+  // A program that is run without a shell, and is not known, sees what is there.
+  const shown = line !== undefined || canMatter ? withShownFolder(env, request.cwd) : env;
   return {
     projectRoot,
-    argv: jobArguments(request.isExec ? request.argv : [request.shell, ...request.argv], shells),
-    env: countedEnvironment(jobEnvironment(request.env, shells), treatment.env),
+    argv,
+    env: countedEnvironment(shown, { rule: treatment.env, canMatter, isInherited }),
+    timeUse: canMatter ? 'unused' : timeUseOf(commands),
     cwd: request.cwd,
     umask: request.umask,
     uid: user.uid,
     gid: user.gid,
-    home: home.startsWith('/') ? home : '',
+    home: home.startsWith('/') ? resolve(home) : '',
     mergeOutput: request.mergeOutput,
     network: treatment.hasNetwork,
     timeoutMs: treatment.timeoutMs,
+    context: countedContext(request),
   };
+}
+
+/** Of `[shell, '-c', line]`, with whatever letters before the `c`. */
+function shellLine(argv: readonly string[]): string | undefined {
+  return argv.length === 3 && /^-[A-Za-z]*c$/.test(argv[1]!) ? argv[2] : undefined;
+}
+
+/** "" for a variable that is not set. */
+function valueIn(name: string, env: readonly string[]): string {
+  return env.findLast((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
 }
 
 /**

@@ -37,6 +37,8 @@ export interface CommitOptions {
   content: Pick<BlobStore, 'read' | 'getMany'>;
   onCommitting: () => void;
   signal: AbortSignal;
+  /** See `findConflict`. */
+  isExclusive?: boolean | undefined;
 }
 
 /** Bytes kept free on the project's file system, for directories and the like. */
@@ -61,7 +63,7 @@ export class Committer {
   }
 
   async commit(manifest: Manifest, options: CommitOptions): Promise<Result<void>> {
-    const { changes, startedNs } = manifest;
+    const { changes, startedNs, finishedNs } = manifest;
     if (changes.length === 0) {
       options.onCommitting();
       return succeed(undefined);
@@ -75,7 +77,8 @@ export class Committer {
       for (let fetches = 0; ; fetches++) {
         await refresh();
         if (options.signal.aborted) return fail({ reason: 'cancelled' });
-        const planned = planApply({ changes, startedNs, snapshot });
+        const { isExclusive } = options;
+        const planned = planApply({ changes, startedNs, finishedNs, snapshot, isExclusive });
         if (!planned.ok) return planned;
         const notHeld = contentOf(planned.value).filter(({ hash }) => !held.has(hash));
         const missing = await this.#options.store.findMissing(notHeld);
@@ -140,6 +143,7 @@ export class Committer {
       version: 1,
       id,
       startedNs: manifest.startedNs,
+      finishedNs: manifest.finishedNs,
       changes: manifest.changes,
       removals: plan.removals,
       inPlace: plan.entries.flatMap((step) => {

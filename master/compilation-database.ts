@@ -41,7 +41,7 @@ export class CompilationDatabase {
     const kept = parse(text, path).filter(({ directory, file }) =>
       exists(resolve(dirname(path), directory, file)),
     );
-    const merged = `${JSON.stringify(merge(kept, built, dirname(path)), undefined, 2)}\n`;
+    const merged = `${toJson(merge(kept, built, dirname(path)))}\n`;
     if (merged === text) return;
     const temporary = `${path}.${process.pid}.new`;
     writeFileSync(fsPath(temporary), encodeBytes(merged));
@@ -80,6 +80,14 @@ function merge(
   }
   for (const entry of built) merged.set(keyOf(entry, base), entry);
   return [...merged].sort(([a], [b]) => compareBytes(a, b)).map(([, entry]) => entry);
+}
+
+/** With bytes that are no text as they are: other readers know nothing of how we spell them. */
+function toJson(entries: readonly (Entry | CompileCommand)[]): string {
+  return JSON.stringify(entries, undefined, 2).replaceAll(
+    /(?<!\\)((?:\\\\)*)\\u(dc[89a-f][0-9a-f])/g,
+    (_, before: string, code: string) => before + String.fromCharCode(Number.parseInt(code, 16)),
+  );
 }
 
 function keyOf({ directory, file, output }: Entry | CompileCommand, base: string): string {

@@ -2,15 +2,17 @@ import { z } from 'zod';
 import { cacheSizeSchema } from '../runtime/cache-size.ts';
 import { listenAddressSchema } from '../runtime/listen-address.ts';
 import { parseConfig } from '../runtime/load-config.ts';
+import { socketName } from './socket-path.ts';
 
 const defaultIdleSeconds = 300;
 const maxIdleSeconds = 7 * 24 * 3600;
 
+const coordinatorSchema = z.url({ protocol: /^http$/, error: 'expected a URL like http://HOST:PORT' });
+
 /** What the command line may say; what it leaves out depends on the environment and the machine, see main.ts. */
 export const masterConfigSchema = z.strictObject({
   root: z.string().min(1).optional().describe('Root of the project (default: the current folder)'),
-  coordinator: z
-    .url({ protocol: /^http$/ })
+  coordinator: coordinatorSchema
     .optional()
     .describe('URL of the coordinator that lists further executors (default: $TERMITE_COORDINATOR)'),
   slots: z
@@ -26,6 +28,10 @@ export const masterConfigSchema = z.strictObject({
     .default('127.0.0.1:0')
     .describe('Where executors of a coordinator get content from, HOST:PORT, port 0 for any; loopback only'),
   cacheSizeMib: cacheSizeSchema,
+  socketInProject: z
+    .boolean()
+    .default(false)
+    .describe(`Be found by ${socketName} in the root, too, where other homes or cache folders are in use`),
   untilIdle: z.boolean().default(false).describe('End when no build needs it any more'),
   idleSeconds: z
     .number()
@@ -40,26 +46,31 @@ export const masterConfigSchema = z.strictObject({
 
 export type MasterConfig = z.infer<typeof masterConfigSchema>;
 
-const environmentSchema = z.object({
-  TERMITE_IDLE_SECONDS: z.coerce.number().int().min(0).max(maxIdleSeconds).default(defaultIdleSeconds),
-});
+type Environment = Readonly<Record<string, string | undefined>>;
+
+const idleSchema = z.coerce.number().int().min(0).max(maxIdleSeconds).default(defaultIdleSeconds);
+
+/** As everywhere, an empty variable is none. @throws AppError `bad-configuration` naming the variable */
+function fromEnvironment<S extends z.ZodType>(schema: S, name: string, env: Environment): z.output<S> {
+  const parsed = parseConfig(
+    z.object({ [name]: schema }),
+    { [name]: env[name] || undefined },
+    'the environment',
+  );
+  return parsed[name] as z.output<S>;
+}
+
+/** undefined when there is none. @throws AppError `bad-configuration` for a variable that is no URL */
+export function coordinatorUrl(env: Environment): string | undefined {
+  return fromEnvironment(coordinatorSchema.optional(), 'TERMITE_COORDINATOR', env);
+}
 
 /**
  * How long a master waits for the next build, in milliseconds; 0: it ends with its last one, or with a signal.
  *
  * @throws AppError `bad-configuration` for a variable that is no such number
  */
-export function idleMs(
-  { untilIdle, idleSeconds }: MasterConfig,
-  env: Readonly<Record<string, string | undefined>>,
-): number {
+export function idleMs({ untilIdle, idleSeconds }: MasterConfig, env: Environment): number {
   if (!untilIdle) return 0;
-  // As everywhere, an empty variable is none.
-  const given = env['TERMITE_IDLE_SECONDS'] || undefined;
-  const { TERMITE_IDLE_SECONDS } = parseConfig(
-    environmentSchema,
-    { TERMITE_IDLE_SECONDS: given },
-    'the environment',
-  );
-  return (idleSeconds ?? TERMITE_IDLE_SECONDS) * 1000;
+  return (idleSeconds ?? fromEnvironment(idleSchema, 'TERMITE_IDLE_SECONDS', env)) * 1000;
 }

@@ -10,9 +10,15 @@ import type { DirectoryNode, Node } from './tree-node.ts';
  * count. A directory is compatible with any directory: two commands may both do `mkdir -p`.
  *
  * @param changes sorted by path bytes
+ * @param isExclusive the command may have relied on being the one who makes what it made: nobody else may have made it, not
+ * even the same
  * @throws AppError `unsafe-path` when a path leads through a symlink, or the changes contradict each other
  */
-export function findConflict(changes: readonly Change[], snapshot: Snapshot): string | undefined {
+export function findConflict(
+  changes: readonly Change[],
+  snapshot: Snapshot,
+  { isExclusive = false }: { isExclusive?: boolean | undefined } = {},
+): string | undefined {
   const planned = new Map<string, TreeNode | null>();
   for (const { path, base, node } of changes) {
     const present = snapshot.lookup(path);
@@ -21,7 +27,8 @@ export function findConflict(changes: readonly Change[], snapshot: Snapshot): st
       if (node?.type !== 'directory') refuse(path, 'is the project and must stay a directory');
     } else if (node && !hasParent(path, planned, snapshot)) return path;
     planned.set(path, node);
-    const isFine = equalsPresent(base, present) || equalsPresent(node, present);
+    const mustBeNew = isExclusive && base === null;
+    const isFine = equalsPresent(base, present) || (!mustBeNew && equalsPresent(node, present));
     if (!isFine) return path;
     const isRemoved = present?.type === 'directory' && node?.type !== 'directory';
     const unknown = isRemoved ? findHidden(present) : undefined;

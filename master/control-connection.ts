@@ -3,6 +3,7 @@ import { type FrameReader, FrameWriter } from '../protocol/frame.ts';
 import { ShellFrame } from '../protocol/frame-types.ts';
 import { explainError } from '../runtime/app-error.ts';
 import { exhaustive } from '../runtime/exhaustive.ts';
+import { costlyVariables } from './costly-variables.ts';
 import type { FrameSocket } from './frame-socket.ts';
 import type { MasterService } from './master-service.ts';
 import type { Session } from './session.ts';
@@ -61,6 +62,7 @@ export class ControlConnection {
         const session = this.#session;
         if (!session) return this.#reply({ op: 'error', message: 'No session is open' });
         await session.finish(request);
+        for (const message of costlyVariables(session.records)) session.notice(message, message);
         // Before the answer: a master that is not needed any more is out of the way when the build returns.
         await service.sessions.close(session);
         this.#session = undefined;

@@ -9,7 +9,8 @@ export type CoreutilsCommand =
   | { kind: 'mkfifo'; path: string; mode: number };
 
 /**
- * Sets the modification time of a file, directory or symlink if Node can express it (it rounds to microseconds).
+ * Sets the modification time of a file, directory or symlink if Node can express it: it rounds to microseconds, and takes
+ * times before 1970 for the present.
  *
  * @returns whether it is exact now
  */
@@ -39,7 +40,8 @@ export async function runCoreutils(commands: readonly CoreutilsCommand[]): Promi
 function spell(command: CoreutilsCommand): string {
   const path = `'${command.path.replaceAll("'", "'\\''")}'`;
   if (command.kind === 'mkfifo') return `mkfifo -m ${command.mode.toString(8)} ${path}`;
-  const nanoseconds = ((command.mtimeNs % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
-  const seconds = (command.mtimeNs - nanoseconds) / 1_000_000_000n;
-  return `touch -h -m -d @${seconds}.${String(nanoseconds).padStart(9, '0')} ${path}`;
+  const { mtimeNs } = command;
+  const [sign, distanceNs] = mtimeNs < 0n ? ['-', -mtimeNs] : ['', mtimeNs];
+  const fraction = String(distanceNs % 1_000_000_000n).padStart(9, '0');
+  return `touch -h -m -d @${sign}${distanceNs / 1_000_000_000n}.${fraction} ${path}`;
 }

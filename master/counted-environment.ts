@@ -1,33 +1,38 @@
+import { isAmbient } from './ambient-variables.ts';
 import { type EnvironmentRule, isNamed, nameOf } from './environment-rule.ts';
 
 /**
- * Variables that do not count unless a rule says so: what names a terminal, a desktop or a login session, make's own
- * plumbing, and ours. A command whose outcome depends on one of them is answered with what it did under another
- * value. All others count.
+ * Ours, and what shells and make keep up themselves: never counts unless a rule says so. MAKEFLAGS and MAKELEVEL are not
+ * among them, since scripts look at them, and a make that nobody sees does what they say.
  */
-export const ignoredVariables: readonly string[] = [
-  ...['TERM', 'COLORTERM', 'TERM_PROGRAM', 'TERM_PROGRAM_VERSION', 'TERM_SESSION_ID', 'COLUMNS', 'LINES'],
-  ...['WINDOWID', 'DISPLAY', 'WAYLAND_DISPLAY', 'XAUTHORITY', 'DBUS_SESSION_BUS_ADDRESS', 'SESSION_MANAGER'],
-  ...['SSH_CLIENT', 'SSH_CONNECTION', 'SSH_TTY', 'SSH_AUTH_SOCK', 'SSH_AGENT_PID', 'GPG_AGENT_INFO'],
-  ...['TMUX', 'TMUX_PANE', 'STY', 'WINDOW', 'SHLVL', 'OLDPWD', '_', 'INVOCATION_ID', 'JOURNAL_STREAM'],
-  ...['MAKEFLAGS', 'GNUMAKEFLAGS', 'MFLAGS', 'MAKELEVEL', 'MAKE_TERMOUT', 'MAKE_TERMERR', 'MAKE_RESTARTS'],
-  ...['XDG_SESSION_*', 'XDG_VTNR*', 'XDG_SEAT*', 'VSCODE_*', 'TERMITE_*'],
-];
-const ignoredNames = new Set(ignoredVariables);
-const ignoredPrefixes = ignoredVariables.filter((name) => name.endsWith('*'));
+const plumbing =
+  /^(?:TERMITE_\w*|MAKE_TERMOUT|MAKE_TERMERR|MAKE_RESTARTS|CMAKE_BUILD_PARALLEL_LEVEL|_|SHLVL|OLDPWD)$/;
+
+export interface CountingOptions {
+  rule: Pick<EnvironmentRule, 'ignored' | 'counted' | 'set'>;
+  /** What can have any effect on it at all (known-programs.ts); absent: everything. */
+  canMatter?: ((name: string) => boolean) | undefined;
+  /** Whether the build got `K=V` from whoever started it. What make or the command line set is not inherited, and counts. */
+  isInherited: (entry: string) => boolean;
+}
 
 /** What of an environment counts, sorted; of variables given twice the last. @param env `K=V` */
 export function countedEnvironment(
   env: readonly string[],
-  { ignored, counted, set }: Pick<EnvironmentRule, 'ignored' | 'counted' | 'set'>,
+  { rule: { ignored, counted, set }, canMatter = () => true, isInherited }: CountingOptions,
 ): string[] {
   const entries = new Map<string, string>();
   for (const entry of env) {
     const name = nameOf(entry);
-    const isUsuallyIgnored = ignoredNames.has(name) || isNamed(name, ignoredPrefixes);
-    const counts = isUsuallyIgnored ? isNamed(name, counted) : !isNamed(name, ignored);
-    // What a rule sets is the user's own doing.
-    if (counts || Object.hasOwn(set, name)) entries.set(name, entry);
+    // What a rule sets or counts is the user's own doing.
+    const isWanted = Object.hasOwn(set, name) || isNamed(name, counted);
+    if (isWanted || (counts(entry, name) && !isNamed(name, ignored))) entries.set(name, entry);
+    else entries.delete(name);
   }
   return [...entries.values()].sort();
+
+  function counts(entry: string, name: string): boolean {
+    if (plumbing.test(name) || !canMatter(name)) return false;
+    return !isAmbient(name) || !isInherited(entry);
+  }
 }

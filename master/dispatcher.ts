@@ -1,19 +1,22 @@
 import type { BlobStore } from '../cas/blob-store.ts';
-import type { Job, JobResult, Manifest } from '../protocol/job.ts';
+import type { Job, JobResult, Manifest, Observation } from '../protocol/job.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { Limit } from '../runtime/limit.ts';
 import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
+import { mayCreateExclusively } from './exclusive-creation.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import { InstalledPrograms } from './installed-programs.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
 import type { LocalRuleSet, LocalRules } from './local-rules.ts';
 import type { LocalSlots } from './local-slots.ts';
 import { nextStep } from './next-step.ts';
+import { shownDirectories } from './own-places.ts';
 import { commandLine, type Placement, place } from './placement.ts';
-import { reachedLimit } from './reached-limit.ts';
+import { findHidden, reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { Outcome, Session } from './session.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
@@ -29,6 +32,8 @@ export interface DispatcherOptions {
   /** Absent: every command is run. */
   results?: ResultCache | undefined;
   verifier: Verifier;
+  /** Absolute path of the folder with everything that is ours. */
+  stateDir: string;
   stdinRoutes: StdinRoutes;
   localSlots: LocalSlots;
   /** How executors know and reach this master. */
@@ -55,10 +60,12 @@ const maxNotedOutputs = 100;
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #programs: InstalledPrograms;
   #lastJob = 0;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#programs = new InstalledPrograms(options.workspace.projectRoot, Date.now);
   }
 
   /** Never rejects; resolves when the caller has its answer. */
@@ -70,6 +77,11 @@ export class Dispatcher {
     try {
       const placement = await this.#place(request, { caller, session, running });
       if (placement) await this.#follow(placement, request, { caller, session, running });
+    } catch (error) {
+      // Before there was a command: the build goes on beside make.
+      session.notice('internal-error', `running locally: ${describeError(error)}`);
+      running.end({ where: 'local', reason: 'internal-error', isFallback: true });
+      caller.runLocally({ isRecursive: true, hasEmptyStdin: false, envEdits: [], holdsSlot: false });
     } finally {
       caller.signal.removeEventListener('abort', onGone);
       running.end();
@@ -103,7 +115,8 @@ export class Dispatcher {
   ): Promise<void> {
     const { rule } = placement;
     const { workspace, ownShell } = this.#options;
-    const options = { caller, session, running, projectRoot: workspace.projectRoot, ownShell };
+    const { projectRoot } = workspace;
+    const options = { caller, session, running, projectRoot, ownShell, programs: this.#programs };
     const command = newCommand(original, placement, options);
     if (rule) running.note({ rule: { line: rule.line, ...(rule.reason && { reason: rule.reason }) } });
     try {
@@ -155,17 +168,30 @@ export class Dispatcher {
       if (failure.reason === 'limit') {
         results?.rememberLimit(command.question, failure.limit);
         if (failure.limit.kind !== 'failed') sayLocal(command, failure.limit.kind, because);
-        if (command.stdin.isUntouched) return this.#atLimit(command, failure.limit);
+        if (command.stdin.canReplay) return this.#atLimit(command, failure.limit);
       }
       if (next.step === 'local') return this.#fallBack(command, { ...next, because });
       if (!command.stdin.canReplay) return this.#giveUp(command, because);
     }
   }
 
+  #limitOf(command: Command, manifest: Manifest): Limit | undefined {
+    const { workspace } = this.#options;
+    const hasOtherNames = (path: string) => workspace.inputs.hasOtherNames(path);
+    const isConcealed = (observation: Observation) => workspace.inputs.isConcealed(observation);
+    return reachedLimit(manifest, {
+      mayFail: mayFail(command),
+      ownDir: this.#options.stateDir,
+      ...{ hasOtherNames, isConcealed },
+    });
+  }
+
   /** Runs it beside make, since what it does in a sandbox is not what it does here. */
   #atLimit(command: Command, limit: Limit): Promise<void> {
     command.running.note({ limit });
-    return this.#local(command, { reason: limit.kind, needsSlot: true, isFallback: false });
+    // What waits for another command must not keep it from its slot.
+    const needsSlot = limit.kind !== 'lock' && limit.kind !== 'network';
+    return this.#local(command, { reason: limit.kind, needsSlot, isFallback: false });
   }
 
   /** Answers with a past result. @returns false when there is none, or it cannot be had: nothing has been done then */
@@ -184,6 +210,8 @@ export class Dispatcher {
         command.rival = { kind: 'hit', hit: answer };
         return false;
       }
+      // It was made when the places that a sandbox has for itself were as here, which are no part of the fingerprint.
+      if (findHidden(answer.manifest, this.#options.stateDir)) return false;
       running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,
@@ -216,7 +244,7 @@ export class Dispatcher {
       // What follows is our work, not the executor's: its slot can be used meanwhile.
       lease.release();
       const { content } = member;
-      const limit = result.ok ? reachedLimit(result.value, { mayFail: mayFail(command) }) : undefined;
+      const limit = result.ok ? this.#limitOf(command, result.value) : undefined;
       if (limit) return fail({ reason: 'limit', limit });
       const { rival } = command;
       if (result.ok && rival) {
@@ -274,12 +302,14 @@ export class Dispatcher {
     const { signal } = running;
     if (signal.aborted) return fail({ reason: 'cancelled' });
     this.#lastJob += 1;
+    const { timeUse: _timeUse, ...asked } = question;
+    const env = jobEnvironment(request.env, { own: ownShell, real: request.shell });
     const job: Job = {
-      ...question,
-      env: jobEnvironment(request.env, { own: ownShell, real: request.shell }),
+      ...asked,
+      ...{ env, shown: shownDirectories({ ...question, env }), context: request.context },
       slots: treatment.slotCount,
       id: `${origin.id}-${this.#lastJob}`,
-      origin: { ...origin, epoch: basis.epoch },
+      origin: { ...origin, epoch: basis.epoch, revision: basis.revision },
       root: basis.root,
       // Also of nothing it matters to the cache whether it was read.
       forwardStdin: !request.isStdinEmpty || results !== undefined,
@@ -309,7 +339,8 @@ export class Dispatcher {
       command.isCommitting = true;
       caller.committing();
     };
-    const committed = await workspace.commit(manifest, { content, onCommitting, signal });
+    const isExclusive = mayCreateExclusively(command.request);
+    const committed = await workspace.commit(manifest, { content, onCommitting, signal, isExclusive });
     if (!committed.ok) {
       if (!command.isCommitting) return committed;
       throw new Error(`Internal error: a commit failed half-way: ${describeFailure(committed.failure)}`);
@@ -328,8 +359,7 @@ export class Dispatcher {
     command: Command,
     { reason, isFallback, because }: { reason: string; isFallback: boolean; because: string },
   ): Promise<void> {
-    // The caller's own stdin cannot be put back to its beginning.
-    if (!command.stdin.isUntouched) return this.#giveUp(command, because);
+    if (!command.stdin.canReplay) return this.#giveUp(command, because);
     sayLocal(command, reason, because);
     // Others do not wait for what waits for a person.
     const needsSlot = reason !== 'terminal';

@@ -1,5 +1,5 @@
 import { digestOf } from '../cas/digest.ts';
-import { type Directory, encodeDirectory } from '../cas/directory.ts';
+import { type Directory, encodeDirectory, type FileIdentity } from '../cas/directory.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { compareBytes } from '../runtime/byte-path.ts';
 import { SplicedDirectory } from './spliced-directory.ts';
@@ -26,9 +26,10 @@ function encodeAll(node: DirectoryNode): Buffer {
   node.spliced = undefined;
   const directory = emptyDirectory();
   const { mode, mtimeNs } = node;
+  const identity = identityOf(node);
   for (const name of [...node.children.keys()].sort(compareBytes))
     addEntry(directory, node.children.get(name)!);
-  return encodeDirectory({ ...directory, mode, mtimeNs });
+  return encodeDirectory({ ...directory, mode, mtimeNs, identity });
 }
 
 function splice(node: DirectoryNode): Buffer {
@@ -38,7 +39,7 @@ function splice(node: DirectoryNode): Buffer {
     node.spliced = new SplicedDirectory(bytes);
     return bytes;
   }
-  const own = encodeDirectory({ ...emptyDirectory(), mode, mtimeNs });
+  const own = encodeDirectory({ ...emptyDirectory(), mode, mtimeNs, identity: identityOf(node) });
   const changes = [...changedNames].sort(compareBytes).map((name) => {
     const entry = emptyDirectory();
     const child = children.get(name);
@@ -56,6 +57,10 @@ function splice(node: DirectoryNode): Buffer {
   return node.spliced.replace(changes, own);
 }
 
+function identityOf({ inode, ctimeNs, linkCount }: FileIdentity): FileIdentity {
+  return { inode, ctimeNs, linkCount };
+}
+
 function emptyDirectory(): Directory {
   return { files: [], directories: [], symlinks: [] };
 }
@@ -64,13 +69,16 @@ function addEntry({ files, directories, symlinks }: Directory, child: Node): voi
   const { name } = child;
   switch (child.type) {
     case 'file':
-      files.push({ name, type: 'file', digest: child.digest!, mode: child.mode, mtimeNs: child.mtimeNs });
+      files.push({
+        ...{ name, type: 'file', digest: child.digest!, mode: child.mode, mtimeNs: child.mtimeNs },
+        identity: identityOf(child),
+      });
       break;
     case 'directory':
-      directories.push({ name, digest: child.digest! });
+      directories.push({ name, digest: child.digest!, inode: child.inode });
       break;
     case 'symlink':
-      symlinks.push({ name, target: child.target, mtimeNs: child.mtimeNs });
+      symlinks.push({ name, target: child.target, mtimeNs: child.mtimeNs, identity: identityOf(child) });
       break;
     case 'fifo':
       files.push({ name, type: 'fifo', digest: noDigest, mode: child.mode });

@@ -7,8 +7,8 @@ import { type HashedFile, hashFile, hashSmallFile, nowNs, smallFileBytes } from 
 import type { FileNode } from './tree-node.ts';
 
 export type HashOutcome =
-  /** `stats`: of the state that was hashed, where the file has changed since the node was made. */
-  | { kind: 'hashed'; digest: Digest; stats: BigIntStats | undefined; isRacy: boolean }
+  /** `stats`: of the state that was hashed, where the file has changed since the node was made. `isRead`: just now. */
+  | { kind: 'hashed'; digest: Digest; stats: BigIntStats | undefined; isRacy: boolean; isRead: boolean }
   | { kind: 'unreadable' }
   | { kind: 'vanished' };
 
@@ -69,7 +69,8 @@ export class FileHasher {
       if (breather.isDue) await breather.breathe();
       const cached = known?.get(path);
       if (cached && isCurrent(file, cached)) {
-        onOutcome(file, { kind: 'hashed', digest: cached.digest, stats: undefined, isRacy: false });
+        const { digest } = cached;
+        onOutcome(file, { kind: 'hashed', digest, stats: undefined, isRacy: false, isRead: false });
         continue;
       }
       onOutcome(file, await this.#hashOne(file, path));
@@ -84,6 +85,11 @@ export class FileHasher {
     this.#cache.record(path, signature, digest!, nowNs() + 2n * writeMarginNs);
   }
 
+  /** For a file that may change without looking different. */
+  forget(path: string): void {
+    this.#cache.forget(path);
+  }
+
   async #hashOne(file: FileNode, path: string): Promise<HashOutcome> {
     try {
       let hashed = await hashOnce(file, path);
@@ -92,7 +98,8 @@ export class FileHasher {
       const { digest, stats, readAtNs, isStable } = hashed;
       if (isStable) this.#cache.record(path, signatureOf(stats), digest, readAtNs);
       const isRacy = !isStable || stats.ctimeNs > readAtNs - writeMarginNs;
-      return { kind: 'hashed', digest, stats: file.matches(stats) && isStable ? undefined : stats, isRacy };
+      const changed = file.matches(stats) && isStable ? undefined : stats;
+      return { kind: 'hashed', digest, stats: changed, isRacy, isRead: true };
     } catch (error) {
       if (isErrno(error, 'EACCES', 'EPERM')) return { kind: 'unreadable' };
       if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EINVAL', 'ENXIO')) return { kind: 'vanished' };

@@ -23,6 +23,10 @@ export class FileIndex<K> {
     return present instanceof Set ? [...present] : [present];
   }
 
+  all(): FileNode[] {
+    return [...this.#files.keys()].flatMap((key) => this.get(key));
+  }
+
   first(key: K): FileNode | undefined {
     const present = this.#files.get(key);
     return present instanceof Set ? present.values().next().value : present;

@@ -1,5 +1,6 @@
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { chunksOfFile } from '../cas/chunks.ts';
 import { DigestHasher, digestOf } from '../cas/digest.ts';
 import { equalSignatures, signatureOf } from '../cas/stat-cache.ts';
 import type { Digest } from '../protocol/digest.ts';
@@ -17,7 +18,6 @@ export interface HashedFile {
 
 /** Up to this size files are read in one go: less than a millisecond. */
 export const smallFileBytes = 1024 * 1024;
-const chunkBytes = 1024 * 1024;
 /** Neither follows a symlink that has taken the file's place, nor waits for the writer of a FIFO. */
 const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -56,12 +56,7 @@ export async function hashFile(path: string): Promise<HashedFile> {
   try {
     const stats = expectFile(await file.stat({ bigint: true }), path);
     const hasher = new DigestHasher();
-    const chunk = Buffer.allocUnsafeSlow(chunkBytes);
-    for (;;) {
-      const { bytesRead } = await file.read(chunk, 0, chunkBytes, null);
-      if (bytesRead === 0) break;
-      hasher.update(chunk.subarray(0, bytesRead));
-    }
+    for await (const chunk of chunksOfFile(file, { reuse: true })) hasher.update(chunk);
     const digest = hasher.digest();
     const after = await file.stat({ bigint: true });
     return { digest, stats, readAtNs, isStable: isSame(stats, after, digest.sizeBytes) };

@@ -10,7 +10,8 @@ import {
   writeSync,
 } from 'node:fs';
 import { z } from 'zod';
-import { manifestSchema, pathInTreeSchema } from '../protocol/job.ts';
+import { manifestSchema } from '../protocol/job.ts';
+import { pathInTreeSchema } from '../protocol/os-values.ts';
 import { encodeJson } from '../runtime/json.ts';
 
 const { startedNs: nanosecondsSchema, changes: changesSchema } = manifestSchema.shape;
@@ -20,6 +21,8 @@ const journalEntrySchema = z.strictObject({
   version: z.literal(1),
   id: z.string(),
   startedNs: nanosecondsSchema,
+  /** Entries of earlier versions have none. */
+  finishedNs: nanosecondsSchema.optional(),
   changes: changesSchema,
   /** Everything that will be removed, with the times of files, so that nothing that came later is removed. */
   removals: z.array(

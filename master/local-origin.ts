@@ -1,4 +1,5 @@
 import type { LocalFiles, Origin } from '../executor/origin.ts';
+import type { Amendments } from '../protocol/amendments.ts';
 import type { Digest } from '../protocol/digest.ts';
 import type { ProjectBlobs } from './project-blobs.ts';
 import type { SystemLayer } from './system-layer.ts';
@@ -34,6 +35,10 @@ export class LocalOrigin implements Origin {
 
   listDirectory(absolutePath: string): Promise<Uint8Array> {
     return this.#system.listDirectory(absolutePath);
+  }
+
+  async amendments(epoch: number, sinceRevision: number): Promise<Amendments> {
+    return this.#system.amendments(epoch, sinceRevision);
   }
 
   digestFile(absolutePath: string): Promise<Digest> {

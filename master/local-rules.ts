@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { AppError } from '../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { nearest } from '../runtime/nearest.ts';
 import { type LocalRule, localRule, ruleEntrySchema } from './local-rule.ts';
 import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './located-json.ts';
 
@@ -27,11 +28,17 @@ export function parseLocalRules(text: string, path: string): LocalRuleSet {
   const json = parse(kept.join('\n'), path);
   const parsed = z.array(ruleEntrySchema).safeParse(json.value);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
+    // Whoever mistypes a key is also told that the right one is missing, which says less.
+    const { issues } = parsed.error;
+    const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
     const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
     const place = unknown === undefined ? issue.path : [...issue.path, unknown];
     const key = place.length > 1 ? `"${spellKey(place.slice(1))}": ` : '';
-    throw problem(path, json.lineOf(place), key + (unknown === undefined ? issue.message : 'Unknown key'));
+    throw problem(
+      path,
+      json.lineOf(place),
+      key + (unknown === undefined ? issue.message : unknownKey(unknown)),
+    );
   }
   const rules = parsed.data.map((entry, index) => {
     try {
@@ -90,6 +97,11 @@ function parse(text: string, path: string): LocatedJson {
     if (error instanceof JsonSyntaxError) throw problem(path, error.line, error.message);
     throw error;
   }
+}
+
+function unknownKey(key: string): string {
+  const meant = nearest(key, Object.keys(ruleEntrySchema.shape));
+  return meant === undefined ? 'Unknown key' : `Unknown key: did you mean "${meant}"?`;
 }
 
 /** `Env.Unset[0]` */

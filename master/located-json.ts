@@ -31,6 +31,10 @@ const keyOf = (path: readonly PropertyKey[]) => path.map(String).join('\0');
 const scalar = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what JSON strings must not hold
 const string = /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+/** A string up to a backslash that JSON has no use for. */
+const badEscape =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+  /"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*(?<escape>\\[^"\\/bfnrt\x00-\x1f])/y;
 
 class Parser {
   readonly lines = new Map<string, number>();
@@ -98,9 +102,23 @@ class Parser {
   #match(pattern: RegExp, complaint: string): string {
     pattern.lastIndex = this.#at;
     const match = pattern.exec(this.#text)?.[0];
-    if (match === undefined) return this.#fail(complaint);
+    if (match === undefined) {
+      this.#refuseEscape();
+      return this.#fail(complaint);
+    }
     this.#at += match.length;
     return match;
+  }
+
+  /** In regular expressions backslashes are meant for these, and have to be doubled. */
+  #refuseEscape(): void {
+    badEscape.lastIndex = this.#at;
+    const refused = badEscape.exec(this.#text)?.groups?.['escape'];
+    if (refused !== undefined)
+      throw new JsonSyntaxError(
+        `"${refused}" is no escape in JSON: write "\\${refused}" for it`,
+        this.#line(),
+      );
   }
 
   #line(): number {

@@ -1,20 +1,23 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { availableParallelism, hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { FileBlobStore } from '../cas/file-blob-store.ts';
 import { StatCache } from '../cas/stat-cache.ts';
 import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
+import type { CommandRecord } from '../protocol/build-log.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { cacheDir, projectStateDir } from '../runtime/cache-dir.ts';
+import { encodeBytes, fsPath, showBytes } from '../runtime/byte-path.ts';
+import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { exactEnvironment } from '../runtime/process-bytes.ts';
 import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
-import { type MasterConfig, masterConfigSchema } from './config.ts';
+import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
 import { dismissParked } from './dismiss-parked.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -36,7 +39,13 @@ import { resultsName } from './other-results.ts';
 import type { Parking } from './parking.ts';
 import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
-import { parkedSocketPath, socketName } from './socket-path.ts';
+import {
+  parkedSocketPath,
+  removeOtherSockets,
+  rootFilePath,
+  servingSocketPath,
+  socketName,
+} from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 import { Verifier } from './verifier.ts';
 import { Watcher } from './watcher.ts';
@@ -82,6 +91,10 @@ export async function masterMain(argv: readonly string[]): Promise<void> {
 
 async function start(config: MasterConfig, scope: Scope, ending: Ending): Promise<void> {
   const root = resolveRoot(config.root ?? '.');
+  if (root === '/')
+    throw new AppError('"/" is no project but the whole machine', {
+      ...{ code: 'bad-root', category: 'caller', hint: 'Name the folder of the project: --root DIR' },
+    });
   let resolveService: (service: MasterService) => void = () => {};
   let rejectService: (error: unknown) => void = () => {};
   const service = new Promise<MasterService>((resolve, reject) => {
@@ -91,9 +104,12 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
   // Claimed before the work begins, so that nobody else begins it as well.
   const server = new MasterServer(service);
   try {
-    const frontDoor = await server.open(join(root, socketName));
-    resolveService(await build(root, config, { scope, ending, server, frontDoor }));
-  } catch (error) {
+    const stateDir = openStateDir(root);
+    const openFrontDoor = () => openDoors(server, { root, stateDir, config });
+    const frontDoor = await openFrontDoor();
+    resolveService(await build(root, config, { scope, ending, server, stateDir, frontDoor, openFrontDoor }));
+  } catch (cause) {
+    const error = explainCacheError(cause, exactEnvironment(process.env));
     rejectService(error);
     await server[Symbol.asyncDispose]();
     throw error;
@@ -107,19 +123,52 @@ interface Premises {
   scope: Scope;
   ending: Ending;
   server: MasterServer;
+  stateDir: string;
   frontDoor: Door;
+  openFrontDoor: () => Promise<Door>;
+}
+
+/** Of a project whose root can be told from it. @throws a system error */
+function openStateDir(root: string): string {
+  const stateDir = projectStateDir(exactEnvironment(process.env), root);
+  makePrivateDir(stateDir);
+  // As a whole or not at all: whoever finds a socket beside it reads it.
+  const temporary = `${rootFilePath(stateDir)}.${process.pid}`;
+  writeFileSync(fsPath(temporary), encodeBytes(root), { mode: 0o600 });
+  renameSync(fsPath(temporary), fsPath(rootFilePath(stateDir)));
+  return stateDir;
+}
+
+/** All at which the project's builds and shells find its master. */
+async function openDoors(
+  server: MasterServer,
+  { root, stateDir, config }: { root: string; stateDir: string; config: MasterConfig },
+): Promise<Door> {
+  const doors = [await server.open(servingSocketPath(stateDir, root), root)];
+  try {
+    if (config.socketInProject) doors.push(await server.open(join(root, socketName), root));
+  } catch (error) {
+    for (const door of doors) door.close();
+    throw error;
+  }
+  return {
+    withdraw: () => {
+      for (const door of doors) door.withdraw();
+    },
+    close: () => {
+      for (const door of doors) door.close();
+    },
+  };
 }
 
 /** Opens and connects everything behind the socket. */
 async function build(
   root: string,
   config: MasterConfig,
-  { scope, ending, server, frontDoor }: Premises,
+  { scope, ending, server, stateDir, frontDoor, openFrontDoor }: Premises,
 ): Promise<MasterService> {
-  const { env } = process;
+  const env = exactEnvironment(process.env);
   const baseDir = cacheDir(env);
-  const stateDir = projectStateDir(env, root);
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, env);
   let parking: Parking | undefined;
   const store = await FileBlobStore.open(join(baseDir, 'cas'));
@@ -132,6 +181,7 @@ async function build(
   const cache = scope.use(
     await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
   );
+  removeOtherSockets(stateDir, servingSocketPath(stateDir, root));
   const stdinRoutes = new StdinRoutes();
   const watchProgram = join(packageRoot, 'native/build/termite-watch');
   const workspace = scope.use(
@@ -147,7 +197,7 @@ async function build(
   );
 
   const pool = new ExecutorPool(systemClock);
-  const url = config.coordinator ?? env['TERMITE_COORDINATOR'];
+  const url = config.coordinator ?? coordinatorUrl(env);
   const slotCount = config.slots ?? (url ? 0 : availableParallelism());
   let problem: string | undefined;
   if (slotCount > 0) {
@@ -190,7 +240,7 @@ async function build(
     onClose: async (session) => {
       const { records, compileCommands } = session;
       await results?.idle();
-      if (records.length > 0) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
+      if (records.some(hasDone)) tryTo(() => writeBuildLog(stateDir, records, systemClock.nowMs()), say);
       if (compileCommands)
         tryTo(
           () => compileCommands.write(),
@@ -206,7 +256,7 @@ async function build(
     new LocalSlots({ slotCount: availableParallelism(), openWatch: () => Watcher.start(watchProgram) }),
   );
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes, localSlots },
+    ...{ workspace, pool, rules, store, results, verifier, stdinRoutes, localSlots, stateDir: baseDir },
     origin: { id: `m-${randomBytes(6).toString('hex')}`, url: originUrl },
     ownShell: join(packageRoot, 'native/build/libexec/sh'),
   });
@@ -215,11 +265,11 @@ async function build(
     ending.request({ kind: 'stop' });
   };
   const isEnding = () => ending.isRequested;
-  const isIdle = () => sessions.count === 0;
+  const isIdle = () => sessions.isIdle;
   // What keeps jobs from running here may have been put right by the next build.
   if (problem === undefined) {
     parking = openParking({
-      ...{ config, env, root, stateDir, storeDir: store.dir, server, frontDoor },
+      ...{ config, env, root, stateDir, storeDir: store.dir, server, frontDoor, openFrontDoor },
       ...{ isIdle, end: stop, onNotice: say },
       recheck: () => workspace.recheck(),
       tidy: () => cacheService.tidy(),
@@ -233,6 +283,11 @@ async function build(
   });
 }
 
+/** A build that finds everything done only starts makes: then one wants to know about the build before it. */
+function hasDone({ where, reason }: CommandRecord): boolean {
+  return where !== 'local' || reason !== 'recursive';
+}
+
 /** For what no build may fail of. */
 function tryTo(action: () => void, tell: (message: string) => void): void {
   try {
@@ -243,5 +298,5 @@ function tryTo(action: () => void, tell: (message: string) => void): void {
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite master: ${message}\n`);
+  process.stderr.write(`termite master: ${showBytes(message)}\n`);
 }

@@ -10,7 +10,7 @@ import { FrameSocket } from './frame-socket.ts';
 
 export { resolveRoot } from './resolve-root.ts';
 export type * from './rule-book.ts';
-export { parkedSocketPath, socketName } from './socket-path.ts';
+export { parkedSocketPath, rootOfSocket, servingSocketPath, socketName } from './socket-path.ts';
 
 /** Loaded only when it is asked for: most commands explain nothing. */
 export const loadRuleBook = () => import('./rule-book.ts');

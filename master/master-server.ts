@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net';
+import { dirname } from 'node:path';
 import type { FrameReader } from '../protocol/frame.ts';
 import { ShellFrame } from '../protocol/frame-types.ts';
 import { decodeRun } from '../protocol/run-request.ts';
@@ -25,12 +26,13 @@ export class MasterServer implements AsyncDisposable {
 
   /**
    * @param socketPath absolute
+   * @param project whose master is found there, for messages
    * @throws AppError `master-running`, `cannot-listen`
    */
-  async open(socketPath: string): Promise<Door> {
+  async open(socketPath: string, project = dirname(socketPath)): Promise<Door> {
     const server = createServer((socket) => accept(socket, this.#state));
     try {
-      const removeName = await claimSocket(server, socketPath);
+      const removeName = await claimSocket(server, socketPath, project);
       const door = {
         withdraw: removeName,
         close: () => {

@@ -57,15 +57,19 @@ export class MasterService {
 
   /** To be asked before a session is opened. @returns false when whoever comes has to look for another master */
   async admit(...who: Parameters<Parking['admit']>): Promise<boolean> {
-    const { parking, isEnding } = this.#options;
-    return !isEnding() && ((await parking?.admit(...who)) ?? true);
+    const { parking, workspace, isEnding, stop } = this.#options;
+    if (isEnding() || !((await parking?.admit(...who)) ?? true)) return false;
+    if (await workspace.beginSession()) return true;
+    stop();
+    return false;
   }
 
   /** @throws AppError `bad-configuration` when the rules are wrong: better now than at the first command */
-  openSession(send: Parameters<Sessions['open']>[0], { check, compileCommands }: SessionWishes): Session {
+  openSession(send: Parameters<Sessions['open']>[0], wishes: SessionWishes): Session {
+    const { check, compileCommands, environment } = wishes;
     this.#options.rules.current();
     const session = this.sessions.open(send, {
-      check,
+      ...{ check, environment },
       compileCommands: compileCommands === undefined ? undefined : new CompilationDatabase(compileCommands),
     });
     if (this.#options.problem !== undefined) session.notice('problem', this.#options.problem);
@@ -80,7 +84,7 @@ export class MasterService {
       executors: pool.members(),
       sessions: this.sessions.count,
       files: workspace.fileCount,
-      epoch: workspace.epoch,
+      epoch: workspace.systemChanges.epoch,
     };
   }
 

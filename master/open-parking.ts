@@ -1,14 +1,16 @@
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import { fsPath } from '../runtime/byte-path.ts';
 import { circumstances, identityOf } from '../runtime/circumstances.ts';
 import { idleMs, type MasterConfig } from './config.ts';
 import type { MasterServer } from './master-server.ts';
 import { Parking, type ParkingOptions } from './parking.ts';
-import { parkedSocketPath, socketName } from './socket-path.ts';
+import { parkedSocketPath } from './socket-path.ts';
 
 export interface OpenParkingOptions
-  extends Pick<ParkingOptions, 'frontDoor' | 'isIdle' | 'recheck' | 'tidy' | 'end' | 'onNotice'> {
+  extends Pick<
+    ParkingOptions,
+    'frontDoor' | 'openFrontDoor' | 'isIdle' | 'recheck' | 'tidy' | 'end' | 'onNotice'
+  > {
   config: MasterConfig;
   env: NodeJS.ProcessEnv;
   root: string;
@@ -24,7 +26,7 @@ export interface OpenParkingOptions
  * @throws AppError `bad-configuration`
  */
 export function openParking(options: OpenParkingOptions): Parking | undefined {
-  const { config, env, root, stateDir, storeDir, server, ...rest } = options;
+  const { config, env, root, stateDir, storeDir, server, openFrontDoor, ...rest } = options;
   const patienceMs = idleMs(config, env);
   // Somebody else's builds there could neither ask us nor end us, and would wait for the databases in vain.
   const isOurs = statSync(fsPath(stateDir)).uid === process.geteuid?.();
@@ -38,8 +40,8 @@ export function openParking(options: OpenParkingOptions): Parking | undefined {
     suits: (theirs) => theirs === ours,
     // With nobody able to find it, it would only be in the way.
     isSound: () => isUnmoved() && identityOf(parkedAt) !== undefined,
-    openFrontDoor: () => server.open(join(root, socketName)),
-    openSideDoor: () => server.open(parkedAt),
+    openFrontDoor,
+    openSideDoor: () => server.open(parkedAt, root),
   });
 }
 

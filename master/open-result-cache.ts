@@ -32,7 +32,7 @@ export async function openResultCache(options: OpenResultCacheOptions): Promise<
     const generations = new SystemGenerations({
       cache,
       describe: (observation) => workspace.inputs.describeSystem(observation),
-      epoch: () => workspace.epoch,
+      changes: workspace.systemChanges,
     });
     return scope.use(
       new ResultCache({

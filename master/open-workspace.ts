@@ -1,10 +1,11 @@
-import { lstatSync, realpathSync, statSync } from 'node:fs';
+import { lstatSync, realpathSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { StatCache } from '../cas/stat-cache.ts';
-import type { Manifest } from '../protocol/job.ts';
+import { type Manifest, ObservationFlag } from '../protocol/job.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { identityOf } from '../runtime/circumstances.ts';
 import type { Result } from '../runtime/failure.ts';
 import { type CommitOptions, Committer } from './commit.ts';
 import { FileHasher } from './file-hasher.ts';
@@ -12,14 +13,17 @@ import { hasFineGrainedTimes } from './fine-grained.ts';
 import type { Inputs } from './inputs.ts';
 import { Journal } from './journal.ts';
 import { LocalOrigin, type ReadStdin } from './local-origin.ts';
-import { FormerTree, presentNode, presentState } from './path-state.ts';
+import { changedMounts, readMountTable } from './mount-table.ts';
+import { FormerTree, presentNode, presentState, presentTimeNs } from './path-state.ts';
 import { ProjectBlobs } from './project-blobs.ts';
 import { recover } from './recover.ts';
 import { Refresh } from './refresh.ts';
 import { temporaryPrefix } from './reserved-names.ts';
 import { SharedTask } from './shared-task.ts';
 import { Snapshot } from './snapshot.ts';
+import type { SystemChanges } from './system-changes.ts';
 import { alwaysHidden, SystemLayer } from './system-layer.ts';
+import { localFileSystems } from './system-listing.ts';
 import { type FileNode, pathOf } from './tree-node.ts';
 import { type Changes, Watcher } from './watcher.ts';
 import type { Basis, Workspace } from './workspace.ts';
@@ -62,6 +66,10 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
   }
 }
 
+/** Who begins a session so soon after everything was compared with the disk does so no second time: scripts run command by command. */
+const recentMs = 1_000;
+const recentFactor = 20;
+
 class LocalWorkspace implements Workspace {
   readonly projectRoot: string;
   readonly origin: LocalOrigin;
@@ -82,12 +90,18 @@ class LocalWorkspace implements Workspace {
   /** Whether everything that was ever drained has been taken in: false after a refresh that failed. */
   #isComplete = true;
   #mustCompareAll = false;
+  #mustCompareUnwatched = false;
+  #mounts = readMountTable();
+  readonly #rootIdentity: string | undefined;
+  /** When everything was compared with the disk last, and how long that took. */
+  #compared = { endedMs: Number.NEGATIVE_INFINITY, tookMs: 0 };
 
   constructor(projectRoot: string, watcher: Watcher, options: WorkspaceOptions) {
     const { store, cache, readStdin, onNotice, onProgress } = options;
     this.projectRoot = projectRoot;
     this.#options = options;
     this.#watcher = watcher;
+    this.#rootIdentity = identityOf(projectRoot);
     const hidden = [projectRoot, ...(options.hidden ?? []), options.stateDir, store.dir];
     this.#excluded = hidden.flatMap((path) => {
       const inProject = relativeTo(projectRoot, path);
@@ -109,6 +123,7 @@ class LocalWorkspace implements Workspace {
       excluded: this.#excluded,
       onNotice,
       onProgress,
+      findWriters: (paths) => this.#findWriters(paths),
     });
     this.#system = new SystemLayer({
       watcher: {
@@ -137,8 +152,16 @@ class LocalWorkspace implements Workspace {
       readStdin,
     });
     this.inputs = {
-      state: (observation, overwritten) => presentState(this.#snapshot, observation, overwritten),
+      state: (observation, view) => presentState(this.#snapshot, observation, view),
+      timeNs: (path) => presentTimeNs(this.#snapshot, path),
       node: (path) => presentNode(this.#snapshot, path),
+      hasOtherNames: (path) => {
+        const node = this.#snapshot.lookup(path);
+        return node?.type === 'file' && node.linkCount > 1;
+      },
+      isConcealed: ({ path, flags }) =>
+        (flags & ObservationFlag.absent ? this.#snapshot.conceals(path) : false) ||
+        (flags & ObservationFlag.listed ? this.#snapshot.concealsNamesIn(path) : false),
       former: (root) => new FormerTree(root, (digest) => this.#snapshot.directoryBlob(digest)),
       describeSystem: (observation) => this.#system.describe(observation),
     };
@@ -151,7 +174,7 @@ class LocalWorkspace implements Workspace {
     const isFineGrained = hasFineGrainedTimes(join(this.#probeDir(), `${temporaryPrefix}${process.pid}`));
     // Watched first, so that what changes while it is read shows at the next drain.
     await this.#watcher.watchTree(projectRoot, this.#excluded);
-    await this.#refresh.everything();
+    await this.#compareAll();
     const shared = {
       projectRoot,
       snapshot: this.#snapshot,
@@ -172,18 +195,29 @@ class LocalWorkspace implements Workspace {
     return this.#snapshot.fileCount;
   }
 
-  get epoch(): number {
-    return this.#system.epoch;
+  get systemChanges(): SystemChanges {
+    return this.#system.changes;
   }
 
   async refresh(): Promise<number> {
     await this.#refreshing.run();
-    return this.#system.epoch;
+    return this.#system.changes.revision;
   }
 
   async snapshot(): Promise<Basis> {
     await this.refresh();
-    return { root: this.#snapshot.rootDigest(), epoch: this.#system.epoch };
+    const { epoch, revision } = this.#system.changes;
+    return { root: this.#snapshot.rootDigest(), epoch, revision };
+  }
+
+  async beginSession(): Promise<boolean> {
+    if (identityOf(this.projectRoot) !== this.#rootIdentity) return false;
+    const { endedMs, tookMs } = this.#compared;
+    const isRecent = performance.now() - endedMs < Math.max(recentMs, tookMs * recentFactor);
+    this.#mustCompareAll ||= !isRecent;
+    this.#mustCompareUnwatched = true;
+    await this.#refreshing.run();
+    return true;
   }
 
   async recheck(): Promise<void> {
@@ -206,20 +240,55 @@ class LocalWorkspace implements Workspace {
   async #takeInChanges(): Promise<void> {
     const changes = await this.#drain();
     const isLost = changes.overflow || !this.#isComplete;
-    const mustCompareAll = isLost || this.#mustCompareAll;
+    const mustCompareUnwatched = this.#mustCompareUnwatched;
+    const isRemounted = changes.mounts && (await this.#takeInMounts());
+    const mustCompareAll = isLost || isRemounted || this.#mustCompareAll;
     this.#mustCompareAll = false;
+    this.#mustCompareUnwatched = false;
     // What was drained is known nowhere else until it has been taken in.
     this.#isComplete = false;
     const { inside, outside } = this.#split(changes);
-    if (isLost || outside.length > 0) this.#system.absorb({ overflow: isLost, paths: outside });
+    if (isLost || outside.length > 0) await this.#system.absorb({ overflow: isLost, paths: outside });
     if (mustCompareAll) this.#system.recheck();
-    if (mustCompareAll) await this.#refresh.everything();
-    else if (inside.length > 0) await this.#refresh.changed(inside);
+    if (mustCompareAll) await this.#compareAll();
+    else if (inside.length > 0) await this.#refresh.changed(inside, this.#writtenIn(changes));
+    if (mustCompareUnwatched && !mustCompareAll) await this.#refresh.unwatched();
     this.#isComplete = true;
     this.#isFresh = true;
     setImmediate(() => {
       this.#isFresh = false;
     });
+  }
+
+  async #compareAll(): Promise<void> {
+    const beganMs = performance.now();
+    await this.#refresh.everything();
+    const endedMs = performance.now();
+    this.#compared = { endedMs, tookMs: endedMs - beganMs };
+  }
+
+  /** @returns whether something was mounted over part of the project, or unmounted from there: it is watched anew then */
+  async #takeInMounts(): Promise<boolean> {
+    const mounts = readMountTable();
+    const places = changedMounts(this.#mounts, mounts);
+    this.#mounts = mounts;
+    const outside = places.filter((place) => relativeTo(this.projectRoot, place) === undefined);
+    if (outside.length > 0) this.#system.remounted(outside);
+    const isCovered = (place: string) =>
+      relativeTo(this.projectRoot, place) !== undefined || relativeTo(place, this.projectRoot) !== undefined;
+    if (!places.some(isCovered)) return false;
+    await this.#watcher.watchTree(this.projectRoot, this.#excluded);
+    return true;
+  }
+
+  #writtenIn({ written }: Changes): ReadonlySet<string> {
+    return new Set(written.flatMap((path) => relativeTo(this.projectRoot, path) ?? []));
+  }
+
+  /** Of file systems of other machines nobody here can tell. */
+  async #findWriters(paths: readonly string[]): Promise<readonly string[]> {
+    const { type } = statfsSync(fsPath(this.projectRoot));
+    return localFileSystems.has(type) ? this.#watcher.findWriters(paths) : [];
   }
 
   /** For a commit: a hit comes straight from its look-up, whose refresh was an instant ago. */
@@ -256,7 +325,7 @@ class LocalWorkspace implements Workspace {
       this.#watcher = await Watcher.start(this.#options.watchProgram);
       await this.#watcher.watchTree(this.projectRoot, this.#excluded);
       this.#system.endEpoch();
-      return { overflow: true, paths: [] };
+      return { overflow: true, paths: [], written: [], mounts: true };
     }
   }
 

@@ -1,5 +1,6 @@
 import { blobRoutes } from '../cas/blob-server.ts';
 import type { Origin } from '../executor/origin.ts';
+import { encodeAmendments } from '../protocol/amendments.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { type HttpCall, HttpServer, type Route } from '../runtime/http-server.ts';
 
@@ -17,6 +18,7 @@ export function listenForOrigin(
  * The blobs of the origin (cas/blob-server.ts), and:
  *
  * - `GET /system/directory?path=`: the bytes of a shallow Directory
+ * - `GET /system/amendments?epoch=&since=`: JSON as in executor/origin-client.ts
  * - `POST /system/digest?path=`: JSON Digest
  * - `POST /jobs/<id>/stdin?max=N`: the next bytes, none at the end
  */
@@ -27,6 +29,14 @@ export function originRoutes(origin: Origin): Route[] {
       method: 'GET',
       path: '/system/directory',
       handle: async (call) => ({ bytes: await origin.listDirectory(call.query('path')) }),
+    },
+    {
+      method: 'GET',
+      path: '/system/amendments',
+      handle: async (call) => {
+        const found = await origin.amendments(wholeNumber(call, 'epoch'), wholeNumber(call, 'since'));
+        return { json: encodeAmendments(found) };
+      },
     },
     {
       method: 'POST',
@@ -44,10 +54,17 @@ export function originRoutes(origin: Origin): Route[] {
 }
 
 function maxBytesOf(call: HttpCall): number {
-  const max = Number(call.query('max'));
-  if (Number.isInteger(max) && max > 0) return Math.min(max, maxStdinBytes);
-  throw new AppError('Bad request: "max" must be a positive number', {
-    code: 'bad-request',
-    category: 'caller',
-  });
+  const max = wholeNumber(call, 'max');
+  if (max > 0) return Math.min(max, maxStdinBytes);
+  throw badRequest('"max" must be a positive number');
+}
+
+function wholeNumber(call: HttpCall, name: string): number {
+  const number = Number(call.query(name));
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw badRequest(`"${name}" must be a whole number`);
+}
+
+function badRequest(message: string): AppError {
+  return new AppError(`Bad request: ${message}`, { code: 'bad-request', category: 'caller' });
 }

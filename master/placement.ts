@@ -1,6 +1,7 @@
 import type { RunRequest } from '../protocol/run-request.ts';
 import { type BuiltInReason, builtInReason } from './built-in-rules.ts';
 import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts';
+import { takesPart } from './takes-part.ts';
 
 /**
  * Where a command is to run, why, and how. `rule`: the one of the user's that says how and, when that is the reason, where. A
@@ -8,6 +9,7 @@ import { type LocalRule, type Treatment, usualTreatment } from './local-rule.ts'
  */
 export type Placement = { treatment: Treatment; rule?: LocalRule } & (
   | { where: 'remote'; reason: 'default' | 'rule' }
+  /** `isRecursive`: what it starts takes part in the build; else all of that keeps to this machine. */
   | { where: 'local'; reason: LocalReason; isRecursive: boolean; needsSlot: boolean }
 );
 
@@ -26,9 +28,14 @@ export function place(
   const reason = knownReason(request, line);
   // Only elsewhere does the real shell's name stand in place of ours.
   const known = reason === 'trivial' && line.includes(ownShell) ? undefined : reason;
-  if (!isWithin(request.cwd, projectRoot)) return locally('outside-root', { needsSlot: known === undefined });
+  const joins = known !== undefined && takesPart(line, { isOfMake: request.hasJobserver });
+  if (!isWithin(request.cwd, projectRoot))
+    return locally('outside-root', { isRecursive: joins, needsSlot: known === undefined });
   const rule = rules.find(({ regexp }) => regexp.test(line));
-  if (known && rule?.isLocal === undefined) return locally(known, { needsSlot: false, rule });
+  if (known && rule?.isLocal === undefined) {
+    const needsSlot = !joins && works.has(known);
+    return locally(known, { isRecursive: joins, needsSlot, rule });
+  }
   if (!rule) return { where: 'remote', reason: 'default', treatment: usualTreatment };
   const { isLocal, isRecursive, treatment } = rule;
   const why = { reason: 'rule', rule, treatment } as const;
@@ -37,12 +44,15 @@ export function place(
     : { where: 'remote', ...why };
 }
 
+/** Kept for what they are, but they do all the work themselves, unless they are builds. */
+const works: ReadonlySet<LocalReason> = new Set(['recursive', 'build-tool']);
+
 function locally(
   reason: LocalReason,
-  { needsSlot, rule }: { needsSlot: boolean; rule?: LocalRule | undefined },
+  { rule, ...how }: { isRecursive: boolean; needsSlot: boolean; rule?: LocalRule | undefined },
 ): Placement {
   const treatment = rule?.treatment ?? usualTreatment;
-  return { where: 'local', reason, isRecursive: true, needsSlot, treatment, ...(rule && { rule }) };
+  return { where: 'local', reason, ...how, treatment, ...(rule && { rule }) };
 }
 
 /** What make or its line say without any rule of the user's. */

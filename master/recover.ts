@@ -93,11 +93,11 @@ function isKnown(node: Node, known: ReadonlyMap<string, bigint | undefined>): bo
 /** A plan for those changes whose paths are still as the command found or left them. */
 function planWhatFits(
   changes: readonly Change[],
-  { startedNs }: JournalEntry,
+  { startedNs, finishedNs }: JournalEntry,
   { snapshot, onNotice }: RecoverOptions,
 ): ApplyPlan {
   for (let fitting = changes; ; ) {
-    const planned = planApply({ changes: fitting, startedNs, snapshot });
+    const planned = planApply({ changes: fitting, startedNs, finishedNs, snapshot });
     if (planned.ok) return planned.value;
     if (planned.failure.reason !== 'conflict')
       throw new Error('Internal error: a plan can only fail by conflict');

@@ -27,6 +27,8 @@ export interface RefreshOptions {
   onNotice: (message: string) => void;
   /** Told while many files are being read, from the first second on. */
   onProgress?: ((readFiles: number, totalFiles: number) => void) | undefined;
+  /** Which of some files, absolute paths, somebody has open for writing. */
+  findWriters?: ((paths: readonly string[]) => Promise<readonly string[]>) | undefined;
 }
 
 /** As many entries of the stat cache are in memory at once: 4 MB. */
@@ -49,6 +51,9 @@ export class Refresh {
   readonly #told = new Set<string>();
   /** inode → link count for which a search of the whole tree found no further names. */
   readonly #searched = new Map<number, number>();
+  readonly #findWriters: NonNullable<RefreshOptions['findWriters']>;
+  /** Files that somebody had open for writing when they were read, and may have mapped: they change without looking different. */
+  readonly #heldOpen = new Set<FileNode>();
   #number = 0;
 
   constructor(options: RefreshOptions) {
@@ -58,6 +63,7 @@ export class Refresh {
     this.#excluded = new Set(options.excluded);
     this.#notice = options.onNotice;
     this.#onProgress = options.onProgress;
+    this.#findWriters = options.findWriters ?? (async () => []);
   }
 
   /** Compares the whole tree with the disk, reading only files whose signature is new. */
@@ -69,8 +75,13 @@ export class Refresh {
     await this.#hashBelow(this.#snapshot.root, this.#progress(toHash.length));
   }
 
-  /** Compares what may have changed: paths below the root, in any order, also repeated. */
-  async changed(paths: readonly string[]): Promise<void> {
+  /**
+   * Compares what may have changed: paths below the root, in any order, also repeated.
+   *
+   * @param written those of them that are read again whatever their times say: a store to a page that is dirty already
+   * gives no new one
+   */
+  async changed(paths: readonly string[], written: ReadonlySet<string> = new Set()): Promise<void> {
     this.#number += 1;
     const toHash: FileNode[] = [];
     const toList: DirectoryNode[] = [];
@@ -78,7 +89,7 @@ export class Refresh {
     for (const path of paths) {
       const place = this.#place(path);
       if (!place) continue;
-      this.#examine(place.parent, place.name, toHash, toList);
+      this.#examine(place.parent, place.name, toHash, toList, written.has(path));
       parents.add(place.parent);
     }
     for (const parent of parents) this.#updateDirectory(parent);
@@ -86,6 +97,12 @@ export class Refresh {
     this.#examineOtherNames(toHash, toList);
     await this.#list(toList, toHash);
     await this.#hash(toHash);
+  }
+
+  /** Compares the files that change without an event: through a name outside of the project, or through a mapping. */
+  async unwatched(): Promise<void> {
+    const files = [...this.#snapshot.linkedFiles(), ...this.#heldOpen].filter(({ parent }) => parent);
+    if (files.length > 0) await this.changed(files.map(pathOf));
   }
 
   /** The deepest known directory on the way to `path`, and the name in it to look at. */
@@ -146,7 +163,13 @@ export class Refresh {
   }
 
   /** Compares one entry with the disk: new files go to `toHash`, new directories to `toList`. */
-  #examine(parent: DirectoryNode, name: string, toHash: FileNode[], toList: DirectoryNode[]): void {
+  #examine(
+    parent: DirectoryNode,
+    name: string,
+    toHash: FileNode[],
+    toList: DirectoryNode[],
+    mustRead = false,
+  ): void {
     const parentPath = pathOf(parent);
     const path = parentPath === '' ? name : `${parentPath}/${name}`;
     if (isTemporary(name)) return;
@@ -157,9 +180,11 @@ export class Refresh {
       return;
     }
     if (name === socketName || this.#excluded.has(path)) {
-      if (known?.type !== 'hidden') this.#snapshot.attach(parent, new HiddenNode(name, stats));
+      if (known?.type !== 'hidden')
+        this.#snapshot.attach(parent, new HiddenNode(name, stats, { isOurs: true }));
     } else if (stats.isFile()) {
-      if (known?.type === 'file' && known.digest && !known.isRacy && known.matches(stats)) return;
+      const isTrusted = known?.type === 'file' && known.digest && !known.isRacy && !mustRead;
+      if (isTrusted && known.matches(stats)) return;
       if (known?.type === 'hidden' && known.ctimeNs === stats.ctimeNs) return;
       const file = new FileNode(name, stats);
       this.#snapshot.attach(parent, file);
@@ -189,7 +214,7 @@ export class Refresh {
     if (stats.isSymbolicLink()) {
       const target = this.#target(path);
       if (target === undefined) return;
-      if (known?.type === 'symlink' && known.target === target && known.mtimeNs === stats.mtimeNs) return;
+      if (known?.type === 'symlink' && known.target === target && known.ctimeNs === stats.ctimeNs) return;
       this.#snapshot.attach(parent, new SymlinkNode(name, stats, target));
     } else if (stats.isFIFO()) {
       const fifo = new FifoNode(name, stats);
@@ -221,7 +246,7 @@ export class Refresh {
     }
     const fresh = new Set(linked);
     for (const file of others) {
-      if (file.parent && !fresh.has(file)) this.#examine(file.parent, file.name, toHash, toList);
+      if (file.parent && !fresh.has(file)) this.#examine(file.parent, file.name, toHash, toList, true);
     }
   }
 
@@ -258,6 +283,7 @@ export class Refresh {
     for (let pending = files; pending.length > 0; ) {
       const toHash: FileNode[] = [];
       const toList: DirectoryNode[] = [];
+      const read: FileNode[] = [];
       await this.#hasher.hash(
         pending.filter((file) => file.parent).map((file) => ({ file, path: this.#absolute(pathOf(file)) })),
         (file, outcome) => {
@@ -269,6 +295,7 @@ export class Refresh {
             if (node !== file) this.#snapshot.attach(parent, node);
             node.isRacy = outcome.isRacy;
             this.#snapshot.setDigest(node, outcome.digest);
+            if (outcome.isRead) read.push(node);
           } else if (outcome.kind === 'unreadable') {
             this.#hide(file, pathOf(file));
           } else {
@@ -278,8 +305,24 @@ export class Refresh {
         },
         options,
       );
+      await this.#distrustHeldOpen(read);
       await this.#list(toList, toHash);
       pending = toHash;
+    }
+  }
+
+  /** Asked after they were read: who opens a file later and stores to it gives it a new time, or an event when he ends. */
+  async #distrustHeldOpen(read: readonly FileNode[]): Promise<void> {
+    for (const file of this.#heldOpen) if (!file.parent) this.#heldOpen.delete(file);
+    const byPath = new Map(
+      read.filter(({ parent }) => parent).map((file) => [this.#absolute(pathOf(file)), file]),
+    );
+    if (byPath.size === 0) return;
+    for (const path of await this.#findWriters([...byPath.keys()])) {
+      const file = byPath.get(path)!;
+      file.isRacy = true;
+      this.#heldOpen.add(file);
+      this.#hasher.forget(path);
     }
   }
 

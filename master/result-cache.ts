@@ -1,33 +1,35 @@
+import { relative } from 'node:path';
 import { z } from 'zod';
 import type { ActionCache } from '../cas/action-cache.ts';
-import { digestOf } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { Difference } from '../protocol/build-log.ts';
 import type { Digest } from '../protocol/digest.ts';
-import {
-  type Job,
-  type Manifest,
-  manifestSchema,
-  type Observation,
-  ObservationFlag,
-} from '../protocol/job.ts';
+import { type Job, type Manifest, manifestSchema, type Observation } from '../protocol/job.ts';
 import { describeError } from '../runtime/app-error.ts';
-import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { type Limit, limitSchema } from '../runtime/limit.ts';
-import { CacheCounters, type CacheStatistics, countersSchema, noCounts } from './cache-counters.ts';
+import type { Limit } from '../runtime/limit.ts';
+import type { CacheStatistics } from './cache-counters.ts';
+import { countedObservations } from './counted-observations.ts';
 import { contentOfResult, contentOfResults, evictResults } from './evict-results.ts';
-import { compareStates, compareTraits, maxDifferences, traitsOf } from './explain-miss.ts';
+import { maxDifferences } from './explain-miss.ts';
 import {
   pathSetFingerprint,
   type Question,
   type StdinUse,
+  type Streams,
+  statesFingerprint,
   strongFingerprint,
   weakFingerprint,
 } from './fingerprint.ts';
+import { KnownLimits } from './known-limits.ts';
+import { likenessOf, MissExplainer } from './miss-explainer.ts';
 import { overwrittenOutputs } from './overwritten-outputs.ts';
-import type { Overwritten } from './path-state.ts';
+import { type PathSet, PathSets } from './path-sets.ts';
+import type { FormerTree, Viewpoint } from './path-state.ts';
+import { statesIn } from './set-states.ts';
+import { showsTime } from './shown-times.ts';
 import type { SystemGenerations } from './system-generations.ts';
+import { UsageNotes } from './usage-notes.ts';
 import type { Basis, Workspace } from './workspace.ts';
 
 export interface ResultCacheOptions {
@@ -71,7 +73,6 @@ export type NotStored =
   | 'no-trace'
   | 'system-changed'
   | 'basis-gone'
-  | 'times-copied'
   | 'quarantined'
   | 'content-missing';
 
@@ -89,24 +90,28 @@ export interface Finished {
   acceptsFailure: boolean;
 }
 
-interface PathSet {
-  id: string;
-  observations: readonly Observation[];
+/** A path set and the fingerprint of its states at one moment. */
+interface Seen {
+  set: PathSet;
+  states: string;
 }
 
-/** How many path sets are kept per command. Hardly ever is there a new one: docs/measurements.md, "Growth". */
-const maxPathSets = 16;
-/** Of so many commands the path sets are kept in memory. */
-const maxKnownCommands = 2_000;
+interface Candidate extends Seen {
+  key: string;
+}
+
+/** Beside the states: of a command and the machine, and what may be served to whoever asks. */
+interface Circumstances {
+  weak: string;
+  ids: readonly string[];
+  uses: readonly StdinUse[];
+  streams: readonly Streams[];
+}
+
 const maxAttempts = 3;
 const dayMs = 24 * 60 * 60 * 1000;
-const digits = /^[0-9a-f]{64}$/;
 
-const weakSchema = z.object({ sets: z.array(z.string().regex(digits)) });
-const pathSetSchema = z.array(z.tuple([z.string(), z.number().int()]));
-const statesSchema = z.object({ states: z.array(z.string()), generation: z.string() });
 const evictedSchema = z.object({ atMs: z.number() });
-const traitsSchema = z.object({ argv: z.array(z.string()), env: z.array(z.string()), umask: z.number() });
 const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), storedMs: z.number() });
 
 /**
@@ -123,16 +128,18 @@ const resultSchema = z.object({ manifest: manifestSchema, tookMs: z.number(), st
  */
 export class ResultCache implements AsyncDisposable {
   readonly #options: ResultCacheOptions;
-  /** The path sets of commands seen by this process, the latest used first. */
-  readonly #sets = new Map<string, PathSet[]>();
-  #counters = new CacheCounters();
-  /** When results were last used, by key, since that was last written down. */
-  #used = new Map<string, number>();
+  readonly #sets: PathSets;
+  readonly #limits: KnownLimits;
+  readonly #notes: UsageNotes;
+  readonly #explainer: MissExplainer;
   readonly #storing = new Set<Promise<unknown>>();
-  readonly #limits = new Map<string, Limit>();
 
   constructor(options: ResultCacheOptions) {
     this.#options = options;
+    this.#sets = new PathSets(options.cache);
+    this.#limits = new KnownLimits(options.cache);
+    this.#notes = new UsageNotes(options.cache);
+    this.#explainer = new MissExplainer(options.cache, options.generations);
   }
 
   /** Finds out whether what commands looked at outside the project is as it was: the first look-up has to wait for that. */
@@ -150,58 +157,57 @@ export class ResultCache implements AsyncDisposable {
     { isStdinEmpty, acceptsFailure }: { isStdinEmpty: boolean; acceptsFailure: boolean },
   ): Promise<Answer> {
     const weak = weakFingerprint(question);
-    const overwritten = overwrittenOutputs(question);
+    const view = this.#viewpoint(question);
     const uses: StdinUse[] = isStdinEmpty ? ['unread', 'empty'] : ['unread'];
-    const sets = await this.#pathSets(weak);
-    if (sets.length === 0) return this.#miss('new-command', await this.#compareTraits(question));
+    const streams: Streams[] = question.mergeOutput ? ['apart', 'together'] : ['apart'];
+    const sets = [...(await this.#sets.of(weak))];
+    if (sets.length === 0) return this.#miss('new-command', await this.#explainer.compareTraits(question));
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
-      const { epoch, ids } = await this.#options.generations.valid();
-      if ((await this.#options.workspace.refresh()) !== epoch) continue;
+      const { revision, ids } = await this.#options.generations.valid();
+      if ((await this.#options.workspace.refresh()) !== revision) continue;
       // Nothing may be awaited from the refresh to here.
-      const candidates = sets.flatMap((set) => {
-        const states = this.#statesNow(set, overwritten);
-        if (!states) return [];
-        const keyOf = (generation: string, stdin: StdinUse) =>
-          strongFingerprint({ weak, pathSet: set.id, states, generation, stdin });
-        return ids.flatMap((id) => uses.map((stdin) => ({ set, states, key: keyOf(id, stdin) })));
+      const seen = sets.flatMap((set) => {
+        const list = this.#statesNow(set, view);
+        return list ? [{ set, states: statesFingerprint(list) }] : [];
       });
-      const keys = candidates.map(({ key }) => key);
-      const found = await this.#options.cache.getMany(keys.map((key) => `r ${key}`));
-      const index = found.findIndex((record) => record !== undefined);
-      if (index < 0 && (await this.#isQuarantined(keys))) return this.#miss('quarantined', []);
-      if (index < 0) return this.#miss('inputs-changed', await this.#compareStates(weak, sets, overwritten));
+      const circumstances = { weak, ids, uses, streams };
+      const candidates = candidatesOf(seen, circumstances);
+      const found = await this.#results(candidates);
+      const index = found.findIndex((result) => result && servesStreams(result.manifest, question));
+      if (index < 0) {
+        const other = await this.#otherResult(seen, circumstances, found.some(Boolean));
+        if (other) return this.#miss('inputs-changed', [other]);
+        if (await this.#isQuarantined(candidates)) return this.#miss('quarantined', []);
+        const statesNow = (set: PathSet) => this.#statesNow(set, view);
+        return this.#miss('inputs-changed', await this.#explainer.compareStates(weak, sets, statesNow));
+      }
       const { set, states, key } = candidates[index]!;
-      const { manifest, tookMs } = resultSchema.parse(found[index]);
+      const { manifest, tookMs } = found[index]!;
       if (hasFailed(manifest) && !acceptsFailure) return this.#miss('failed-before', []);
       if (!(await this.#isStored(manifest))) return this.#miss('content-missing', []);
       // While the database was read things may have changed; the bases have to be of the same moment as the states.
-      if (this.#statesNow(set, overwritten)?.join('\0') !== states.join('\0')) continue;
-      sets.unshift(...sets.splice(sets.indexOf(set), 1));
-      const holdsOn = (at: Basis) =>
-        at.epoch === epoch && this.#statesOn(at, set, overwritten)?.join('\0') === states.join('\0');
+      const latest = this.#statesNow(set, view);
+      if (!latest || statesFingerprint(latest) !== states) continue;
+      this.#sets.used(weak, set);
+      const holdsOn = (at: Basis) => {
+        const then = at.revision === revision ? this.#statesOn(at, set, view) : undefined;
+        return then !== undefined && statesFingerprint(then) === states;
+      };
       return { kind: 'hit', key, manifest: this.#rebased(manifest), tookMs, holdsOn };
     }
     return this.#miss('inputs-changed', []);
   }
 
   /** The limit of the sandbox that this command has reached before: it has to run beside make. */
-  async knownLimit(question: Question): Promise<Limit | undefined> {
-    const weak = weakFingerprint(question);
-    const known = limitSchema.safeParse(
-      this.#limits.get(weak) ?? (await this.#options.cache.get(`l ${weak}`)),
-    );
-    if (!known.success) return undefined;
-    this.#limits.set(weak, known.data);
-    return known.data;
+  knownLimit(question: Question): Promise<Limit | undefined> {
+    return this.#limits.of(weakFingerprint(question));
   }
 
   /** Remembers it with the command. What fails is not remembered: the next state of its inputs may do. */
   rememberLimit(question: Question, limit: Limit): void {
     if (limit.kind === 'failed') return;
-    const weak = weakFingerprint(question);
-    this.#limits.set(weak, limit);
-    const writing = this.#options.cache
-      .write([{ key: `l ${weak}`, value: limit }])
+    const writing = this.#limits
+      .remember(weakFingerprint(question), limit)
       .catch((error) => this.#options.onNotice(`A limit was not remembered: ${describeError(error)}`))
       .finally(() => this.#storing.delete(writing));
     this.#storing.add(writing);
@@ -209,8 +215,7 @@ export class ResultCache implements AsyncDisposable {
 
   /** Counts a hit: one that took the place of running the command. */
   used({ key, tookMs }: Hit): void {
-    this.#counters.hit(tookMs);
-    this.#used.set(key, this.#options.clock.nowMs());
+    this.#notes.hit(key, { savedMs: tookMs, nowMs: this.#options.clock.nowMs() });
   }
 
   /** Takes out a result that was not reproduced; none is kept under that key any more (`x` in the cache). */
@@ -221,11 +226,10 @@ export class ResultCache implements AsyncDisposable {
   /** Forgets all results; their content stays in the store. @returns the hashes of that content */
   async clear(): Promise<Set<string>> {
     const content = await contentOfResults(this.#options.cache);
-    this.#sets.clear();
-    this.#limits.clear();
+    this.#sets.forgetAll();
+    this.#limits.forgetAll();
+    this.#notes.forgetAll();
     this.#options.generations.forgetAll();
-    this.#counters = new CacheCounters();
-    this.#used.clear();
     await this.#options.cache.clear();
     return content;
   }
@@ -239,10 +243,10 @@ export class ResultCache implements AsyncDisposable {
   async evict(maxBytes: number): Promise<number> {
     const { cache, store } = this.#options;
     await this.idle();
-    await this.#saveNotes();
+    await this.#notes.save();
     const isStored = (digest: Digest) => store.holds(digest);
     const droppedCount = await evictResults(cache, { isStored, maxBytes });
-    this.#sets.clear();
+    this.#sets.forgetAll();
     await this.#noteEviction();
     return droppedCount;
   }
@@ -252,22 +256,15 @@ export class ResultCache implements AsyncDisposable {
     const { cache, clock } = this.#options;
     const latest = evictedSchema.safeParse(await cache.get('evicted'));
     if (latest.success && latest.data.atMs <= clock.nowMs() - dayMs) return void (await this.evict(maxBytes));
-    await this.#saveNotes();
+    await this.#notes.save();
     if (!latest.success) await this.#noteEviction();
   }
 
   /** What is kept, and how useful it was so far. */
   async statistics(): Promise<CacheStatistics> {
     await this.idle();
-    await this.#saveNotes();
-    let [resultCount, quarantinedCount, sizeBytes] = [0, 0, 0];
-    for await (const { key, sizeBytes: bytes } of this.#options.cache.sizes('')) {
-      if (key.startsWith('r ')) resultCount += 1;
-      if (key.startsWith('x ')) quarantinedCount += 1;
-      sizeBytes += bytes;
-    }
-    const counted = countersSchema.parse((await this.#options.cache.get('c')) ?? noCounts);
-    return { resultCount, quarantinedCount, sizeBytes, ...counted };
+    await this.#notes.save();
+    return this.#notes.statistics();
   }
 
   /** What an executor need not tell again, see `Job.systemTraceKnown`. */
@@ -279,7 +276,7 @@ export class ResultCache implements AsyncDisposable {
   store(finished: Finished): Promise<{ key: string } | { notStored: NotStored }> {
     const storing = this.#store(finished)
       .then((stored) => {
-        if ('notStored' in stored) this.#counters.notStored(stored.notStored);
+        if ('notStored' in stored) this.#notes.notStored(stored.notStored);
         return stored;
       })
       .catch((error): { notStored: NotStored } => {
@@ -299,59 +296,45 @@ export class ResultCache implements AsyncDisposable {
   /** Waits for what is being stored. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.idle();
-    await this.#saveNotes().catch(() => {});
+    await this.#notes.save().catch(() => {});
+  }
+
+  /** In the order of the keys; undefined where there is none. */
+  async #results(candidates: readonly Candidate[]): Promise<(z.infer<typeof resultSchema> | undefined)[]> {
+    const records = await this.#options.cache.getMany(candidates.map(({ key }) => `r ${key}`));
+    return records.map((record) => (record === undefined ? undefined : resultSchema.parse(record)));
+  }
+
+  /** What is missing for a result that there is: it was made with other streams, or with an input that was empty. */
+  async #otherResult(
+    seen: readonly Seen[],
+    circumstances: Circumstances,
+    isUnserved: boolean,
+  ): Promise<Difference | undefined> {
+    const streams = { kind: 'streams', name: 'stdout and stderr' } as const;
+    if (isUnserved) return { ...streams, was: 'two files', is: 'one file' };
+    const has = async (others: Pick<Circumstances, 'uses' | 'streams'>) =>
+      (await this.#results(candidatesOf(seen, { ...circumstances, ...others }))).some(Boolean);
+    if (await has({ uses: circumstances.uses, streams: ['together'] }))
+      return { ...streams, was: 'one file', is: 'two files' };
+    if (await has({ uses: ['empty'], streams: circumstances.streams }))
+      return { kind: 'other', name: 'standard input', was: 'empty', is: 'not empty' };
+    return undefined;
   }
 
   /** Whether any of them is. */
-  async #isQuarantined(keys: readonly string[]): Promise<boolean> {
-    const found = await this.#options.cache.getMany(keys.map((key) => `x ${key}`));
+  async #isQuarantined(candidates: readonly Pick<Candidate, 'key'>[]): Promise<boolean> {
+    const found = await this.#options.cache.getMany(candidates.map(({ key }) => `x ${key}`));
     return found.some((record) => record !== undefined);
   }
 
   #miss(reason: MissReason, differences: Difference[]): Answer {
-    this.#counters.miss(reason);
-    return { kind: 'miss', reason, differences: differences.slice(0, maxDifferences) };
-  }
-
-  /** Against the latest command for the same output, or that begins alike in the same folder. */
-  async #compareTraits(question: Question): Promise<Difference[]> {
-    const earlier = traitsSchema.safeParse(await this.#options.cache.get(`q ${likenessOf(question)}`));
-    return earlier.success ? compareTraits(earlier.data, traitsOf(question)) : [];
-  }
-
-  /** Against the run that differs least. */
-  async #compareStates(
-    weak: string,
-    sets: readonly PathSet[],
-    overwritten: Overwritten,
-  ): Promise<Difference[]> {
-    const { cache, generations } = this.#options;
-    const earlier = await cache.getMany(sets.map(({ id }) => `t ${weak} ${id}`));
-    let nearest: { differences: Difference[]; generation: string } | undefined;
-    for (const [index, set] of sets.entries()) {
-      const run = statesSchema.safeParse(earlier[index]);
-      const states = this.#statesNow(set, overwritten);
-      if (!run.success || !states) continue;
-      const differences = compareStates(set.observations, run.data.states, states);
-      if (nearest && nearest.differences.length <= differences.length) continue;
-      nearest = { differences, generation: run.data.generation };
-    }
-    if (!nearest || nearest.differences.length > 0) return nearest?.differences ?? [];
-    const changed = await generations.differences(nearest.generation);
-    return changed.map(([name, was, is]) => ({ kind: 'system', name, was, is }));
-  }
-
-  /** Adds what was counted here to what is written; last uses are written for a whole build at once. */
-  async #saveNotes(): Promise<void> {
-    const { cache } = this.#options;
-    const [counters, used] = [this.#counters, this.#used];
-    this.#counters = new CacheCounters();
-    this.#used = new Map();
-    const former = countersSchema.safeParse(await cache.get('c'));
-    await cache.write([
-      { key: 'c', value: counters.addedTo(former.success ? former.data : noCounts) },
-      ...[...used].map(([key, usedMs]) => ({ key: `u ${key}`, value: { usedMs } })),
-    ]);
+    this.#notes.miss(reason);
+    return {
+      kind: 'miss',
+      reason,
+      differences: differences.slice(0, maxDifferences),
+    };
   }
 
   #noteEviction(): Promise<void> {
@@ -360,7 +343,7 @@ export class ResultCache implements AsyncDisposable {
   }
 
   async #store({ question, basis, manifest, executor, printed, stdin, acceptsFailure }: Finished) {
-    const { workspace, generations, cache, store, clock, distortState = (state) => state } = this.#options;
+    const { workspace, generations, cache, store, clock, distortState } = this.#options;
     const { status, systemTrace } = manifest;
     // A signal may have come from outside, as for want of memory.
     if (status.kind === 'signal' || (hasFailed(manifest) && !acceptsFailure))
@@ -369,13 +352,10 @@ export class ResultCache implements AsyncDisposable {
     if (question.network) return { notStored: 'network' } as const;
     if (manifest.wasShortOfMemory) return { notStored: 'out-of-memory' } as const;
     if (!systemTrace) return { notStored: 'no-trace' } as const;
-    const overwritten = overwrittenOutputs(question);
-    const observations = normalize(manifest.trace, overwritten);
     const former = workspace.inputs.former(basis.root);
-    const states = observations.map((seen) => distortState(former.state(seen, overwritten), seen));
-    const copiesTimes = hasCopiedTime(manifest, (path) => former.mtimeNs(path));
-    if (former.isIncomplete) return { notStored: 'basis-gone' } as const;
-    if (copiesTimes) return { notStored: 'times-copied' } as const;
+    const { observations, view } = await this.#observed(question, manifest, former);
+    const states = statesIn(former, observations, { view, distortState });
+    if (former.isIncomplete || !states) return { notStored: 'basis-gone' } as const;
     const generation = await generations.extend(basis.epoch, executor, systemTrace);
     if (generation === undefined) return { notStored: 'system-changed' } as const;
     for (const digest of [manifest.stdout, manifest.stderr]) {
@@ -385,68 +365,65 @@ export class ResultCache implements AsyncDisposable {
     if (!(await this.#isStored(manifest))) return { notStored: 'content-missing' } as const;
     const weak = weakFingerprint(question);
     const pathSet = pathSetFingerprint(observations);
-    const key = strongFingerprint({ weak, pathSet, states, generation, stdin });
-    if (await this.#isQuarantined([key])) return { notStored: 'quarantined' } as const;
-    const sets = await this.#pathSets(weak);
-    const known = sets.findIndex(({ id }) => id === pathSet);
-    sets.unshift(...(known < 0 ? [{ id: pathSet, observations }] : sets.splice(known, 1)));
-    const dropped = sets.splice(maxPathSets);
+    const isTogether = question.mergeOutput && manifest.stdout.sizeBytes > 0;
+    const key = strongFingerprint({
+      ...{ weak, pathSet, generation, stdin, states: statesFingerprint(states) },
+      streams: isTogether ? 'together' : 'apart',
+    });
+    if (await this.#isQuarantined([{ key }])) return { notStored: 'quarantined' } as const;
     const { trace: _trace, systemTrace: _systemTrace, changes, ...rest } = manifest;
     const kept = { ...rest, trace: [], changes: changes.map((change) => ({ ...change, base: null })) };
     const likeness = likenessOf(question);
+    const setRecords = await this.#sets.add(weak, { id: pathSet, observations }, likeness);
     const tookMs = Number((manifest.finishedNs - manifest.startedNs) / 1_000_000n);
     await cache.write([
       {
         key: `r ${key}`,
         value: { manifest: kept, tookMs, storedMs: clock.nowMs(), set: `${weak} ${pathSet}`, generation },
       },
-      { key: `s ${weak} ${pathSet}`, value: observations.map(({ path, flags }) => [path, flags]) },
-      { key: `t ${weak} ${pathSet}`, value: { states, generation } },
-      { key: `q ${likeness}`, value: traitsOf(question) },
-      { key: `w ${weak}`, value: { sets: sets.map(({ id }) => id), likeness } },
-      ...dropped.flatMap(({ id }) => [{ key: `s ${weak} ${id}` }, { key: `t ${weak} ${id}` }]),
+      ...this.#explainer.notesOf(question, { setKey: `${weak} ${pathSet}`, states, generation }),
+      ...setRecords,
     ]);
     return { key };
   }
 
+  /** What counts of what a command looked at, and from where its states are to be seen. */
+  async #observed(question: Question, manifest: Manifest, former: FormerTree) {
+    const { store } = this.#options;
+    const view = this.#viewpoint(question, manifest.startedNs);
+    const cwd = relative(question.projectRoot, question.cwd);
+    const read = async (digest: Digest, maxBytes: number) =>
+      digest.sizeBytes <= maxBytes ? store.get(digest) : await beginning(await store.read(digest), maxBytes);
+    const observations = await countedObservations({
+      ...{ manifest, former, overwritten: view.overwritten, timeUse: question.timeUse },
+      cwd: cwd.startsWith('..') ? undefined : cwd,
+      showsTimes: (timesNs) =>
+        showsTime(manifest, { timesNs, read, isCompiled: question.timeUse === 'unused' }),
+    });
+    return { observations, view };
+  }
+
+  /** @param startNs when the command started; it is now, if it is about to */
+  #viewpoint(
+    question: Question,
+    startNs = BigInt(Math.round(this.#options.clock.nowMs())) * 1_000_000n,
+  ): Viewpoint {
+    const nowNs = question.timeUse === 'unused' ? undefined : startNs;
+    return { overwritten: overwrittenOutputs(question), nowNs };
+  }
+
   /** undefined when they cannot be told just now. */
-  #statesNow({ observations }: PathSet, overwritten: Overwritten): string[] | undefined {
-    const { workspace, distortState = (state: string) => state } = this.#options;
-    const states: string[] = [];
-    for (const observation of observations) {
-      const state = workspace.inputs.state(observation, overwritten);
-      if (state === undefined) return undefined;
-      states.push(distortState(state, observation));
-    }
-    return states;
+  #statesNow({ observations }: PathSet, view: Viewpoint): string[] | undefined {
+    const { workspace, distortState } = this.#options;
+    return statesIn(workspace.inputs, observations, { view, distortState });
   }
 
   /** As they were; undefined when that is not known any more. */
-  #statesOn({ root }: Basis, { observations }: PathSet, overwritten: Overwritten): string[] | undefined {
-    const { workspace, distortState = (state: string) => state } = this.#options;
+  #statesOn({ root }: Basis, { observations }: PathSet, view: Viewpoint): string[] | undefined {
+    const { workspace, distortState } = this.#options;
     const former = workspace.inputs.former(root);
-    const states = observations.map((seen) => distortState(former.state(seen, overwritten), seen));
+    const states = statesIn(former, observations, { view, distortState });
     return former.isIncomplete ? undefined : states;
-  }
-
-  async #pathSets(weak: string): Promise<PathSet[]> {
-    const known = this.#sets.get(weak);
-    if (known) return known;
-    const { cache } = this.#options;
-    const parsed = weakSchema.safeParse(await cache.get(`w ${weak}`));
-    const ids = parsed.success ? parsed.data.sets : [];
-    const records = await cache.getMany(ids.map((id) => `s ${weak} ${id}`));
-    const sets = ids.flatMap((id, index) => {
-      const record = pathSetSchema.safeParse(records[index]);
-      if (!record.success) return [];
-      const observations = record.data.map(([path, flags]) => ({ path, flags }));
-      return pathSetFingerprint(observations) === id ? [{ id, observations }] : [];
-    });
-    // Somebody else may have been faster, and may have added to it.
-    const latest = this.#sets.get(weak) ?? sets;
-    if (this.#sets.size >= maxKnownCommands) this.#sets.delete(this.#sets.keys().next().value!);
-    this.#sets.set(weak, latest);
-    return latest;
   }
 
   async #isStored(manifest: Manifest): Promise<boolean> {
@@ -467,27 +444,37 @@ function hasFailed({ status }: Manifest): boolean {
   return status.kind === 'signal' || status.code !== 0;
 }
 
-/** Whether something stands at a path that is overwritten unseen is no observation. */
-function normalize(trace: readonly Observation[], overwritten: Overwritten): Observation[] {
-  const { found, absent } = ObservationFlag;
-  return trace.map(({ path, flags }) => ({
-    path,
-    flags: overwritten.has(path) ? flags | found | absent : flags,
-  }));
+/** Each result that the states that were seen may name, the likeliest first. */
+function candidatesOf(seen: readonly Seen[], { weak, ids, uses, streams }: Circumstances): Candidate[] {
+  return seen.flatMap(({ set, states }) =>
+    ids.flatMap((generation) =>
+      uses.flatMap((stdin) =>
+        streams.map((use) => {
+          const key = strongFingerprint({ weak, pathSet: set.id, states, generation, stdin, streams: use });
+          return { set, states, key };
+        }),
+      ),
+    ),
+  );
 }
 
-/** The same for commands that make the same, as far as that can be seen: only for explanations. */
-function likenessOf(question: Question): string {
-  const [output] = overwrittenOutputs(question).keys();
-  const made = output === undefined ? question.argv : [output];
-  return digestOf(encodeBytes([question.cwd, ...made].join('\0'))).hash;
+/** Whether what it printed can be given to who asks: in the order in which it was written, where both streams are one file. */
+function servesStreams({ stdout, stderr }: Manifest, { mergeOutput }: Question): boolean {
+  return !mergeOutput || stdout.sizeBytes === 0 || stderr.sizeBytes === 0;
 }
 
-/** Whether it gave an output the time of an input: such a time must not be given again when the input's has changed. */
-function hasCopiedTime({ changes, trace }: Manifest, mtimeNs: (path: string) => bigint | undefined): boolean {
-  const given = new Set(changes.flatMap(({ node }) => (node?.type === 'file' ? [node.mtimeNs] : [])));
-  return trace.some(({ path }) => {
-    const time = mtimeNs(path);
-    return time !== undefined && given.has(time);
-  });
+/** So much of what is read, without reading on. */
+async function beginning(
+  chunks: AsyncIterable<Uint8Array> | undefined,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
+  if (!chunks) return undefined;
+  const parts: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of chunks) {
+    parts.push(Uint8Array.from(chunk.subarray(0, maxBytes - sizeBytes)));
+    sizeBytes += parts.at(-1)!.length;
+    if (sizeBytes >= maxBytes) break;
+  }
+  return Buffer.concat(parts);
 }

@@ -32,6 +32,8 @@ export interface SessionOptions {
   send: Send;
   check?: Check | undefined;
   compileCommands?: CompilationDatabase | undefined;
+  /** `K=V`: what whoever opened it has. */
+  environment?: readonly string[] | undefined;
 }
 
 const progressIntervalMs = 100;
@@ -48,6 +50,8 @@ export class Session {
   readonly check: Check | undefined;
   /** Is told of each command. */
   readonly compileCommands: CompilationDatabase | undefined;
+  /** What it was begun with; undefined when that is not known. */
+  readonly #environment: ReadonlySet<string> | undefined;
   /** Set once the build itself is over: nobody waits for what still runs. */
   hasFinished = false;
   /** By its user, or by the death of whoever opened it. */
@@ -75,10 +79,11 @@ export class Session {
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
 
-  constructor(id: string, { clock, send, check, compileCommands }: SessionOptions) {
+  constructor(id: string, { clock, send, check, compileCommands, environment }: SessionOptions) {
     this.id = id;
     this.check = check;
     this.compileCommands = compileCommands;
+    this.#environment = environment && new Set(environment);
     this.#clock = clock;
     this.#send = send;
     this.#startedMs = clock.nowMs();
@@ -86,6 +91,11 @@ export class Session {
 
   get runningCount(): number {
     return this.#running.size;
+  }
+
+  /** Whether the build itself was given a variable (`K=V`), as far as is known; else make or a command line has set it. */
+  inherited(entry: string): boolean {
+    return this.#environment?.has(entry) ?? true;
   }
 
   /** Its commands, in the order of their beginning. */

@@ -15,6 +15,7 @@ export class Sessions {
   readonly #onClose: (session: Session) => Promise<void>;
   readonly #open = new Map<string, Session>();
   readonly #anonymous: Session;
+  #closingCount = 0;
 
   /**
    * @param onIdle called with the last session when it has closed, without any when the only one could not be opened;
@@ -32,9 +33,14 @@ export class Sessions {
     return this.#open.size;
   }
 
+  /** Whether there is no build, not even one whose end is still being written down. */
+  get isIdle(): boolean {
+    return this.#open.size === 0 && this.#closingCount === 0;
+  }
+
   open(
     send: SessionOptions['send'],
-    wishes: Pick<SessionOptions, 'check' | 'compileCommands'> = {},
+    wishes: Pick<SessionOptions, 'check' | 'compileCommands' | 'environment'> = {},
   ): Session {
     const id = randomBytes(6).toString('hex');
     const session = new Session(id, { clock: this.#clock, send, ...wishes });
@@ -52,14 +58,16 @@ export class Sessions {
   /** Ends what it still runs. */
   async close(session: Session): Promise<void> {
     if (!this.#open.delete(session.id)) return;
+    this.#closingCount += 1;
     await session.close();
     await this.#onClose(session);
-    if (this.#open.size === 0) await this.#onIdle(session);
+    this.#closingCount -= 1;
+    if (this.isIdle) await this.#onIdle(session);
   }
 
   /** Somebody wanted to open a session, and could not. */
   async refused(): Promise<void> {
-    if (this.#open.size === 0) await this.#onIdle(undefined);
+    if (this.isIdle) await this.#onIdle(undefined);
   }
 
   async closeAll(): Promise<void> {

@@ -49,12 +49,25 @@ export class Snapshot {
     }
   }
 
+  /** Whether something stands at a path that jobs do not see although it is not ours. */
+  conceals(path: string): boolean {
+    const node = this.lookup(path);
+    return node?.type === 'hidden' && !node.isOurs;
+  }
+
+  /** Whether names in a directory are hidden from jobs although they are not ours. */
+  concealsNamesIn(path: string): boolean {
+    const node = this.lookup(path);
+    return node?.type === 'directory' && node.concealedCount > 0;
+  }
+
   /** Puts `node` into `parent`, in place of whatever had its name. */
   attach(parent: DirectoryNode, node: Node): void {
     const former = parent.children.get(node.name);
     if (former) this.detach(former);
     node.parent = parent;
     parent.children.set(node.name, node);
+    if (node.type === 'hidden' && !node.isOurs) parent.concealedCount += 1;
     parent.changedNames.add(node.name);
     markChanged(parent);
     if (node.type !== 'file') return;
@@ -68,6 +81,7 @@ export class Snapshot {
     const { parent } = node;
     if (!parent) return;
     parent.children.delete(node.name);
+    if (node.type === 'hidden' && !node.isOurs) parent.concealedCount -= 1;
     parent.changedNames.add(node.name);
     markChanged(parent);
     this.#forget(node);
@@ -87,6 +101,11 @@ export class Snapshot {
   /** The known names of what may be one file with several: only files with a link count above 1 are found. */
   namesOf(inode: number): readonly FileNode[] {
     return this.#byInode.get(inode);
+  }
+
+  /** All known names of files that have several, here or elsewhere. */
+  linkedFiles(): FileNode[] {
+    return this.#byInode.all();
   }
 
   /** Encodes what changed since the last time. Every file must have its digest. */

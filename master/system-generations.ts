@@ -6,12 +6,12 @@ import type { Observation, SystemTrace } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { encodeBytes } from '../runtime/byte-path.ts';
 import type { Inputs } from './inputs.ts';
+import type { SystemChanges, SystemDifference } from './system-changes.ts';
 
 export interface SystemGenerationsOptions {
   cache: Pick<ActionCache, 'get' | 'list' | 'write'>;
   describe: Inputs['describeSystem'];
-  /** Counts up whenever something on the machine has changed. */
-  epoch: () => number;
+  changes: Pick<SystemChanges, 'epoch' | 'revision' | 'since'>;
 }
 
 interface Entry {
@@ -24,6 +24,9 @@ class Generation {
   readonly id: string;
   usedMs: number;
   readonly entries = new Map<string, Entry>();
+  /** Paths whose states are not these, as of revision `checkedAt`; undefined: not known of any. */
+  broken: Set<string> | undefined;
+  checkedAt = -1;
   #check = 0;
 
   constructor(id: string, usedMs: number) {
@@ -36,6 +39,20 @@ class Generation {
     if (former) this.#check ^= checkOf(path, former);
     this.#check ^= checkOf(path, entry);
     this.entries.set(path, entry);
+  }
+
+  get isValid(): boolean {
+    return this.broken?.size === 0;
+  }
+
+  /** Those entries that a difference touches; all of them when it is not known what is different. */
+  touchedBy(difference: SystemDifference | undefined): Observation[] {
+    const paths = difference ? [...difference.paths()] : [...this.entries.keys()];
+    const observations = paths.flatMap((path) => {
+      const entry = this.entries.get(path);
+      return entry ? [{ path, flags: entry.flags }] : [];
+    });
+    return difference ? observations.filter((observation) => difference.touches(observation)) : observations;
   }
 
   /** With a check of all entries: a generation that has lost one would hold where it should not. */
@@ -56,16 +73,17 @@ const parallelCount = 64;
  * What all commands together have looked at outside of the project. Nobody can tell which command looked at what there,
  * so each result holds for a whole *generation*: a set of paths and the states they had.
  *
- *     epoch begins ─► validate ─► some generation is valid? ── the latest one is current, results of all valid ones hold
- *                                        └── no ──► an empty one begins, and is current
+ *     something changed ─► check the entries it touches ─► some generation is valid?
+ *                  ├── the latest one is current, results of all valid ones hold
+ *                  └── no ──► an empty one begins, and is current
  *
- * A generation grows by what jobs of the current epoch look at for the first time. That only makes it harder to be
+ * A generation grows by what jobs look at for the first time. That only makes it harder to be
  * valid, so results that it got earlier stay right. Kept in the action cache: `g <id>`, and `e <id> <path>` each.
  */
 export class SystemGenerations {
   readonly #options: SystemGenerationsOptions;
   #all: Promise<Generation[]> | undefined;
-  #valid: { epoch: number; generations: Generation[] } | undefined;
+  #valid: { revision: number; generations: Generation[] } | undefined;
   #validating: Promise<void> | undefined;
   /** How much of each mirror's trace the current generation has. */
   readonly #known = new Map<string, number>();
@@ -76,16 +94,16 @@ export class SystemGenerations {
     this.#options = options;
   }
 
-  /** The generations that hold in `epoch`, current one first. @throws AppError when the machine cannot be looked at */
-  async valid(): Promise<{ epoch: number; ids: readonly string[] }> {
-    while (this.#valid?.epoch !== this.#options.epoch()) {
+  /** The generations that hold at `revision`, current one first. @throws AppError when the machine cannot be looked at */
+  async valid(): Promise<{ revision: number; ids: readonly string[] }> {
+    while (this.#valid?.revision !== this.#options.changes.revision) {
       this.#validating ??= this.#validate().finally(() => {
         this.#validating = undefined;
       });
       await this.#validating;
     }
-    const { epoch, generations } = this.#valid;
-    return { epoch, ids: generations.map(({ id }) => id) };
+    const { revision, generations } = this.#valid;
+    return { revision, ids: generations.map(({ id }) => id) };
   }
 
   /** What an executor need not tell again. */
@@ -97,16 +115,21 @@ export class SystemGenerations {
   /**
    * Takes in what jobs of `epoch` have looked at.
    *
-   * @returns the generation that now covers it; undefined when that epoch is over, or part of the trace is missing
+   * @returns the generation that now covers it; undefined when that epoch is over, part of the trace is missing, or
+   * something that it looked at has changed since
    */
   async extend(epoch: number, executor: string, trace: SystemTrace): Promise<string | undefined> {
-    if ((await this.valid()).epoch !== epoch) return undefined;
+    const { changes } = this.#options;
+    await this.valid();
     const current = this.#valid!.generations[0]!;
     const known = this.#known.get(trace.mirror) ?? 0;
     if (trace.from > known) return undefined;
     const fresh = trace.observed.slice(known - trace.from);
     const described = await this.#describe(this.#lacking(current, fresh));
-    if (!described || this.#options.epoch() !== epoch || this.#valid?.epoch !== epoch) return undefined;
+    // What is known already held then, and the generation will be found to hold no more if it does not.
+    const later = changes.epoch === epoch ? changes.since(trace.revision) : undefined;
+    if (!later || fresh.some((observation) => later.touches(observation))) return undefined;
+    if (!described || this.#valid?.generations[0] !== current) return undefined;
     const records: ActionRecord[] = [];
     for (const [path, entry] of described) {
       current.set(path, entry);
@@ -139,26 +162,43 @@ export class SystemGenerations {
   }
 
   async #validate(): Promise<void> {
+    const { cache, changes } = this.#options;
     const all = await this.#load();
-    const epoch = this.#options.epoch();
-    const generations: Generation[] = [];
-    for (const generation of all) if (await this.#holds(generation)) generations.push(generation);
-    if (this.#options.epoch() !== epoch) return;
+    for (const generation of all) await this.#check(generation);
+    const { revision } = changes;
+    // Meanwhile more has changed.
+    if (all.some(({ checkedAt }) => checkedAt !== revision)) return;
+    const generations = all.filter(({ isValid }) => isValid);
     const current = generations[0] ?? new Generation(randomBytes(8).toString('hex'), 0);
-    if (this.#valid?.generations[0] !== current) this.#known.clear();
+    const isNew = this.#valid?.generations[0] !== current;
     if (generations.length === 0) {
+      current.broken = new Set();
+      current.checkedAt = revision;
       all.unshift(current);
       generations.push(current);
     }
+    this.#valid = { revision, generations };
+    if (!isNew) return;
+    this.#known.clear();
     current.usedMs = Date.now();
-    await this.#options.cache.write([current.record, ...all.splice(maxGenerations).flatMap(forget)]);
-    this.#valid = { epoch, generations };
+    await cache.write([current.record, ...all.splice(maxGenerations).flatMap(forget)]);
   }
 
-  async #holds({ entries }: Generation): Promise<boolean> {
-    const observations = [...entries].map(([path, { flags }]) => ({ path, flags }));
+  /** Brings what is known of its entries up to date. */
+  async #check(generation: Generation): Promise<void> {
+    const { changes } = this.#options;
+    const { revision } = changes;
+    if (generation.checkedAt === revision) return;
+    const difference = generation.broken && changes.since(generation.checkedAt);
+    const observations = generation.touchedBy(difference);
     const described = await this.#describe(observations);
-    return !!described && [...described].every(([path, { state }]) => entries.get(path)!.state === state);
+    generation.checkedAt = revision;
+    const broken = difference ? generation.broken! : new Set<string>();
+    for (const [path, { state }] of described ?? []) {
+      if (generation.entries.get(path)!.state === state) broken.delete(path);
+      else broken.add(path);
+    }
+    generation.broken = described && broken;
   }
 
   /** The observations that say more than is known, with all that is to be known of their paths. */

@@ -2,15 +2,19 @@ import { accessSync, type BigIntStats, constants, lstatSync } from 'node:fs';
 import type { Directory } from '../cas/directory.ts';
 import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
 import { equalSignatures, type StatCache, type StatSignature, signatureOf } from '../cas/stat-cache.ts';
+import type { Amendments } from '../protocol/amendments.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { type Observation, ObservationFlag } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { Flights } from '../runtime/flights.ts';
+import { isPassable } from './caller-rights.ts';
 import { digestOfFile } from './digest-of-file.ts';
 import { namesIn } from './path-state.ts';
+import { SystemChanges } from './system-changes.ts';
 import {
+  compareListings,
   emptyListing,
   isPrivate,
   listSystemDirectory,
@@ -39,13 +43,15 @@ export const alwaysHidden = [
 ] as const;
 
 /** Errors of a look-up that are answers to the job; anything else is trouble of ours. */
-const answers = ['ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENAMETOOLONG'] as const;
+const answers = ['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM', 'ELOOP', 'ENAMETOOLONG'] as const;
 
 /**
- * Everything outside the project, listed when asked for. Within an epoch it does not change: each directory is watched
- * before it is listed, and when what was served turns out to have changed, the epoch counts up and all is asked anew.
+ * Everything outside the project, listed when asked for. Each directory is watched before it is listed. What changes is
+ * noted by path (`SystemChanges`), so that it matters only to those who have looked there; a change that cannot be put so
+ * ends the epoch, and all is asked anew.
  */
 export class SystemLayer {
+  readonly changes = new SystemChanges();
   readonly #options: SystemLayerOptions;
   readonly #hidden: ReadonlySet<string>;
   readonly #listings = new Map<string, SystemListing>();
@@ -53,20 +59,39 @@ export class SystemLayer {
   readonly #served = new Map<string, StatSignature>();
   readonly #digesting = new Flights<Digest>();
   readonly #pathByHash = new Map<string, string>();
-  #epoch = 1;
 
   constructor(options: SystemLayerOptions) {
     this.#options = options;
     this.#hidden = new Set(options.hidden);
   }
 
+  /** Counts up when everything has to be asked anew. */
   get epoch(): number {
-    return this.#epoch;
+    return this.changes.epoch;
   }
 
   /** See `Origin`. @throws AppError `cannot-watch` when the directory cannot be watched, so could change unseen */
   async listDirectory(path: string): Promise<Uint8Array> {
     return (await this.#list(path)).bytes;
+  }
+
+  /** See `Origin`. */
+  amendments(epoch: number, sinceRevision: number): Amendments {
+    const difference = epoch === this.epoch ? this.changes.since(sinceRevision) : undefined;
+    if (!difference) return { revision: sinceRevision, amendments: [] };
+    const namesIn = new Map<string, string[]>();
+    for (const path of difference.entries) {
+      const [directory, name] = split(path);
+      const names = namesIn.get(directory);
+      if (names) names.push(name);
+      else namesIn.set(directory, [name]);
+    }
+    const amendments = [...namesIn].flatMap(([path, names]) => {
+      const listing = this.#listings.get(path);
+      const isRelisted = difference.relisted.has(path);
+      return listing ? [{ path, names, isRelisted, bytes: listing.bytes }] : [];
+    });
+    return { revision: this.changes.revision, amendments };
   }
 
   /** See `Origin`. The content is to be had from the path until the epoch ends. */
@@ -90,28 +115,26 @@ export class SystemLayer {
     return signature;
   }
 
-  /** What `look` finds at a path that is a file as it was listed, and as it was served before in this epoch. */
+  /** What `look` finds at a path that is a file as it was listed, and as it was served before. */
   async #serve<T extends { signature: StatSignature }>(
     path: string,
     look: (stats: BigIntStats) => T | Promise<T>,
   ): Promise<T> {
-    const slash = path.lastIndexOf('/');
-    const directory = path.slice(0, slash) || '/';
-    const epoch = this.#epoch;
-    const listing = await this.#list(directory);
-    const listed = listing.files.get(path.slice(slash + 1));
+    const [directory, name] = split(path);
+    const { epoch } = this;
+    const listed = (await this.#list(directory)).files.get(name);
     const stats = lstatSync(fsPath(path), { bigint: true });
     if (isPrivate(stats)) throw systemError('EACCES', `"${path}" is only for its owner`);
     if (!stats.isFile()) throw systemError('ENOENT', `no regular file: "${path}"`);
     const found = await look(stats);
     const { signature } = found;
     const served = this.#served.get(path);
-    const isAsListed =
-      listed?.sizeBytes === signature.sizeBytes &&
-      listed.mtimeNs === signature.mtimeNs &&
-      (epoch === this.#epoch || this.#listings.get(directory)?.bytes.equals(listing.bytes));
+    // Meanwhile it may have been listed anew.
+    const isAsListed = [listed, this.#listings.get(directory)?.files.get(name)].every(
+      (file) => file?.sizeBytes === signature.sizeBytes && file.mtimeNs === signature.mtimeNs,
+    );
     if (!isAsListed || (served && !equalSignatures(served, signature))) {
-      if (epoch === this.#epoch) this.endEpoch();
+      if (epoch === this.epoch) this.#takeIn({ directories: [directory], files: served ? [path] : [] });
       throw new AppError(`Cannot read "${path}": it was changed just now`, { code: 'epoch-ended' });
     }
     this.#served.set(path, signature);
@@ -119,18 +142,18 @@ export class SystemLayer {
   }
 
   /**
-   * The state of a path outside of the project as jobs of this epoch see it, as far as one that observed it so can tell:
-   * as `presentState` (path-state.ts). It holds if the epoch is the same before and after.
+   * The state of a path outside of the project as jobs see it, as far as one that observed it so can tell: as
+   * `presentState` (path-state.ts). It holds if no change that touches it was noted between before and after.
    *
    * @throws AppError when nothing can be said, also `epoch-ended`
    */
   async describe({ path, flags }: Observation): Promise<string> {
     if (path === '/') return this.#describeDirectory(path, flags);
     if (this.#hidden.has(path)) return 'hidden';
-    const slash = path.lastIndexOf('/');
+    const [directory, name] = split(path);
     let entry: Directory | undefined;
     try {
-      entry = lookUpEntry((await this.#list(path.slice(0, slash) || '/')).bytes, path.slice(slash + 1));
+      entry = lookUpEntry((await this.#list(directory)).bytes, name);
     } catch (error) {
       return answerOf(error);
     }
@@ -139,9 +162,9 @@ export class SystemLayer {
     const file = entry?.files[0];
     if (!file) return 'absent';
     if (!(flags & ObservationFlag.read) || file.type !== 'file')
-      return `${file.type === 'file' ? 'f' : 'p'} ${file.mode} ${file.digest.sizeBytes}`;
+      return `${file.type === 'file' ? 'f' : 'p'} ${allowed(file)} ${file.digest.sizeBytes}`;
     try {
-      return `f ${file.mode} ${(await this.digestFile(path)).hash}`;
+      return `f ${allowed(file)} ${(await this.digestFile(path)).hash}`;
     } catch (error) {
       return answerOf(error);
     }
@@ -153,57 +176,85 @@ export class SystemLayer {
   }
 
   /** Takes in what changed on the machine; paths that do not matter here are ignored. */
-  absorb({ paths, overflow }: Changes): void {
+  async absorb({ paths, overflow }: Pick<Changes, 'paths' | 'overflow'>): Promise<void> {
     if (this.#listings.size === 0) return;
     const suspects = new Set<string>(overflow ? this.#listings.keys() : []);
     for (const path of overflow ? [] : paths) {
-      const parent = path.slice(0, path.lastIndexOf('/')) || '/';
-      for (const directory of [path, parent]) if (this.#listings.has(directory)) suspects.add(directory);
+      const [parent] = split(path);
+      if (this.#listings.has(parent)) suspects.add(parent);
+      if (!this.#listings.has(path)) continue;
+      suspects.add(path);
+      // The watch of a directory that was away, or replaced, has ended.
+      await this.#options.watcher.watchDirectory(path).catch(() => this.endEpoch());
     }
-    const files = overflow ? this.#served.keys() : paths.filter((path) => this.#served.has(path));
-    const hasChanged =
-      [...suspects].some((path) => !this.#isAsListed(path)) ||
-      [...files].some((path) => !looksLike(path, this.#served.get(path)!));
-    if (hasChanged) this.endEpoch();
+    const files = overflow ? [...this.#served.keys()] : paths.filter((path) => this.#served.has(path));
+    this.#takeIn({ directories: suspects, files });
   }
 
   /** Looks for changes that nobody was told of: also of what was only listed, where that can be. */
   recheck(): void {
-    const hasChanged =
-      [...this.#served].some(([path, signature]) => !looksLike(path, signature)) ||
-      [...this.#listings].some(([path, { own, linked, isLocal }]) => {
-        if (!isLocal) return !this.#isAsListed(path);
-        const isSame = [...linked].every(([name, signature]) => looksLike(`${path}/${name}`, signature));
-        return !isSame || !looksLike(path, own);
-      });
-    if (hasChanged) this.endEpoch();
+    const directories = [...this.#listings].flatMap(([path, { own, linked, isLocal }]) => {
+      const isSame =
+        isLocal &&
+        looksLike(path, own) &&
+        [...linked].every(([name, signature]) => looksLike(below(path, name), signature));
+      return isSame ? [] : [path];
+    });
+    this.#takeIn({ directories, files: [...this.#served.keys()] });
+  }
+
+  /** Something was mounted or unmounted at these places. */
+  remounted(places: readonly string[]): void {
+    const isCovered = (path: string) => places.some((place) => isWithin(place, path));
+    if ([...this.#listings.keys()].some(isCovered)) return this.endEpoch();
+    const parents = places.map((place) => split(place)[0]).filter((path) => this.#listings.has(path));
+    this.#takeIn({ directories: parents, files: [...this.#served.keys()].filter(isCovered) });
   }
 
   /** Forgets everything: nothing is known of what has changed. */
   endEpoch(): void {
-    this.#epoch += 1;
+    this.changes.endEpoch();
     for (const path of this.#listings.keys()) this.#options.watcher.unwatchDirectory(path);
     this.#listings.clear();
     this.#served.clear();
     this.#pathByHash.clear();
   }
 
+  /** Notes what is different in some listed directories, and of some files that were served. */
+  #takeIn({ directories, files }: { directories: Iterable<string>; files: readonly string[] }): void {
+    const entries = new Set<string>();
+    const relisted: string[] = [];
+    for (const path of directories) {
+      const former = this.#listings.get(path);
+      const listing = former && present(() => listSystemDirectory(path));
+      if (!former) continue;
+      // What was seen below it may be something else altogether.
+      if (!listing || isOtherDirectory(former.own, listing.own)) return this.endEpoch();
+      if (former.bytes.equals(listing.bytes)) {
+        // The same bytes: what is known of them is known by identity.
+        this.#listings.set(path, { ...listing, bytes: former.bytes });
+        continue;
+      }
+      const { names, isRelisted } = compareListings(former.bytes, listing.bytes);
+      for (const name of names) entries.add(below(path, name));
+      if (isRelisted) relisted.push(path);
+      this.#listings.set(path, listing);
+    }
+    for (const path of files) if (!looksLike(path, this.#served.get(path)!)) entries.add(path);
+    if (entries.size === 0) return;
+    for (const path of entries) this.#served.delete(path);
+    for (const [hash, path] of this.#pathByHash) if (entries.has(path)) this.#pathByHash.delete(hash);
+    this.changes.add({ entries, relisted });
+    if (this.changes.isFull) this.endEpoch();
+  }
+
   async #describeDirectory(path: string, flags: number): Promise<string> {
     try {
       const { bytes } = await this.#list(path);
       const names = flags & ObservationFlag.listed ? ` ${namesIn(bytes)}` : '';
-      return `d ${lookUpSelf(bytes).mode}${names}`;
+      return `d ${allowed(lookUpSelf(bytes))}${names}`;
     } catch (error) {
       return answerOf(error);
-    }
-  }
-
-  #isAsListed(path: string): boolean {
-    try {
-      return listSystemDirectory(path).bytes.equals(this.#listings.get(path)!.bytes);
-    } catch (error) {
-      if (isErrno(error, ...answers)) return false;
-      throw error;
     }
   }
 
@@ -220,15 +271,18 @@ export class SystemLayer {
 
   async #watchAndList(path: string): Promise<SystemListing> {
     for (;;) {
-      const epoch = this.#epoch;
+      const { epoch } = this;
       try {
         await this.#options.watcher.watchDirectory(path);
       } catch (cause) {
+        // To watch a directory takes the right to list it.
+        if (isErrno(cause, 'EACCES') && isPassable(path))
+          throw systemError('EPERM', `may be passed, not be listed: "${path}"`);
         if (isErrno(cause, ...answers)) throw cause;
         throw new AppError(`Cannot mirror "${path}"`, { code: 'cannot-watch', cause });
       }
       // Otherwise the watch may have been ended together with the epoch.
-      if (epoch !== this.#epoch) continue;
+      if (epoch !== this.epoch) continue;
       const listing = listSystemDirectory(path);
       this.#listings.set(path, listing);
       return listing;
@@ -237,12 +291,41 @@ export class SystemLayer {
 }
 
 function looksLike(path: string, signature: StatSignature): boolean {
+  const stats = present(() => lstatSync(fsPath(path), { bigint: true }));
+  return stats !== undefined && equalSignatures(signature, signatureOf(stats));
+}
+
+/** undefined when the look-up finds nothing, for a reason that a job would be told. */
+function present<T>(look: () => T): T | undefined {
   try {
-    return equalSignatures(signature, signatureOf(lstatSync(fsPath(path), { bigint: true })));
+    return look();
   } catch (error) {
-    if (isErrno(error, ...answers)) return false;
+    if (isErrno(error, ...answers)) return undefined;
     throw error;
   }
+}
+
+/** What a job may do with it. */
+function allowed({ mode, rights }: Pick<Directory, 'mode' | 'rights'>): string {
+  return rights ? `${mode} ${rights}` : `${mode}`;
+}
+
+function isOtherDirectory(former: StatSignature, latter: StatSignature): boolean {
+  return former.inode !== latter.inode || former.mode !== latter.mode;
+}
+
+/** Parent directory and last name. */
+function split(path: string): [directory: string, name: string] {
+  const slash = path.lastIndexOf('/');
+  return [path.slice(0, slash) || '/', path.slice(slash + 1)];
+}
+
+function below(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`;
+}
+
+function isWithin(top: string, path: string): boolean {
+  return top === '/' || path === top || path.startsWith(`${top}/`);
 }
 
 /** An error that is an answer to the job, as a state. */

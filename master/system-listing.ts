@@ -1,8 +1,9 @@
 import { type BigIntStats, lstatSync, realpathSync, statfsSync } from 'node:fs';
-import { type Directory, encodeDirectory, type FileNode } from '../cas/directory.ts';
+import { type Directory, decodeDirectory, encodeDirectory, type FileNode } from '../cas/directory.ts';
 import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { rightsTo } from './caller-rights.ts';
 import { listNames, readTarget } from './list-names.ts';
 
 /** A directory outside the project, as executors are shown it. */
@@ -48,6 +49,7 @@ export function listSystemDirectory(path: string): SystemListing {
     symlinks: [],
     mode: Number(own.mode) & 0o7777,
     mtimeNs: own.mtimeNs,
+    ...rightsIn(path, own),
   };
   const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
   const linked = new Map<string, StatSignature>();
@@ -61,7 +63,7 @@ export function listSystemDirectory(path: string): SystemListing {
       const target = targetOf(place);
       if (target !== undefined) directory.symlinks.push({ name, target, mtimeNs: stats.mtimeNs });
     } else if (stats.isFile() || stats.isFIFO()) {
-      const shown = describe(name, stats);
+      const shown = { ...describe(name, stats), ...rightsIn(place, stats) };
       directory.files.push(shown);
       if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
       if (stats.nlink > 1n && !isPrivate(stats)) linked.set(name, signatureOf(stats));
@@ -71,8 +73,45 @@ export function listSystemDirectory(path: string): SystemListing {
   return { bytes: encodeDirectory(directory), own: signatureOf(own), linked, isLocal, files };
 }
 
+/** How one listing of a directory differs from a later one. */
+export interface ListingDifference {
+  /** Names whose entries are not the same: come, gone, or looking different. */
+  names: string[];
+  /** Whether the names themselves, or what they stand for, differ: all that listing the directory shows. */
+  isRelisted: boolean;
+}
+
+/** Times of the directories themselves aside: each name that comes or goes changes them. */
+export function compareListings(former: Uint8Array, latter: Uint8Array): ListingDifference {
+  const [before, after] = [entriesOf(former), entriesOf(latter)];
+  const names: string[] = [];
+  let isRelisted = false;
+  for (const [name, { kind, look }] of before) {
+    const now = after.get(name);
+    if (now?.kind !== kind) isRelisted = true;
+    if (now?.kind !== kind || now.look !== look) names.push(name);
+  }
+  for (const name of after.keys()) {
+    if (before.has(name)) continue;
+    names.push(name);
+    isRelisted = true;
+  }
+  return { names, isRelisted };
+}
+
+function entriesOf(blob: Uint8Array): Map<string, { kind: string; look: string }> {
+  const { files, directories, symlinks } = decodeDirectory(blob);
+  const entries = new Map<string, { kind: string; look: string }>();
+  for (const { name, type, mode, digest, mtimeNs } of files)
+    entries.set(name, { kind: type, look: `${mode} ${digest.sizeBytes} ${mtimeNs}` });
+  for (const { name } of directories) entries.set(name, { kind: 'directory', look: '' });
+  for (const { name, target, mtimeNs } of symlinks)
+    entries.set(name, { kind: 'symlink', look: `${mtimeNs} ${target}` });
+  return entries;
+}
+
 /** ext2 to ext4, XFS, Btrfs, tmpfs, overlayfs, F2FS, ZFS, squashfs, EROFS. Source: include/uapi/linux/magic.h, statfs(2). */
-const localFileSystems: ReadonlySet<number> = new Set([
+export const localFileSystems: ReadonlySet<number> = new Set([
   ...[0xef53, 0x58465342, 0x9123683e, 0x01021994, 0x794c7630, 0xf2f52010, 0x2fc12fc1, 0x73717368, 0xe0f5e1e2],
 ]);
 
@@ -91,6 +130,12 @@ function describe(name: string, stats: BigIntStats): FileNode {
   };
 }
 
+/** To be spread: nearly everything that a root sees has none. */
+function rightsIn(path: string, stats: BigIntStats): Pick<FileNode, 'rights'> {
+  const rights = rightsTo(path, stats);
+  return rights ? { rights } : {};
+}
+
 function targetOf(path: string): string | undefined {
   try {
     return readTarget(path);
@@ -105,6 +150,6 @@ function notDirectory(path: string): Error {
 }
 
 /** An error as `node:fs` throws it. */
-export function systemError(code: 'ENOTDIR' | 'ENOENT' | 'EACCES', message: string): Error {
+export function systemError(code: 'ENOTDIR' | 'ENOENT' | 'EACCES' | 'EPERM', message: string): Error {
   return Object.assign(new Error(`${code}: ${message}`), { code });
 }

@@ -59,7 +59,10 @@ export class DirectoryNode {
   mtimeNs: bigint;
   ctimeNs: bigint;
   readonly inode: number;
+  linkCount: number;
   readonly children = new Map<string, Node>();
+  /** How many of them are hidden, and not our own. */
+  concealedCount = 0;
   /** Of its last encoding; undefined before the first. */
   digest: Digest | undefined;
   /** It, or something below it, changed since its last encoding. Its ancestors are changed as well then. */
@@ -76,6 +79,7 @@ export class DirectoryNode {
   constructor(name: string, stats: BigIntStats) {
     this.name = name;
     this.inode = Number(stats.ino);
+    this.linkCount = Number(stats.nlink);
     this.mode = Number(stats.mode) & 0o7777;
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
@@ -85,7 +89,8 @@ export class DirectoryNode {
   update(stats: BigIntStats): boolean {
     const mode = Number(stats.mode) & 0o7777;
     if (this.ctimeNs === stats.ctimeNs && this.mtimeNs === stats.mtimeNs && this.mode === mode) return false;
-    if (this.mode !== mode || this.mtimeNs !== stats.mtimeNs) markChanged(this);
+    markChanged(this);
+    this.linkCount = Number(stats.nlink);
     this.mode = mode;
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
@@ -99,11 +104,17 @@ export class SymlinkNode {
   parent: DirectoryNode | undefined;
   readonly target: string;
   readonly mtimeNs: bigint;
+  readonly ctimeNs: bigint;
+  readonly inode: number;
+  readonly linkCount: number;
 
   constructor(name: string, stats: BigIntStats, target: string) {
     this.name = name;
     this.target = target;
     this.mtimeNs = stats.mtimeNs;
+    this.ctimeNs = stats.ctimeNs;
+    this.inode = Number(stats.ino);
+    this.linkCount = Number(stats.nlink);
   }
 }
 
@@ -128,9 +139,12 @@ export class HiddenNode {
   readonly name: string;
   parent: DirectoryNode | undefined;
   readonly ctimeNs: bigint;
+  /** Not the project's but our own: without us it would not be there. */
+  readonly isOurs: boolean;
 
-  constructor(name: string, stats: BigIntStats) {
+  constructor(name: string, stats: BigIntStats, { isOurs = false } = {}) {
     this.name = name;
+    this.isOurs = isOurs;
     this.ctimeNs = stats.ctimeNs;
   }
 }

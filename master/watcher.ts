@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { getSystemErrorName } from 'node:util';
 import { type FrameReader, FrameSplitter, FrameWriter } from '../protocol/frame.ts';
-import { WatchFrame } from '../protocol/frame-types.ts';
+import { ChangedFlag, ChangedPathFlag, WatchFrame } from '../protocol/frame-types.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { type Child, spawnChild } from '../runtime/child-process.ts';
 
@@ -11,6 +11,10 @@ export interface Changes {
   overflow: boolean;
   /** Absolute paths of entries that were made, removed, renamed, written or had their attributes changed. */
   paths: string[];
+  /** Those of them whose content may have changed whatever their times say: somebody who had them open for writing let go. */
+  written: string[];
+  /** Something was mounted or unmounted, anywhere. */
+  mounts: boolean;
 }
 
 const defaultBinary = resolve(import.meta.dirname, '../../native/build/termite-watch');
@@ -89,7 +93,23 @@ export class Watcher implements AsyncDisposable {
 
   async drain(): Promise<Changes> {
     const frame = await this.#ask(WatchFrame.drain, (writer) => writer);
-    return { overflow: (frame.u32() & 1) !== 0, paths: frame.list(() => frame.text()) };
+    const flags = frame.u32();
+    const written: string[] = [];
+    const paths = frame.list(() => {
+      const path = frame.text();
+      if (frame.u32() & ChangedPathFlag.written) written.push(path);
+      return path;
+    });
+    const isSet = (flag: number) => (flags & flag) !== 0;
+    return { overflow: isSet(ChangedFlag.overflow), mounts: isSet(ChangedFlag.mounts), paths, written };
+  }
+
+  /** Those of some files that somebody has open for writing, as far as that can be told: so not of files of other users. */
+  async findWriters(paths: readonly string[]): Promise<string[]> {
+    const frame = await this.#ask(WatchFrame.findWriters, (writer) =>
+      writer.list(paths, (path) => writer.text(path)),
+    );
+    return frame.list(() => paths[frame.u32()]!);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

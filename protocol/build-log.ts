@@ -3,7 +3,7 @@ import { limitSchema } from '../runtime/limit.ts';
 
 /** One thing that was not as in the nearest earlier run of a command. States as in master/path-state.ts. */
 export const differenceSchema = z.strictObject({
-  kind: z.enum(['path', 'system', 'environment', 'argument', 'umask']),
+  kind: z.enum(['path', 'age', 'system', 'environment', 'argument', 'umask', 'streams', 'other']),
   name: z.string(),
   was: z.string(),
   is: z.string(),

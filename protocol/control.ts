@@ -54,6 +54,8 @@ export const sessionWishesSchema = z.strictObject({
   check: checkSchema.optional(),
   /** Absolute path of a compilation database that is to be brought up to date at the end of the build. */
   compileCommands: z.string().startsWith('/').optional(),
+  /** `K=V`, of whoever starts the build: what its commands have beyond that was set by make or by the command line. */
+  environment: z.array(z.string()).optional(),
   /** What the build has from whoever started it (runtime/circumstances.ts). */
   circumstances: z.string().default(''),
 });

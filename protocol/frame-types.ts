@@ -23,6 +23,7 @@ export const BoxFrame = {
   file: 0x403,
   traceWanted: 0x404,
   original: 0x405,
+  relisted: 0x406,
   job: 0x410,
   directory: 0x411,
   blob: 0x412,
@@ -32,12 +33,14 @@ export const BoxFrame = {
   read: 0x503,
   trace: 0x504,
   refused: 0x505,
+  relistingDone: 0x506,
   needDirectory: 0x510,
   needBlob: 0x511,
   needStdin: 0x512,
   done: 0x513,
   broken: 0x514,
   outgrown: 0x515,
+  needsNetwork: 0x516,
 } as const;
 
 export const WatchFrame = {
@@ -46,7 +49,13 @@ export const WatchFrame = {
   drain: 0x603,
   unwatchDirectory: 0x604,
   watchProcess: 0x605,
+  findWriters: 0x606,
   ready: 0x701,
   changed: 0x702,
   processEnded: 0x703,
+  writers: 0x704,
 } as const;
+
+/** Of `changed`, and of each of its paths. */
+export const ChangedFlag = { overflow: 1, mounts: 2 } as const;
+export const ChangedPathFlag = { written: 1 } as const;

@@ -8,6 +8,8 @@ import type { Digest } from './digest.ts';
  */
 export const maxPayloadBytes = 64 * 1024 * 1024;
 const headerBytes = 8;
+/** See WIRE_TIME_FIRST in native/lib/wire.h. */
+const firstTimeNs = -(2n ** 31n) * 1_000_000_000n;
 /** What is longer is sent as it is, not copied: the memory of copies has V8 collect its garbage again and again. */
 const referencedBytes = 8 * 1024;
 
@@ -111,6 +113,11 @@ export class FrameReader {
     const value = this.#payload.readUInt32LE(this.#offset);
     this.#offset += 4;
     return value;
+  }
+
+  /** A `u64` that is nanoseconds since 1970, negative ones included. */
+  time(): bigint {
+    return BigInt.asUintN(64, this.u64() - firstTimeNs) + firstTimeNs;
   }
 
   u64(): bigint {

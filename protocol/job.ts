@@ -1,25 +1,39 @@
 import { z } from 'zod';
+import { compareBytes } from '../runtime/byte-path.ts';
 import { failureSchema } from '../runtime/failure.ts';
 import { limitSchema } from '../runtime/limit.ts';
 import { digestSchema } from './digest.ts';
+import {
+  absolutePathSchema,
+  argumentSchema,
+  exitCodeSchema,
+  idSchema,
+  linkTargetSchema,
+  modeSchema,
+  pathInTreeSchema,
+  signalSchema,
+  timeoutSchema,
+  umaskSchema,
+} from './os-values.ts';
+import { processContextSchema } from './process-context.ts';
 
-/** Nanoseconds since the epoch; a decimal string on the wire. */
-const nanoseconds = z.union([z.bigint(), z.string().regex(/^\d+$/)]).transform((value) => BigInt(value));
+/** Nanoseconds since the epoch, negative before it; a decimal string on the wire. */
+const nanoseconds = z
+  .union([z.bigint(), z.string().regex(/^-?\d{1,30}$/)])
+  .transform((value) => BigInt(value));
 
-/** A path below the project root: relative, no empty, "." or ".." component. "" is the root itself. */
-export const pathInTreeSchema = z
-  .string()
-  .refine(
-    (path) => path === '' || path.split('/').every((name) => name !== '' && name !== '.' && name !== '..'),
-    {
-      message: 'expected a relative path without empty, "." or ".." components',
-    },
-  );
-
-const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int() });
+const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int().min(0).max(0xffff) });
 
 /** What a command looked at: the union of these flags per path, see native/README.md. */
-export const ObservationFlag = { found: 1, absent: 2, read: 4, linkRead: 8, listed: 16 } as const;
+export const ObservationFlag = {
+  found: 1,
+  absent: 2,
+  read: 4,
+  linkRead: 8,
+  listed: 16,
+  /** It wrote a file there that ended just as it was, time included: no change, and none only because of what was there. */
+  rewritten: 1 << 15,
+} as const;
 export type Observation = z.infer<typeof observationSchema>;
 
 /** How much of the trace of one system mirror the master has: the first `count` entries. */
@@ -28,30 +42,45 @@ const systemTraceKnownSchema = z.strictObject({ mirror: z.string(), count: z.num
 /** One command to execute, with everything that its result may depend on. */
 export const jobSchema = z.strictObject({
   id: z.string().regex(/^[\w-]+$/),
-  /** Whose machine is mirrored: executors keep one system mirror per (origin, epoch). */
-  origin: z.strictObject({ id: z.string().regex(/^[\w-]+$/), epoch: z.number().int(), url: z.string() }),
+  /**
+   * Whose machine is mirrored: executors keep one system mirror per (origin, epoch), and ask for what changed in that epoch
+   * before they run a job of a later revision.
+   */
+  origin: z.strictObject({
+    id: z.string().regex(/^[\w-]+$/),
+    epoch: z.number().int().nonnegative(),
+    revision: z.number().int().nonnegative(),
+    url: z.string(),
+  }),
   /** Absolute path of the project, on the master and in the sandbox. */
-  projectRoot: z.string(),
+  projectRoot: absolutePathSchema,
   /** Digest of the project's root Directory when the job was submitted. */
   root: digestSchema,
-  argv: z.array(z.string()).min(1),
+  argv: z.array(argumentSchema).min(1),
   /** `K=V`, in the caller's order. */
-  env: z.array(z.string()),
-  cwd: z.string(),
-  umask: z.number().int(),
-  uid: z.number().int(),
-  gid: z.number().int(),
+  env: z.array(argumentSchema),
+  cwd: absolutePathSchema,
+  umask: umaskSchema,
+  uid: idSchema,
+  gid: idSchema,
   /** The caller's home directory, given a throw-away writable layer; "" for none. */
-  home: z.string(),
+  home: z.union([z.literal(''), absolutePathSchema]),
+  /** Of the caller. */
+  context: processContextSchema,
+  /**
+   * Directories that exist on the master's machine in places that a sandbox has for itself (/tmp and its like), and that the job
+   * needs: those that lead to the project, home and temporary directories.
+   */
+  shown: z.array(z.strictObject({ path: absolutePathSchema, mode: modeSchema })),
   /** The caller's stdout and stderr are one open file: keep the order of what is written to them. */
   mergeOutput: z.boolean(),
   /** Whether stdin may have something to read; it is asked for only when the command reads it. */
   forwardStdin: z.boolean(),
   network: z.boolean(),
   /** 0: none. */
-  timeoutMs: z.number().int().nonnegative(),
+  timeoutMs: timeoutSchema,
   /** How many slots of its executor it takes; all of them when it has fewer. */
-  slots: z.number().int().positive(),
+  slots: z.number().int().positive().max(1_000_000),
   /** Asks for the system trace, less what is known of it already; absent: not wanted. */
   systemTraceKnown: systemTraceKnownSchema.optional(),
 });
@@ -63,12 +92,17 @@ export const nodeSchema = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('file'),
     digest: digestSchema,
-    mode: z.number().int(),
+    mode: modeSchema,
     mtimeNs: nanoseconds,
   }),
-  z.strictObject({ type: z.literal('directory'), mode: z.number().int(), mtimeNs: nanoseconds }),
-  z.strictObject({ type: z.literal('symlink'), target: z.string() }),
-  z.strictObject({ type: z.literal('fifo'), mode: z.number().int() }),
+  z.strictObject({ type: z.literal('directory'), mode: modeSchema, mtimeNs: nanoseconds }),
+  z.strictObject({
+    type: z.literal('symlink'),
+    target: linkTargetSchema,
+    /** Absent where the command has just made it: then it is as it comes. */
+    mtimeNs: nanoseconds.optional(),
+  }),
+  z.strictObject({ type: z.literal('fifo'), mode: modeSchema }),
 ]);
 
 export type TreeNode = z.infer<typeof nodeSchema>;
@@ -80,21 +114,35 @@ const changeSchema = z.strictObject({
   /** What the command left there; null: it deleted it (children of a deleted directory are not listed). */
   node: nodeSchema.nullable(),
   /** Paths with the same number are names of one file. */
-  linkGroup: z.number().int().optional(),
+  linkGroup: z.number().int().nonnegative().optional(),
 });
 
 export type Change = z.infer<typeof changeSchema>;
 
+/** Each path once, parents before children: whoever applies changes relies on it. */
+function checkOrder(changes: readonly Change[], context: z.RefinementCtx): void {
+  const at = changes.findIndex(
+    ({ path }, index) => index > 0 && compareBytes(changes[index - 1]!.path, path) >= 0,
+  );
+  if (at < 0) return;
+  const path = JSON.stringify(changes[at]!.path);
+  context.addIssue({
+    code: 'custom',
+    path: [at, 'path'],
+    message: `${path} is out of order, or there twice`,
+  });
+}
+
 /** What a command did. Source: REAPI v2, `ActionResult`, plus deletions, bases and the trace. */
 export const manifestSchema = z.strictObject({
   status: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('exit'), code: z.number().int() }),
-    z.strictObject({ kind: z.literal('signal'), signal: z.number().int() }),
+    z.strictObject({ kind: z.literal('exit'), code: exitCodeSchema }),
+    z.strictObject({ kind: z.literal('signal'), signal: signalSchema }),
   ]),
   stdout: digestSchema,
   stderr: digestSchema,
   /** Sorted by path bytes, so parents come before children; mtimeNs tells the order of writing. */
-  changes: z.array(changeSchema),
+  changes: z.array(changeSchema).superRefine(checkOrder),
   /** Limits of the sandbox that it reached, the first of each kind first; at most 100. */
   reached: z.array(limitSchema),
   /** What it looked at in the places that a sandbox has for itself (/tmp and its like): absolute paths, exact. */
@@ -106,14 +154,24 @@ export const manifestSchema = z.strictObject({
   /**
    * Absolute paths outside the project that this job and all others of the same mirror have looked at: entries from
    * number `from` on. The mirror is shared and the kernel remembers, so that nobody can tell one job's from another's.
+   * What was observed was as it is at `revision`; of later changes the mirror knew nothing.
    */
   systemTrace: z
-    .strictObject({ mirror: z.string(), from: z.number().int(), observed: z.array(observationSchema) })
+    .strictObject({
+      mirror: z.string(),
+      revision: z.number().int().nonnegative(),
+      from: z.number().int().nonnegative(),
+      observed: z.array(observationSchema),
+    })
     .optional(),
   /** On the executor's clock. */
   startedNs: nanoseconds,
   finishedNs: nanoseconds,
-  resources: z.strictObject({ userUs: z.number(), systemUs: z.number(), maxRssKib: z.number() }),
+  resources: z.strictObject({
+    userUs: z.number().nonnegative(),
+    systemUs: z.number().nonnegative(),
+    maxRssKib: z.number().nonnegative(),
+  }),
 });
 
 export type SystemTrace = NonNullable<z.infer<typeof manifestSchema>['systemTrace']>;

@@ -1,8 +1,9 @@
 import { type FrameReader, FrameWriter } from './frame.ts';
 import { ShellFrame } from './frame-types.ts';
+import { type ProcessContext, readContext, writeContext } from './process-context.ts';
 
 /** Version of the conversation between shell and master. */
-const wireVersion = 2;
+const wireVersion = 3;
 
 const RunFlag = { mergeOutput: 1, jobserver: 2, stdinEmpty: 4, stdinTerminal: 8, exec: 16 } as const;
 
@@ -27,6 +28,7 @@ export interface RunRequest {
   isExec: boolean;
   /** The caller's, which becomes the command's own when it is told to run it; 0: it will not. */
   processId: number;
+  context: ProcessContext;
 }
 
 export function encodeRun(request: RunRequest): Buffer {
@@ -34,7 +36,8 @@ export function encodeRun(request: RunRequest): Buffer {
   frame.list(request.argv, (word) => frame.text(word));
   frame.text(request.shell).text(request.cwd);
   frame.list(request.env, (entry) => frame.text(entry));
-  return frame.u32(request.umask).u32(encodeFlags(request)).u32(request.processId).finish();
+  frame.u32(request.umask).u32(encodeFlags(request)).u32(request.processId);
+  return writeContext(frame, request.context).finish();
 }
 
 /** @throws RangeError for a frame that ends early, has another version, no argument or no absolute paths */
@@ -49,6 +52,7 @@ export function decodeRun(frame: FrameReader): RunRequest {
   const umask = frame.u32();
   const flags = frame.u32();
   const processId = frame.u32();
+  const context = readContext(frame);
   if (argv.length === 0 || !cwd.startsWith('/'))
     throw new RangeError('Run frame without command or directory');
   return {
@@ -63,6 +67,7 @@ export function decodeRun(frame: FrameReader): RunRequest {
     isStdinTerminal: (flags & RunFlag.stdinTerminal) !== 0,
     isExec: (flags & RunFlag.exec) !== 0,
     processId,
+    context,
   };
 }
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { readlinkSync } from 'node:fs';
 
 /**
  * Paths and other operating-system strings are bytes, not text. In this program they are JavaScript strings that hold
@@ -35,6 +36,18 @@ export function encodeBytes(text: string): Buffer {
 /** What to hand to `node:fs` for a path in our spelling: the string itself wherever that is exact. */
 export function fsPath(path: string): string | Buffer {
   return path.isWellFormed() ? path : encodeBytes(path);
+}
+
+/** Where this process works, absolute; `process.cwd()` knows only text. @throws a system error when that is gone */
+export function currentDir(): string {
+  const dir = process.cwd();
+  return dir.includes('\ufffd') ? decodeBytes(readlinkSync('/proc/self/cwd', { encoding: 'buffer' })) : dir;
+}
+
+/** For people: bytes that are no UTF-8 as `\\xe9`. */
+export function showBytes(text: string): string {
+  if (text.isWellFormed()) return text;
+  return text.replaceAll(/\p{Surrogate}/gu, (byte) => `\\x${(byte.charCodeAt(0) - 0xdc00).toString(16)}`);
 }
 
 /** Order of the bytes: the order of names in a Directory. Compare ASCII names (nearly all) without encoding them. */

@@ -1,9 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { AppError } from './app-error.ts';
+import { encodeBytes } from './byte-path.ts';
 import { isErrno } from './errno.ts';
+import { givenEnvironment } from './process-bytes.ts';
+
+/** Becomes a program that is named by bytes. */
+const starter = resolve(import.meta.dirname, '../../native/build/termite-start');
 
 /** How a process ended. Signals are numbers, as in a wait status. */
 export type ExitStatus = { kind: 'exit'; code: number } | { kind: 'signal'; signal: number };
@@ -102,7 +108,8 @@ export class Child implements AsyncDisposable {
 }
 
 /**
- * Starts a program, without a shell. The only place that does.
+ * Starts a program, without a shell. The only place that does. Strings as in byte-path.ts: what is no text goes by way of a
+ * program of ours, so that one that cannot be started then ends with 126 or 127, as of a shell.
  *
  * @throws AppError `cannot-start` naming the program, when it is not there, may not be run, …
  */
@@ -114,26 +121,37 @@ export async function spawnChild(
   const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', ownGroup = true } = options;
   const stdio: (NonNullable<ChildOptions['stdout']> | undefined)[] = [stdin, stdout, stderr];
   for (const fd of options.inherited ?? []) stdio[fd] = fd;
-  const strings = [program, ...args, cwd ?? '', ...Object.values(env ?? {})];
-  const malformed = strings.find((text) => text !== undefined && !text.isWellFormed());
-  if (malformed !== undefined) {
-    // Node would replace the bytes in question: the program would see something else than meant.
-    throw cannotStart(program, new Error(`${JSON.stringify(malformed)} is not valid UTF-8`));
-  }
+  const entries = Object.entries(env ?? givenEnvironment()).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  );
+  const isText = [program, ...args, cwd ?? '', ...entries].every((text) => text.isWellFormed());
+  const orders = stdio.length;
   try {
-    const child = spawn(program, args, {
-      // Those in between stay closed.
-      stdio: Array.from(stdio, (option) => option ?? 'ignore'),
-      detached: ownGroup,
-      ...(cwd === undefined ? {} : { cwd }),
-      ...(env === undefined ? {} : { env }),
-    });
+    const child = spawn(
+      ...(isText ? ([program, args] as const) : ([starter, [`${orders}`, `${args.length + 1}`]] as const)),
+      {
+        // Those in between stay closed.
+        stdio: Array.from(isText ? stdio : [...stdio, 'pipe' as const], (option) => option ?? 'ignore'),
+        detached: ownGroup,
+        ...(isText && cwd !== undefined ? { cwd } : {}),
+        ...(isText ? (env === undefined ? {} : { env }) : { env: {} }),
+      },
+    );
     const started = new Child(child, ownGroup);
     await once(child, 'spawn');
+    if (!isText)
+      sendOrders(child.stdio[orders] as Writable, [cwd ?? '', program, program, ...args, ...entries]);
     return started;
   } catch (cause) {
     throw cannotStart(program, cause);
   }
+}
+
+/** See native/start. */
+function sendOrders(pipe: Writable, strings: readonly string[]): void {
+  // A program that died before it has read them shows that by its status.
+  pipe.on('error', () => {});
+  pipe.end(encodeBytes(strings.map((text) => `${text}\0`).join('')));
 }
 
 /** Runs a program to its end and collects what it writes. Aborting `signal` kills it and rejects. */

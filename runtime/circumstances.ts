@@ -14,6 +14,7 @@ export const perBuild: readonly string[] = [
   'TERMITE_SESSION',
   'TERMITE_SHELL',
   'TERMITE_SHELLS',
+  'TERMITE_CALLERS_SHELL',
   'TERMITE_REPORT',
   'TERMITE_TRIFLES',
   'TERMITE_ASKED',

@@ -23,9 +23,9 @@ export const limitSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('lock') }),
   /** It was refused a system call that needs powers which the caller has. */
   z.strictObject({ kind: z.literal('privilege'), call: z.string() }),
-  /** It made something that cannot be brought back: a socket, a device, a file of somebody else's. */
+  /** It made something that cannot be brought back: a socket, a device, extended attributes, a file of somebody else's. */
   z.strictObject({ kind: z.literal('unsupported-output'), path }),
-  /** It changed one name of a file and looked at another, which here are the same. */
+  /** It wrote to a file with several names: the others may have to show the new content, or the old. */
   z.strictObject({ kind: z.literal('linked'), path }),
   /** It failed, and nobody can tell that it would have failed here. */
   z.strictObject({ kind: z.literal('failed') }),
@@ -51,11 +51,11 @@ export function describeLimit(limit: Limit): string {
     case 'privilege':
       return `was refused ${limit.call}`;
     case 'unsupported-output':
-      return `made "${limit.path}", which is no file, directory, symlink or FIFO of its own`;
+      return `made "${limit.path}", which cannot be brought back as it is`;
     case 'linked':
       return `wrote to "${limit.path}", a file with several names`;
     case 'failed':
-      return 'failed in the sandbox';
+      return 'failed';
     default:
       return exhaustive(limit);
   }

@@ -78,9 +78,16 @@ suite('architecture', (test) => {
     assert.equal(findCycle(imports.filter(({ target }) => isOwn(target))), []);
   });
 
-  test('only main.ts reads process.env and process.argv', () => {
+  test('only main.ts reads process.env and process.argv, or has them read as bytes', () => {
+    const reader = 'runtime/process-bytes.ts';
+    const users = imports.filter(({ target }) => target === reader).map(({ file }) => file);
+    assert.equal(
+      users.filter((file) => !file.endsWith('/main.ts') && file !== 'runtime/child-process.ts'),
+      [],
+    );
+
     const bad = [...sources].flatMap(([file, source]) =>
-      file.endsWith('/main.ts')
+      file.endsWith('/main.ts') || file === reader
         ? []
         : codeLines(source).flatMap((line, i) =>
             /\bprocess\.(env|argv)\b/.test(line) ? [`${file}:${i + 1}`] : [],

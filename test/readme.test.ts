@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
-import { ignoredVariables } from '../master/counted-environment.ts';
 import { suite } from './harness/suite.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -12,16 +11,6 @@ const readmeFile = join(packageRoot, 'README.md');
 const isUpdate = process.env.UPDATE_README === '1';
 
 suite('README', (test) => {
-  test('names all variables that do not count', () => {
-    const [, list = ''] =
-      /Variables that do not count unless a rule says so: ([^.]*)\./.exec(readFileSync(readmeFile, 'utf8')) ??
-      [];
-    assert.equal(
-      list.split(/,\s+/).map((name) => name.replaceAll('`', '')),
-      ignoredVariables,
-    );
-  });
-
   for (const daemon of ['master', 'executor', 'coordinator']) {
     test(`has the flags of termite ${daemon} as --help prints them`, () => {
       const program = join(packageRoot, 'dist/wrapper/main.js');

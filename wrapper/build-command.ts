@@ -1,8 +1,8 @@
 import { AppError } from '../runtime/app-error.ts';
+import { currentDir } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild } from './build.ts';
 import { parseBuildFlags } from './build-flags.ts';
-import { chooseProject } from './choose-project.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { onStage } from './on-stage.ts';
 
@@ -23,11 +23,11 @@ export async function buildCommand(
     throw new AppError('"termite build": a command is missing', {
       ...{ code: 'bad-arguments', category: 'caller', hint: 'See "termite build --help"' },
     });
-  const project = chooseProject(flags.root, process.cwd(), env);
-  return runBuild(project, {
-    env,
-    flags,
-    prepare: async () => {},
-    command: () => onStage({ program, args, env }, { project, ...paths }),
+  const tool = { program, args, env };
+  return runBuild({
+    ...{ env, flags, toolDir: currentDir() },
+    prepare: async (project) => project,
+    command: (_session, project) => onStage(tool, { project, ...paths }),
+    plain: () => tool,
   });
 }

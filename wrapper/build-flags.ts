@@ -13,6 +13,9 @@ export interface BuildFlags {
   rest: string[];
 }
 
+/** Without dashes. */
+export const ownFlags: readonly string[] = ['root', 'quiet', 'verify', 'compile-commands'];
+
 const synopsis = '[--root DIR] [--quiet] [--verify[=PERCENT]] [--compile-commands[=FILE]]';
 
 const help = `

@@ -2,7 +2,7 @@ import type { MasterClient } from '../master/master-client.ts';
 import type { ControlReply } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
 import { openSession } from './start-master.ts';
 
@@ -26,11 +26,10 @@ const units: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20,
 export async function cacheCommand(argv: readonly string[], env: Environment): Promise<void> {
   const own = { command: 'termite cache', valued: ['root'], plain: ['help'] };
   const { flags, rest } = splitOwnFlags(argv, own);
-  if (flags.has('help')) return void process.stdout.write(help);
+  if (flags.has('help') || rest.includes('--help')) return void process.stdout.write(help);
   const ask = parseAction(rest);
   const root = flags.get('root');
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   using session = await openSession(project, { env, onEvent: () => {} });
   const { client } = session;
   const reply = await ask(client);

@@ -1,8 +1,9 @@
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { currentDir } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild } from './build.ts';
 import { parseBuildFlags } from './build-flags.ts';
-import { chooseProject } from './choose-project.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { runInForeground } from './foreground.ts';
 import { onStage } from './on-stage.ts';
@@ -22,15 +23,14 @@ export async function cmakeCommand(
   // cmake itself takes it in the first place only.
   if (args[0] !== '--build') return runInForeground('cmake', args, env);
   const buildDir = args[1] === undefined || args[1].startsWith('-') ? '.' : args[1];
-  const project = chooseProject(flags.root, resolve(buildDir), env);
-  return runBuild(project, {
-    env,
-    flags,
-    prepare: async () => {},
-    command: ({ jobs }) => {
-      // What is given with -j, or behind "--" to the tool, wins over it.
-      const toolEnv = { CMAKE_BUILD_PARALLEL_LEVEL: `${jobs}`, ...env };
-      return onStage({ program: 'cmake', args, env: toolEnv }, { project, ...paths });
-    },
+  // What is given with -j, or behind "--" to the tool, wins over the variable.
+  const tool = (jobs: number) => ({
+    ...{ program: 'cmake', args, env: { CMAKE_BUILD_PARALLEL_LEVEL: `${jobs}`, ...env } },
+  });
+  return runBuild({
+    ...{ env, flags, toolDir: resolve(currentDir(), buildDir) },
+    prepare: async (project) => project,
+    command: ({ jobs }, project) => onStage(tool(jobs), { project, ...paths }),
+    plain: () => tool(availableParallelism()),
   });
 }

@@ -1,4 +1,5 @@
 import type { BuiltInRule, LocalReason, LocalRule, Placement, Treatment } from '../master/master-client.ts';
+import { describeLimit, type Limit } from '../runtime/limit.ts';
 
 const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>> = {
   default: 'no rule says otherwise',
@@ -6,6 +7,8 @@ const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>
   'build-tool': 'built in: a build tool costs less here',
   trivial: 'built in: it takes less time than a sandbox takes to start',
   background: 'built in: it leaves something running',
+  privilege: 'built in: it needs powers that no sandbox gives',
+  lock: 'built in: it locks files, or waits for those of other commands',
   'outside-root': 'built in: the current folder is outside of the project',
 };
 
@@ -14,10 +17,11 @@ const reasons: Readonly<Record<Exclude<LocalReason, 'rule'> | 'default', string>
  *
  * @param path of the user's rules
  * @param matching all of the user's rules that match
+ * @param limit of the sandbox, which the command reached in the last build
  */
 export function describePlacement(
   { where, rule, reason, treatment, ...rest }: Placement,
-  { path, matching }: { path: string; matching: readonly LocalRule[] },
+  { path, matching, limit }: { path: string; matching: readonly LocalRule[]; limit?: Limit | undefined },
 ): string[] {
   const isRecursive = 'isRecursive' in rest && rest.isRecursive;
   const others = matching.filter((other) => other !== rule).map(({ line }) => line);
@@ -28,19 +32,23 @@ export function describePlacement(
     ...(asked === undefined || reason === 'rule' ? [] : [['and how', asked]]),
     ...(rule?.reason === undefined ? [] : [['reason', rule.reason]]),
     ...(others.length === 0 ? [] : [['not asked', `line ${others.join(', ')}, which would match too`]]),
+    ...(limit && where === 'remote' ? [['but locally', `in the last build it ${describeLimit(limit)}`]] : []),
     ...describeTreatment(where, treatment),
   ]);
 }
 
 /** All rules in the order in which they are asked: lines of text. */
 export function listRules(rules: readonly LocalRule[], builtIn: readonly BuiltInRule[]): string[] {
-  const here = describeWhere('local', true);
+  const here = describeWhere('local', false);
   return table([
     ['built in', 'outside of the project', here],
     ...rules.map((rule) => [`line ${rule.line}`, rule.source, describeRule(rule)]),
-    ['built in', '$(MAKE) or "+" in the makefile', here],
-    ...builtIn.map(({ programs, needsAll }) => [
-      ...['built in', `${needsAll ? 'nothing but ' : ''}${programs.join(', ')}`, here],
+    ['built in', '$(MAKE) in the makefile', describeWhere('local', true)],
+    ['built in', '"+" in the makefile', here],
+    ...builtIn.map(({ programs, needsAll, takesPart = false }) => [
+      'built in',
+      `${needsAll ? 'nothing but ' : ''}${programs.join(', ')}`,
+      describeWhere('local', takesPart),
     ]),
     ['built in', 'what is started with "&" and not waited for', here],
     ['built in', 'everything else', describeWhere('remote', false)],

@@ -1,4 +1,5 @@
 import { type Dirent, readdirSync } from 'node:fs';
+import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 
 /** Names that make looks for, in its order. */
 export const makefileNames: readonly string[] = ['GNUmakefile', 'makefile', 'Makefile'];
@@ -16,9 +17,8 @@ export function* findMakefiles(dir: string): Generator<{ file: string; isFirst: 
   for (let at = 0; at < Math.min(dirs.length, maxFolders); at++) {
     const folder = dirs[at]!;
     const names: string[] = [];
-    for (const entry of readFolder(folder)) {
-      const { name } = entry;
-      if (!entry.isDirectory()) {
+    for (const { name, isFolder } of readFolder(folder)) {
+      if (!isFolder) {
         if (makefileNames.includes(name) || name.endsWith('.mk')) names.push(name);
       } else if (!name.startsWith('.') && name !== 'node_modules') {
         dirs.push(`${folder}/${name}`);
@@ -29,9 +29,16 @@ export function* findMakefiles(dir: string): Generator<{ file: string; isFirst: 
   }
 }
 
-function readFolder(dir: string): Dirent[] {
+function readFolder(dir: string): { name: string; isFolder: boolean }[] {
   try {
-    return readdirSync(dir, { withFileTypes: true });
+    const entries = readdirSync(fsPath(dir), { withFileTypes: true });
+    // Asked for as bytes only where a name may be no text, which takes longer.
+    if (!entries.some(({ name }) => name.includes('\ufffd')))
+      return entries.map((entry) => ({ name: entry.name, isFolder: entry.isDirectory() }));
+    const exact = readdirSync(fsPath(dir), { withFileTypes: true, encoding: 'buffer' as 'utf8' });
+    return (exact as unknown as Dirent<Buffer>[]).map((entry) => ({
+      ...{ name: decodeBytes(entry.name), isFolder: entry.isDirectory() },
+    }));
   } catch {
     // For whatever reason: make cannot look there either, or need not.
     return [];

@@ -1,4 +1,6 @@
 import { constants } from 'node:os';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { type Child, type ExitStatus, spawnChild } from '../runtime/child-process.ts';
 import { inheritedJobserver } from './inherited-jobserver.ts';
 
@@ -10,7 +12,7 @@ const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
  * Runs a program in our place: with our stdin (or none), stdout and stderr, with the jobserver of a make around us, in our
- * process group. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
+ * process group; or with the bytes of a stream as stdin. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
  *
  * @param onSignal called for each of them
  */
@@ -18,7 +20,10 @@ export async function runInForeground(
   program: string,
   args: readonly string[],
   env: Environment,
-  { stdin = 'inherit', onSignal = () => {} }: { stdin?: 'inherit' | 'ignore'; onSignal?: () => void } = {},
+  {
+    stdin = 'inherit',
+    onSignal = () => {},
+  }: { stdin?: 'inherit' | 'ignore' | Readable; onSignal?: () => void } = {},
 ): Promise<ExitStatus> {
   let child: Child | undefined;
   const forward = (signal: NodeJS.Signals) => {
@@ -30,12 +35,14 @@ export async function runInForeground(
   try {
     child = await spawnChild(program, args, {
       env: { ...env },
-      stdin,
+      stdin: stdin instanceof Readable ? 'pipe' : stdin,
       stdout: 'inherit',
       stderr: 'inherit',
       inherited: inheritedJobserver(env['MAKEFLAGS'], process.ppid),
       ownGroup: false,
     });
+    // Whoever does not read all of it closes the pipe: that is no error of ours.
+    if (stdin instanceof Readable) pipeline(stdin, child.stdin).catch(() => {});
     return await child.ended;
   } finally {
     for (const signal of fromTerminal) process.off(signal, onSignal);

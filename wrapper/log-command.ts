@@ -1,6 +1,7 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import type { Environment } from './command.ts';
-import { splitOwnFlags } from './own-flags.ts';
+import { takeOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
 
 const help = `termite log [--root DIR] [--json]
@@ -12,7 +13,7 @@ Lists the commands of the last build: number, where it ran, time, key of its res
 `;
 
 export async function logCommand(argv: readonly string[], env: Environment): Promise<void> {
-  const { flags } = splitOwnFlags(argv, {
+  const { flags } = takeOwnFlags(argv, {
     command: 'termite log',
     valued: ['root'],
     plain: ['json', 'help'],
@@ -26,5 +27,5 @@ export async function logCommand(argv: readonly string[], env: Environment): Pro
 function showRecord({ number, where, wallMs, key = '', line, rule }: CommandRecord): string {
   const shown = line.trim().split('\n', 1)[0]!.slice(0, 200);
   const why = rule?.reason === undefined ? '' : `  (${rule.reason})`;
-  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${key.slice(0, 12).padEnd(12)}  ${shown}${why}`;
+  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${key.slice(0, 12).padEnd(12)}  ${showBytes(shown)}${why}`;
 }

@@ -3,10 +3,14 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AppError, explainError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { nearest } from '../runtime/nearest.ts';
+import { exactArguments, exactEnvironment } from '../runtime/process-bytes.ts';
 import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
 
+const env = exactEnvironment(process.env);
 const packageRoot = resolve(import.meta.dirname, '../..');
 
 const native: NativePaths = {
@@ -34,6 +38,8 @@ Runs the commands of a build on other machines, or not at all when their results
   master           Runs a master that stays; builds start one when there is none
   executor         Runs jobs of masters
   coordinator      Keeps the list of executors
+  help [COMMAND]   Prints this, or what "termite COMMAND --help" prints
+  version          Prints the version
 
 "termite COMMAND --help" says more. Exit status: that of make or of the program, or 125 for trouble of our own.
 `;
@@ -42,32 +48,30 @@ type Command = (argv: string[]) => Promise<ExitStatus>;
 
 /** Each is loaded when it is called for: loading all of them takes longer than most commands. */
 const commands: Readonly<Record<string, Command>> = {
-  make: async (argv) =>
-    (await import('./make-command.ts')).makeCommand(argv, { env: process.env, ...native }),
-  ninja: async (argv) =>
-    (await import('./ninja-command.ts')).ninjaCommand(argv, { env: process.env, ...native }),
-  cmake: async (argv) =>
-    (await import('./cmake-command.ts')).cmakeCommand(argv, { env: process.env, ...native }),
-  build: async (argv) =>
-    (await import('./build-command.ts')).buildCommand(argv, { env: process.env, ...native }),
-  run: async (argv) => (await import('./run-command.ts')).runCommand(argv, process.env),
+  make: async (argv) => (await import('./make-command.ts')).makeCommand(argv, { env, ...native }),
+  ninja: async (argv) => (await import('./ninja-command.ts')).ninjaCommand(argv, { env, ...native }),
+  cmake: async (argv) => (await import('./cmake-command.ts')).cmakeCommand(argv, { env, ...native }),
+  build: async (argv) => (await import('./build-command.ts')).buildCommand(argv, { env, ...native }),
+  run: async (argv) => (await import('./run-command.ts')).runCommand(argv, env),
   masquerade: succeeding(async (argv) =>
     (await import('./masquerade-command.ts')).masqueradeCommand(argv, native),
   ),
-  log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, process.env)),
-  why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, process.env)),
+  log: succeeding(async (argv) => (await import('./log-command.ts')).logCommand(argv, env)),
+  why: succeeding(async (argv) => (await import('./why-command.ts')).whyCommand(argv, env)),
   rules: succeeding(async (argv) =>
-    (await import('./rules-command.ts')).rulesCommand(argv, { env: process.env, ...native }),
+    (await import('./rules-command.ts')).rulesCommand(argv, { env, ...native }),
   ),
-  cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, process.env)),
-  status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, process.env)),
-  stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, process.env)),
+  cache: succeeding(async (argv) => (await import('./cache-command.ts')).cacheCommand(argv, env)),
+  status: succeeding(async (argv) => (await import('./status-command.ts')).statusCommand(argv, env)),
+  stop: succeeding(async (argv) => (await import('./stop-command.ts')).stopCommand(argv, env)),
   master: succeeding(async (argv) => (await import('../master/main.ts')).masterMain(argv)),
   executor: succeeding(async (argv) => (await import('../executor/main.ts')).executorMain(argv)),
   coordinator: succeeding(async (argv) => (await import('../coordinator/main.ts')).coordinatorMain(argv)),
-  '--help': succeeding(async () => print(help)),
-  '-h': succeeding(async () => print(help)),
-  '--version': succeeding(async () => print(`termite ${version()}\n`)),
+  help: succeeding(async ([name]) => {
+    if (name === undefined) return print(help);
+    await commandOf(name)(['--help']);
+  }),
+  version: succeeding(async () => print(`termite ${version()}\n`)),
 };
 
 /** A command that has succeeded when it returns. */
@@ -87,23 +91,36 @@ function version(): string {
 }
 
 async function main([name, ...argv]: string[]): Promise<ExitStatus> {
-  const command = name === undefined || !Object.hasOwn(commands, name) ? undefined : commands[name];
-  if (!command) {
-    const problem = name === undefined ? 'A command is missing' : `Unknown command "${name}"`;
-    throw new AppError(problem, { code: 'bad-arguments', category: 'caller', hint: 'See "termite --help"' });
-  }
-  return command(argv);
+  return commandOf(name)(argv);
+}
+
+const otherNames: Readonly<Record<string, string>> = {
+  ...{ '--help': 'help', '-h': 'help', '--version': 'version', '-V': 'version', '-v': 'version' },
+};
+
+/** @throws AppError `bad-arguments` */
+function commandOf(typed: string | undefined): Command {
+  const name = Object.hasOwn(otherNames, typed ?? '') ? otherNames[typed!]! : (typed ?? '');
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command) return command;
+  const meant = nearest(name, Object.keys(commands));
+  throw new AppError(typed === undefined ? 'A command is missing' : `Unknown command "${typed}"`, {
+    ...{ code: 'bad-arguments', category: 'caller' },
+    hint:
+      meant === undefined ? 'See "termite --help"' : `Did you mean "termite ${meant}"? See "termite --help"`,
+  });
 }
 
 try {
   // Whoever read our output has gone.
   process.stdout.on('error', () => endLike({ kind: 'signal', signal: constants.signals.SIGPIPE }));
-  const status = await main(process.argv.slice(2));
+  const status = await main(exactArguments(process.argv.slice(2)));
   await Promise.all([flush(process.stdout), flush(process.stderr)]);
   endLike(status);
 } catch (error) {
-  // A bug shows where it is; what can be expected shows what to do.
-  const text =
-    error instanceof AppError ? explainError(error) : error instanceof Error ? error.stack : String(error);
-  process.stderr.write(`termite: ${text}\n`, () => process.exit(125));
+  // Where in the program a bug is helps only whoever looks for it.
+  const isBug = error instanceof Error && !(error instanceof AppError) && env['TERMITE_DEBUG'];
+  process.stderr.write(`termite: ${isBug ? error.stack : showBytes(explainError(error))}\n`, () =>
+    process.exit(125),
+  );
 }

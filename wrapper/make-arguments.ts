@@ -4,6 +4,8 @@ export interface MakeArguments {
   dirs: string[];
   /** Of -f, in order. */
   files: string[];
+  /** Whether make is not to show its commands: `-s`. */
+  isSilent: boolean;
   /** Whether the number of jobs is given, also "any number". */
   hasJobs: boolean;
   /** The last SHELL=…, as given. */
@@ -38,7 +40,7 @@ const shellAssignment = /^SHELL[ \t]*(?::{0,3}|[?+!])=[ \t]*(?<value>.*)$/s;
  * `-j`, long names also abbreviated.
  */
 export function parseMakeArguments(args: readonly string[]): MakeArguments {
-  const result: MakeArguments = { dirs: [], files: [], hasJobs: false };
+  const result: MakeArguments = { dirs: [], files: [], isSilent: false, hasJobs: false };
   const take = (option: Option, value: string | undefined) => {
     if (option === 'j') result.hasJobs = true;
     else if (option === 'C' && value !== undefined) result.dirs.push(value);
@@ -54,6 +56,7 @@ export function parseMakeArguments(args: readonly string[]): MakeArguments {
     }
     if (word.startsWith('--')) {
       const [name = '', inline] = splitOnce(word.slice(2), '=');
+      if (/^si|^qui/.test(name)) result.isSilent = true;
       const option = findLong(name);
       if (!option) continue;
       const wantsNext = inline === undefined && (option in withValue || isCount(option, next));
@@ -63,6 +66,7 @@ export function parseMakeArguments(args: readonly string[]): MakeArguments {
       for (let at = 1; at < word.length; at++) {
         const letter = word[at]!;
         const rest = word.slice(at + 1);
+        if (letter === 's') result.isSilent = true;
         if (letter in withValue) {
           take(letter as Option, rest === '' ? next : rest);
           if (rest === '') i += 1;
@@ -82,6 +86,42 @@ export function parseMakeArguments(args: readonly string[]): MakeArguments {
     }
   }
   return result;
+}
+
+/** All other long options. Source: as above. */
+const plainNames = [
+  ...[
+    'always-make',
+    'debug',
+    'environment-overrides',
+    'help',
+    'ignore-errors',
+    'keep-going',
+    'check-symlink-times',
+  ],
+  ...['just-print', 'dry-run', 'recon', 'output-sync', 'print-data-base', 'question', 'no-builtin-rules'],
+  ...[
+    'no-builtin-variables',
+    'silent',
+    'quiet',
+    'no-silent',
+    'no-keep-going',
+    'stop',
+    'touch',
+    'trace',
+    'version',
+  ],
+  ...['print-directory', 'no-print-directory', 'warn-undefined-variables', 'shuffle', 'jobserver-style'],
+  ...['jobserver-auth', 'jobserver-fds', 'sync-mutex', 'temp-stdin'],
+];
+
+/** Long options, without dashes and values, that make does not know, not even abbreviated. */
+export function unknownFlags(args: readonly string[]): string[] {
+  const names = [...longNames.keys(), ...plainNames];
+  const end = args.indexOf('--');
+  return (end < 0 ? args : args.slice(0, end))
+    .flatMap((word) => /^--(?<name>[^=]+)/.exec(word)?.groups?.['name'] ?? [])
+    .filter((typed) => !names.some((name) => name.startsWith(typed)));
 }
 
 /** Whether the environment gives make a number of jobs, or a jobserver to get them from. */

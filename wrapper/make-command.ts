@@ -1,11 +1,14 @@
 import { realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
+import { AppError } from '../runtime/app-error.ts';
+import { currentDir, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { nearest } from '../runtime/nearest.ts';
 import { runBuild, voice } from './build.ts';
-import { parseBuildFlags } from './build-flags.ts';
-import { chooseProject } from './choose-project.ts';
+import { ownFlags, parseBuildFlags } from './build-flags.ts';
 import type { Environment, NativePaths } from './command.ts';
-import { hasJobsInEnvironment, parseMakeArguments } from './make-arguments.ts';
+import { hasJobsInEnvironment, parseMakeArguments, unknownFlags } from './make-arguments.ts';
 import { findMakefileShell, type MakefileShell } from './make-shell.ts';
 import { onStage, stageObstacle } from './on-stage.ts';
 import type { Place } from './shell-wishes.ts';
@@ -27,38 +30,50 @@ export async function makeCommand(
   });
   if (!flags) return { kind: 'exit', code: 0 };
   const args = flags.rest;
+  refuseMisplacedFlags(args);
   const given = parseMakeArguments(args);
-  const makeDir = resolve(...given.dirs);
-  const project = chooseProject(flags.root, makeDir, env);
+  const makeDir = resolve(currentDir(), ...given.dirs);
   const say = voice(flags);
   if (given.shell !== undefined) say('nothing will be distributed: SHELL is given on the command line');
-  const place = { project, ...paths };
+  const hasJobs = given.hasJobs || hasJobsInEnvironment(env);
+  const commandOf = (jobs: number, env: Environment, shellArgs: readonly string[] = []) => ({
+    // In front of SHELL=… of the user, which so wins over it.
+    ...{ program: 'make', args: [...(hasJobs ? [] : [`-j${jobs}`]), ...shellArgs, ...args], env },
+  });
 
-  return runBuild(project, {
-    env,
-    flags,
-    prepare: async () => {
+  return runBuild({
+    ...{ env, flags, toolDir: makeDir, isSilent: given.isSilent },
+    prepare: async (project) => {
+      const place = { project, ...paths };
       const shell = chooseShell(makeDir, given.files, env);
       const exception = given.shell === undefined ? shell.exception : undefined;
       const obstacle = exception && (await stageObstacle(env, place));
       if (exception && obstacle !== undefined)
         say(`cannot follow ${nameOf(exception, makeDir)}: ${obstacle}`);
-      return { shell, isStaged: exception !== undefined && obstacle === undefined };
+      return { shell, place, isStaged: exception !== undefined && obstacle === undefined };
     },
-    command: ({ jobs }, { shell, isStaged }) => {
-      const program = 'make';
-      const jobArgs = given.hasJobs || hasJobsInEnvironment(env) ? [] : [`-j${jobs}`];
-      if (isStaged)
-        return onStage({ program, args: [...jobArgs, ...args], env: withoutShell(env, shellPath) }, place);
-      // In front of SHELL=… of the user, which so wins over it.
+    command: ({ jobs }, { shell, place, isStaged }) => {
+      if (isStaged) return onStage(commandOf(jobs, withoutShell(env, shellPath)), place);
+      const shells = { TERMITE_SHELL: shell.path, TERMITE_SHELLS: linesOf(shell, makeDir) };
       const shellArgs = given.shell === undefined ? [`SHELL=${shellPath}`] : [];
-      return {
-        program,
-        args: [...jobArgs, ...shellArgs, ...args],
-        env: { ...env, TERMITE_SHELL: shell.path, TERMITE_SHELLS: linesOf(shell, makeDir) },
-      };
+      return commandOf(jobs, { ...env, ...shells }, shellArgs);
     },
+    plain: () => commandOf(availableParallelism(), withoutShell(env, shellPath)),
   });
+}
+
+/** make would answer them with forty lines of its own usage. @throws AppError `bad-arguments` */
+function refuseMisplacedFlags(args: readonly string[]): void {
+  for (const flag of unknownFlags(args)) {
+    const meant = nearest(flag, ownFlags);
+    if (meant === undefined) continue;
+    throw new AppError(
+      meant === flag
+        ? `Termite's flags come first: "--${flag}" stands behind what is for make`
+        : `make has no "--${flag}": did you mean "--${meant}"?`,
+      { code: 'bad-arguments', category: 'caller', hint: 'See "termite make --help"' },
+    );
+  }
 }
 
 /** $TERMITE_SHELL is the user's word against all makefiles; but inside of a build it is the one that was found for that. */
@@ -70,7 +85,7 @@ function chooseShell(makeDir: string, files: readonly string[], env: Environment
 /** As our shell reads it, see local_wanted_shell() in native/shell: it sees folders as the kernel does, without symlinks. */
 function linesOf({ path, elsewhere }: MakefileShell, makeDir: string): string {
   if (elsewhere.size === 0) return '';
-  const physical = realpathSync(makeDir);
+  const physical = decodeBytes(realpathSync.native(fsPath(makeDir), { encoding: 'buffer' }));
   const lines = [...elsewhere].map(([dir, shell]) => `${shell} ${join(physical, relative(makeDir, dir))}`);
   return [path, ...lines].join('\n');
 }

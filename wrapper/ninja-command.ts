@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { AppError } from '../runtime/app-error.ts';
+import { currentDir } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { runBuild } from './build.ts';
 import { parseBuildFlags } from './build-flags.ts';
-import { chooseProject } from './choose-project.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { findProgram } from './find-program.ts';
 import { runInForeground } from './foreground.ts';
@@ -32,12 +32,14 @@ export async function ninjaCommand(
     });
   const { dir, hasJobs, isBuild } = parseNinjaArguments(args);
   if (!isBuild) return runInForeground(program, args, env);
-  const project = chooseProject(flags.root, resolve(dir), env);
-  return runBuild(project, {
-    env,
-    flags,
-    prepare: async () => {},
-    command: ({ jobs }) =>
-      onStage({ program, args: [...(hasJobs ? [] : [`-j${jobs}`]), ...args], env }, { project, ...paths }),
+  return runBuild({
+    ...{ env, flags, toolDir: resolve(currentDir(), dir) },
+    prepare: async (project) => project,
+    command: ({ jobs }, project) => {
+      const jobArgs = hasJobs ? [] : [`-j${jobs}`];
+      return onStage({ program, args: [...jobArgs, ...args], env }, { project, ...paths });
+    },
+    // It takes all processors by itself.
+    plain: () => ({ program, args, env }),
   });
 }

@@ -1,6 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectStateDir } from '../runtime/cache-dir.ts';
+import { makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { runProgram } from '../runtime/child-process.ts';
 import type { ToolCommand } from './build.ts';
 import type { Environment, NativePaths } from './command.ts';
@@ -37,6 +36,6 @@ export async function stageObstacle(env: Environment, place: Place): Promise<str
 function stageArguments(env: Environment, { project, standInPath }: Place): string[] {
   // Only a place to mount at, inside of the stage: nothing is ever in it here.
   const shellsDir = join(projectStateDir(env, project.root), 'shells');
-  mkdirSync(shellsDir, { recursive: true, mode: 0o700 });
+  makePrivateDir(shellsDir);
   return [standInPath, shellsDir];
 }

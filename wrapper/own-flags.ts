@@ -1,4 +1,5 @@
 import { AppError } from '../runtime/app-error.ts';
+import { nearest } from '../runtime/nearest.ts';
 
 /**
  * Takes our own flags off the front of a command line, up to the first word that is none of them.
@@ -39,4 +40,25 @@ export function splitOwnFlags(
     }
   }
   return { flags, rest: argv.slice(i) };
+}
+
+/**
+ * The same for commands that take no further words, or at most so many, none of which begins with a dash.
+ *
+ * @throws AppError `bad-arguments` for anything else
+ */
+export function takeOwnFlags(
+  argv: readonly string[],
+  options: Parameters<typeof splitOwnFlags>[1] & { maxWords?: number },
+): { flags: Map<string, string>; rest: string[] } {
+  const { command, valued, optional = [], plain, maxWords = 0 } = options;
+  const { flags, rest } = splitOwnFlags(argv, options);
+  const flag = rest.find((word) => word.startsWith('-'));
+  const surplus = flag ?? rest[maxWords];
+  if (surplus === undefined) return { flags, rest };
+  const meant = flag && nearest(flag.replace(/^-+|=.*$/gs, ''), [...valued, ...optional, ...plain]);
+  throw new AppError(`"${command}" does not know "${surplus}"`, {
+    ...{ code: 'bad-arguments', category: 'caller' },
+    hint: `${meant ? `Did you mean "--${meant}"? ` : ''}See "${command} --help"`,
+  });
 }

@@ -5,21 +5,27 @@ import { AppError } from '../runtime/app-error.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import { isErrno } from '../runtime/errno.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 
 /** What the last build of a project left. @throws AppError `no-build` when there was none */
 export function readBuildLog(root: string | undefined, env: Environment): BuildLog {
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
+  const log = findBuildLog(project.root, env);
+  if (log) return log;
+  throw new AppError(`No build of "${project.root}" is known`, {
+    code: 'no-build',
+    category: 'caller',
+    hint: 'Run "termite make" there first, or say --root DIR',
+  });
+}
+
+/** The same; undefined when there was none. @param root absolute */
+export function findBuildLog(root: string, env: Environment): BuildLog | undefined {
   try {
-    const text = readFileSync(join(projectStateDir(env, project.root), buildLogName), 'utf8');
+    const text = readFileSync(join(projectStateDir(env, root), buildLogName), 'utf8');
     return buildLogSchema.parse(JSON.parse(text));
-  } catch (cause) {
-    if (!isErrno(cause, 'ENOENT')) throw cause;
-    throw new AppError(`No build of "${project.root}" is known`, {
-      code: 'no-build',
-      category: 'caller',
-      hint: 'Run "termite make" there first, or say --root DIR',
-    });
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }

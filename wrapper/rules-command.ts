@@ -1,9 +1,12 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
+import { plainContext } from '../protocol/process-context.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
+import { findBuildLog } from './read-build-log.ts';
 
 const help = `termite rules [--root DIR] [CMD…]
 Tells where a command would run from the current folder, and which rule decides; without CMD lists all rules, in the
@@ -23,8 +26,7 @@ export async function rulesCommand(
   const { flags, rest } = splitOwnFlags(argv, own);
   if (flags.has('help')) return void process.stdout.write(help);
   const root = flags.get('root');
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const { LocalRules, builtInRules, place } = await loadRuleBook();
   const file = new LocalRules(project.root);
   const { rules, notices } = file.current();
@@ -35,7 +37,11 @@ export async function rulesCommand(
     ...{ rules, projectRoot: project.root, ownShell: shellPath },
   });
   const matching = rules.filter(({ regexp }) => regexp.test(line));
-  print(describePlacement(placement, { path: file.path, matching }));
+  const cwd = resolveRoot('.');
+  const earlier = findBuildLog(project.root, env)?.commands.findLast(
+    (record) => record.limit && record.cwd === cwd && record.line.trim() === line.trim(),
+  );
+  print(describePlacement(placement, { path: file.path, matching, limit: earlier?.limit }));
 }
 
 /** The line as make's shell would report it. */
@@ -44,9 +50,10 @@ function requestOf(line: string, cwd: string): RunRequest {
     ...{ argv: ['-c', line], shell: '/bin/sh', cwd, env: [], umask: 0o022 },
     ...{ mergeOutput: false, hasJobserver: false, isExec: false },
     ...{ isStdinEmpty: true, isStdinTerminal: false, processId: 0 },
+    context: plainContext,
   };
 }
 
 function print(lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${showBytes(lines.join('\n'))}\n`);
 }

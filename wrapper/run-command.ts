@@ -1,15 +1,22 @@
 import { fstatSync } from 'node:fs';
 import { constants } from 'node:os';
-import { type RunEnd, runOnMaster } from '../master/master-client.ts';
+import type { Readable } from 'node:stream';
+import { type MasterEvent, type RunEnd, runOnMaster } from '../master/master-client.ts';
+import type { Check } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
-import { AppError } from '../runtime/app-error.ts';
+import { AppError, explainError } from '../runtime/app-error.ts';
+import { currentDir, showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { checkOf } from './check-flags.ts';
+import { suitable } from './choose-project.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
+import { type Project, projectAround, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
+import { Input } from './input.ts';
+import { ownContext } from './own-context.ts';
 import { splitOwnFlags } from './own-flags.ts';
-import { openSession } from './start-master.ts';
+import { type OpenSession, openSession } from './start-master.ts';
+import { isUsersFault } from './users-fault.ts';
 import { writeReport } from './write-report.ts';
 
 export const runHelp = `termite run [--root DIR] [--verify[=PERCENT] | --twice] CMD [ARGS…]
@@ -41,26 +48,19 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
       category: 'caller',
       hint: 'See "termite run --help"',
     });
-  const root = flags.get('root');
-  const project =
-    root === undefined ? (findProject('.', env['TERMITE_SOCKET']) ?? projectAt('.')) : projectAt(root);
   const check = checkOf(flags, 'termite run');
-  const say = (message: string) => void process.stderr.write(`termite: ${message}\n`);
-  using session = await openSession(project, {
-    env,
-    check,
-    onEvent: (event) => {
-      if (event.op !== 'progress') say(event.message);
-    },
-  });
+  const begun = await beginUnlessInVain(flags.get('root'), { env, check });
+  if (!begun) return runHere([program, ...args], env, 'inherit');
+  using session = begun.session;
   const request = requestOf([program, ...args], { ...env, TERMITE_SESSION: session.id });
-  const { end, signal } = await runHere(project.socketPath, request);
+  const input = new Input(process.stdin);
+  const { end, signal } = await runOnProject(begun.project.socketPath, request, input);
   // Closes the session, and with it a master that was started for it. One that is gone has told so already.
   const report = await session.client.ask('report', { isBrokenOff: signal !== undefined }).then(
     (answer) => answer.report,
     () => undefined,
   );
-  if (report && env['TERMITE_REPORT']) writeReport(env['TERMITE_REPORT'], report);
+  if (report && env['TERMITE_REPORT']) writeReport(env['TERMITE_REPORT'], report, say);
   if (signal !== undefined) return { kind: 'signal', signal };
   if (check?.kind === 'twice' && !report?.verified) throw notComparable();
   if (check?.kind === 'twice' && report?.mismatched) return { kind: 'exit', code: 1 };
@@ -69,10 +69,10 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
     case 'signal':
       return end;
     case 'local':
-      return await runBeside(
+      return await runHere(
         [program, ...args],
         edited(env, end.envEdits),
-        end.hasEmptyStdin ? 'ignore' : 'inherit',
+        end.hasEmptyStdin ? 'ignore' : input.rest(),
       );
     default:
       if (end?.kind === 'master-gone' && end.isCommitting)
@@ -81,15 +81,41 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
           hint: 'Run the command again',
         });
       say('the master is gone: running locally');
-      return await runBeside([program, ...args], env, 'inherit');
+      return await runHere([program, ...args], env, input.rest());
+  }
+}
+
+function say(message: string): void {
+  process.stderr.write(`termite: ${showBytes(message)}\n`);
+}
+
+/**
+ * The session to run in; undefined, after saying why, where the program has to do without us.
+ *
+ * @throws AppError for what the user has got wrong, and when there can be nothing to compare
+ */
+async function beginUnlessInVain(
+  root: string | undefined,
+  { env, check }: { env: Environment; check: Check | undefined },
+): Promise<{ project: Project; session: OpenSession } | undefined> {
+  try {
+    const project = root === undefined ? suitable(projectAround('.', env)) : projectAt(root, env);
+    const onEvent = (event: MasterEvent) => {
+      if (event.op !== 'progress') say(event.message);
+    };
+    return { project, session: await openSession(project, { env, check, onEvent }) };
+  } catch (error) {
+    if (isUsersFault(error) || check?.kind === 'twice') throw error;
+    say(`running without Termite: ${explainError(error)}`);
+    return undefined;
   }
 }
 
 /** By way of the shell, which knows what is no program: 127 where there is none, 126 where it may not be run, a script without `#!`. */
-function runBeside(
+function runHere(
   argv: readonly string[],
   env: Environment,
-  stdin: 'ignore' | 'inherit',
+  stdin: 'ignore' | 'inherit' | Readable,
 ): Promise<ExitStatus> {
   return runInForeground('/bin/sh', ['-c', 'exec "$@"', 'sh', ...argv], env, { stdin });
 }
@@ -102,9 +128,10 @@ function notComparable(): AppError {
 }
 
 /** Plays the part of the shell: output out, input in, signals to the command. */
-async function runHere(
+async function runOnProject(
   socketPath: string,
   request: RunRequest,
+  input: Input,
 ): Promise<{ end: RunEnd | undefined; signal: number | undefined }> {
   const cancel = new AbortController();
   let signal: number | undefined;
@@ -121,7 +148,7 @@ async function runHere(
   try {
     const run = runOnMaster(socketPath, request, {
       write: (stream, chunk) => void process[stream].write(chunk),
-      readStdin,
+      readStdin: (maxBytes) => input.read(maxBytes),
       signal: cancel.signal,
     });
     const end = await Promise.race([run, patience]);
@@ -146,7 +173,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
   return {
     argv,
     shell: '/bin/sh',
-    cwd: process.cwd(),
+    cwd: currentDir(),
     env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
     umask: process.umask(),
     mergeOutput: stdout !== undefined && stdout === describeDescriptor(2),
@@ -155,6 +182,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
     processId: 0,
+    context: ownContext(),
   };
 }
 
@@ -172,21 +200,3 @@ function describeDescriptor(fd: number): string | undefined {
 
 /** Its device number is 1:3. Source: devices.txt of the kernel. */
 const nullDevice = '/dev/null';
-
-function readStdin(maxBytes: number): Promise<Uint8Array> {
-  const { stdin } = process;
-  return new Promise((resolve) => {
-    const attempt = () => {
-      const chunk: Buffer | null = stdin.read(Math.min(maxBytes, stdin.readableLength || maxBytes));
-      if (chunk === null && !stdin.readableEnded) return void stdin.once('readable', attempt);
-      stdin.off('end', atEnd);
-      resolve(chunk ?? Buffer.alloc(0));
-    };
-    const atEnd = () => {
-      stdin.off('readable', attempt);
-      resolve(Buffer.alloc(0));
-    };
-    stdin.once('end', atEnd);
-    attempt();
-  });
-}

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
-import { fsPath } from '../runtime/byte-path.ts';
+import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { makefileNames } from './find-makefiles.ts';
 import { findProgram } from './find-program.ts';
 import { type ShellAssignment, type ShellStatement, scanMakefile } from './scan-makefile.ts';
@@ -136,7 +136,7 @@ function defaultWish(place: Place): ShellWish {
 function readText(path: string): string {
   try {
     const stats = statSync(fsPath(path));
-    return stats.isFile() && stats.size <= maxBytes ? readFileSync(fsPath(path), 'utf8') : '';
+    return stats.isFile() && stats.size <= maxBytes ? decodeBytes(readFileSync(fsPath(path))) : '';
   } catch {
     // For whatever reason: make says so, if it wants to read it at all.
     return '';

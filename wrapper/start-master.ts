@@ -1,10 +1,11 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MasterClient, type MasterEvent, parkedSocketPath } from '../master/master-client.ts';
 import type { SessionWishes } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
-import { projectStateDir } from '../runtime/cache-dir.ts';
+import { fsPath } from '../runtime/byte-path.ts';
+import { explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
 import { spawnChild } from '../runtime/child-process.ts';
 import { circumstances, perBuild } from '../runtime/circumstances.ts';
 import type { Project } from './find-socket.ts';
@@ -39,7 +40,8 @@ export async function openSession(
   project: Project,
   { env, onEvent, onWaiting = () => {}, ...wishes }: SessionOptions,
 ): Promise<OpenSession> {
-  const question = { ...wishes, circumstances: circumstances(env) };
+  const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  const question = { ...wishes, environment, circumstances: circumstances(env) };
   for (let attempt = 1; ; attempt++) {
     let client: MasterClient | undefined;
     try {
@@ -106,10 +108,8 @@ async function startMaster(
   env: Environment,
   { tell, onWaiting }: { tell: (message: string) => void; onWaiting: () => void },
 ): Promise<string | undefined> {
-  const stateDir = projectStateDir(env, root);
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const logPath = join(stateDir, 'master.log');
-  const log = openSync(logPath, 'a', 0o600);
+  const logPath = join(projectStateDir(env, root), 'master.log');
+  const log = openLog(logPath, env);
   try {
     const logStart = fstatSync(log).size;
     const child = await spawnChild(
@@ -129,8 +129,18 @@ async function startMaster(
       tell(line);
     }
     await child.ended;
-    return readFileSync(logPath).subarray(logStart).toString().trim() || undefined;
+    return readFileSync(fsPath(logPath)).subarray(logStart).toString().trim() || undefined;
   } finally {
     closeSync(log);
+  }
+}
+
+/** @throws AppError `cannot-use-cache` */
+function openLog(path: string, env: Environment): number {
+  try {
+    makePrivateDir(dirname(path));
+    return openSync(fsPath(path), 'a', 0o600);
+  } catch (error) {
+    throw explainCacheError(error, env);
   }
 }

@@ -1,35 +1,39 @@
 import { MasterClient, parkedSocketPath } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
 import type { Environment } from './command.ts';
-import { findProject, projectAt } from './find-socket.ts';
-import { splitOwnFlags } from './own-flags.ts';
+import { projectAround, projectAt } from './find-socket.ts';
+import { takeOwnFlags } from './own-flags.ts';
+
+const help = `
+  --root DIR  Root of the project (default: where a master runs, else the current folder)
+  --help      Prints this
+`;
 
 /**
- * A connection to the master of the project around the current folder, or to one that waits for the next build of just this
- * folder.
+ * A connection to the master of the project around the current folder, be it one that waits for the next build.
  *
+ * @returns undefined when help was asked for, and printed
  * @throws AppError `no-master`
  */
 export async function connectToMaster(
   argv: readonly string[],
-  command: string,
+  { command, about }: { command: string; about: string },
   env: Environment,
-): Promise<MasterClient> {
-  const { flags, rest } = splitOwnFlags(argv, { command, valued: ['root'], plain: [] });
-  if (rest.length > 0)
-    throw new AppError(`"${command}" does not know "${rest[0]}"`, {
-      code: 'bad-arguments',
-      category: 'caller',
-      hint: `Usage: ${command} [--root DIR]`,
-    });
+): Promise<MasterClient | undefined> {
+  const { flags } = takeOwnFlags(argv, { command, valued: ['root'], plain: ['help'] });
+  if (flags.has('help')) {
+    process.stdout.write(`${command} [--root DIR]\n${about}\n${help}`);
+    return undefined;
+  }
   const root = flags.get('root');
-  const project = root === undefined ? findProject('.', env['TERMITE_SOCKET']) : projectAt(root);
+  const project = root === undefined ? projectAround('.', env) : projectAt(root, env);
   const client =
-    (project && (await MasterClient.connect(project.socketPath))) ??
-    (await MasterClient.connect(parkedSocketPath(projectStateDir(env, (project ?? projectAt('.')).root))));
+    (await MasterClient.connect(project.socketPath)) ??
+    (await MasterClient.connect(parkedSocketPath(projectStateDir(env, project.root))));
   if (client) return client;
-  throw new AppError(`No master runs for "${project?.root ?? process.cwd()}"`, {
+  throw new AppError(`No master runs for "${project.root}"`, {
     code: 'no-master',
     category: 'not-found',
     hint: '"termite make" starts one for a build, "termite master" one that stays',
@@ -38,7 +42,9 @@ export async function connectToMaster(
 
 /** Prints what the project's master is doing. */
 export async function statusCommand(argv: readonly string[], env: Environment): Promise<void> {
-  using client = await connectToMaster(argv, 'termite status', env);
+  const about = "Prints what the project's master is doing";
+  using client = await connectToMaster(argv, { command: 'termite status', about }, env);
+  if (!client) return;
   const { pid, root, executors, sessions, files, epoch } = await client.ask('status');
   const lines = [
     `master     ${pid}`,
@@ -47,5 +53,5 @@ export async function statusCommand(argv: readonly string[], env: Environment): 
     ...executors.map(({ name, slots, running }) => `executor   ${name}: ${running} of ${slots} slots taken`),
     ...(executors.length === 0 ? ['executor   none'] : []),
   ];
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${showBytes(lines.join('\n'))}\n`);
 }

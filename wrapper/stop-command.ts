@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import type { Environment } from './command.ts';
 import { connectToMaster } from './status-command.ts';
@@ -8,7 +9,9 @@ const patienceMs = 15_000;
 
 /** Ends the project's master and waits until it is gone. */
 export async function stopCommand(argv: readonly string[], env: Environment): Promise<void> {
-  using client = await connectToMaster(argv, 'termite stop', env);
+  const about = "Ends the project's master";
+  using client = await connectToMaster(argv, { command: 'termite stop', about }, env);
+  if (!client) return;
   const { pid, root } = await client.ask('status');
   await client.ask('stop');
   await client.closed;
@@ -17,7 +20,7 @@ export async function stopCommand(argv: readonly string[], env: Environment): Pr
       throw new AppError(`The master, process ${pid}, is still ending`, { code: 'master-not-ended' });
     await sleep(20);
   }
-  process.stdout.write(`Stopped the master of ${root}\n`);
+  process.stdout.write(`Stopped the master of ${showBytes(root)}\n`);
 }
 
 function isAlive(pid: number): boolean {

@@ -21,8 +21,15 @@ const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
   failed: (n) => `${n} run again after failing`,
 };
 
-/** What is said at the end of a build. */
-export function summarize(report: Report): string[] {
+/** What a start takes anyway is not worth telling. */
+const shortStartMs = 500;
+
+/**
+ * What is said at the end of a build.
+ *
+ * @param startingMs what passed before the build began, which its user has waited as well
+ */
+export function summarize(report: Report, { startingMs }: { startingMs: number }): string[] {
   const { commands, wallMs, cached, remote, local, conflicts, failed, verified, mismatched } = report;
   const parts = [
     cached > 0 ? `${cached} from cache` : '',
@@ -33,7 +40,8 @@ export function summarize(report: Report): string[] {
     verified > 0 ? `${verified} verified` : '',
     mismatched > 0 ? plural(mismatched, 'mismatch', 'mismatches') : '',
   ].filter((part) => part !== '');
-  const head = `${plural(commands, 'command')} in ${(wallMs / 1000).toFixed(1)} s`;
+  const starting = startingMs < shortStartMs ? '' : `, ${seconds(startingMs)} of it starting`;
+  const head = `${plural(commands, 'command')} in ${seconds(startingMs + wallMs)}${starting}`;
   return [parts.length > 0 ? `${head}: ${parts.join(', ')}` : head];
 }
 
@@ -44,6 +52,10 @@ function describeLocal({ localByReason, fallbacks }: Report): string {
   });
   if (fallbacks > 0) parts.push(plural(fallbacks, 'fallback'));
   return parts.length > 0 ? ` (${parts.join(', ')})` : '';
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }
 
 function plural(count: number, noun: string, nouns = `${noun}s`): string {

@@ -1,33 +1,40 @@
 import type { CommandRecord, Difference } from '../protocol/build-log.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { showBytes } from '../runtime/byte-path.ts';
 import { describeLimit } from '../runtime/limit.ts';
 import type { Environment } from './command.ts';
-import { splitOwnFlags } from './own-flags.ts';
+import { missReasons } from './miss-reasons.ts';
+import { takeOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
+import { summarizeReasons } from './summarize-reasons.ts';
 
-const help = `termite why [--root DIR] [TARGET|#N|--last]
+const help = `termite why [--root DIR] [TARGET|#N|--last|--summary]
 Tells for a command of the last build where it ran and, if it ran, what differed from the nearest earlier run.
 
   TARGET      A file that it wrote, or a part of the command line
   #N          The command with that number in "termite log"
   --last      The last command (default)
+  --summary   All commands of the build, grouped by where they ran, and by what differed
   --root DIR  Root of the project (default: where a master runs, else the current folder)
   --help      Prints this
 `;
 
 export async function whyCommand(argv: readonly string[], env: Environment): Promise<void> {
-  const { flags, rest } = splitOwnFlags(argv, {
-    ...{ command: 'termite why', valued: ['root'], plain: ['last', 'help'] },
+  const { flags, rest } = takeOwnFlags(argv, {
+    maxWords: 1,
+    ...{ command: 'termite why', valued: ['root'], plain: ['last', 'summary', 'help'] },
   });
   if (flags.has('help')) return void process.stdout.write(help);
   const { commands } = readBuildLog(flags.get('root'), env);
+  if (flags.has('summary'))
+    return void process.stdout.write(`${showBytes(summarizeReasons(commands).join('\n'))}\n`);
   const record = find(commands, rest[0]);
   if (!record) {
     throw new AppError(`No command of the last build fits "${rest[0] ?? '--last'}"`, {
       ...{ code: 'no-command', category: 'caller', hint: 'See "termite log"' },
     });
   }
-  process.stdout.write(`${explain(record).join('\n')}\n`);
+  process.stdout.write(`${showBytes(explain(record).join('\n'))}\n`);
 }
 
 function find(commands: readonly CommandRecord[], wanted: string | undefined): CommandRecord | undefined {
@@ -42,14 +49,6 @@ function find(commands: readonly CommandRecord[], wanted: string | undefined): C
   );
 }
 
-const missReasons: Readonly<Record<string, string>> = {
-  'new-command': 'this command has not been run before, so or in this folder',
-  'inputs-changed': 'something that it looks at is not as in any earlier run',
-  'failed-before': 'an earlier run failed, and no rule with "Cache": "failures" says that this will do',
-  'content-missing': 'an output of the earlier run is not in the store any more',
-  quarantined: 'the result of the earlier run was not reproduced when it was checked',
-};
-
 const notStoredReasons: Readonly<Record<string, string>> = {
   failed: 'it failed',
   'stdin-read': 'it read standard input',
@@ -59,7 +58,6 @@ const notStoredReasons: Readonly<Record<string, string>> = {
   'no-trace': 'the executor could not tell what it looked at',
   'system-changed': 'something outside the project changed while it ran',
   'basis-gone': 'the project as it was when it began is not known any more',
-  'times-copied': 'it gave an output the time of an input',
   'content-missing': 'not all of its outputs are in the store',
   quarantined: 'an earlier run on the same inputs did something else',
 };
@@ -100,25 +98,31 @@ function showDifference({ kind, name, was, is }: Difference): string {
     case 'argument':
       return is === '' ? `argument "${was}" is gone` : `argument "${is}" is new`;
     case 'umask':
-      return `umask was ${was}, now ${is}`;
+    case 'other':
+      return `${name} was ${was}, now ${is}`;
+    case 'age':
+      return `"${name}" was ${was}, now ${is}`;
+    case 'streams':
+      return `${name} were ${was}, now ${is}`;
   }
 }
 
 /** See master/path-state.ts. */
 function showState(state: string): string {
-  const [kind, mode, rest] = state.split(' ');
+  const [kind, mode, ...rest] = state.split(' ');
   const bits = () => Number(mode).toString(8).padStart(4, '0');
+  const time = rest.find((part) => part.startsWith('@'));
+  const when = time === undefined ? '' : ` of ${new Date(Number(time.slice(1)) / 1e6).toISOString()}`;
+  const age = `${when}${rest.includes('future') ? ', newer than now' : ''}`;
+  const names = rest.find((part) => part.length === 64);
   switch (kind) {
     case 'absent':
       return 'absent';
     case 'f':
-      return rest?.length === 64
-        ? `a file with mode ${bits()} and content ${rest.slice(0, 12)}`
-        : `a file with mode ${bits()} and ${rest} bytes`;
+      if (names) return `a file with mode ${bits()} and content ${names.slice(0, 12)}${age}`;
+      return `${rest[0] === 'empty' ? 'an empty file' : 'a file'} with mode ${bits()}${age}`;
     case 'd':
-      return rest
-        ? `a folder with mode ${bits()} and the names ${rest.slice(0, 12)}`
-        : `a folder with mode ${bits()}`;
+      return `a folder with mode ${bits()}${names ? ` and the names ${names.slice(0, 12)}` : ''}${age}`;
     case 'l':
       return `a link to "${state.slice(2)}"`;
     case 'p':

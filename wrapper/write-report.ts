@@ -1,16 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import type { Report } from '../protocol/control.ts';
-import { AppError } from '../runtime/app-error.ts';
+import { describeError } from '../runtime/app-error.ts';
+import { fsPath } from '../runtime/byte-path.ts';
 
-/** For $TERMITE_REPORT. @throws AppError `cannot-write` */
-export function writeReport(file: string, report: Report): void {
+/** For $TERMITE_REPORT. What was built does not depend on it: a file that cannot be written is only told of. */
+export function writeReport(file: string, report: Report, say: (message: string) => void): void {
   try {
-    writeFileSync(file, `${JSON.stringify(report, undefined, 2)}\n`);
-  } catch (cause) {
-    throw new AppError(`Cannot write the report "${file}"`, {
-      code: 'cannot-write',
-      category: 'caller',
-      cause,
-    });
+    writeFileSync(fsPath(file), `${JSON.stringify(report, undefined, 2)}\n`);
+  } catch (error) {
+    say(`cannot write the report "${file}": ${describeError(error)}`);
   }
 }

@@ -2,6 +2,7 @@
 #include "fd.h"
 #include "id_map.h"
 #include "network.h"
+#include "pids.h"
 #include "sandbox.h"
 #include "template.h"
 #include "wire.h"
@@ -28,10 +29,16 @@ static const struct {
 } scratch_directories[] = {
 	{ SCRATCH_LOWER, 0700 },
 	{ SCRATCH_ROOT, 0700 },
-	{ SCRATCH_TMP, 01777 },
-	{ SCRATCH_VAR_TMP, 01777 },
-	{ SCRATCH_RUN, 0755 },
-	{ SCRATCH_SHM, 01777 },
+	{ SCRATCH_PLACES, 0700 },
+	{ SCRATCH_PLACES_WORK, 0700 },
+	{ SCRATCH_PLACES_UPPER, 0755 },
+	/* Made here once for all, instead of by each first file in one of them. */
+	{ SCRATCH_PLACES_UPPER "/tmp", 01777 },
+	{ SCRATCH_PLACES_UPPER "/var", 0755 },
+	{ SCRATCH_PLACES_UPPER "/var/tmp", 01777 },
+	{ SCRATCH_PLACES_UPPER "/run", 0755 },
+	{ SCRATCH_PLACES_UPPER "/dev", 0755 },
+	{ SCRATCH_PLACES_UPPER "/dev/shm", 01777 },
 	{ SCRATCH_HOME, 0755 },
 	{ SCRATCH_HOME_WORK, 0700 },
 };
@@ -183,6 +190,9 @@ void apply_mounts(struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;
 	umask(0);
+	/* Names are of the job's own UTS namespace; a machine without one has none here either. */
+	(void)!sethostname(request->context.host, strlen(request->context.host));
+	(void)!setdomainname(request->context.domain, strlen(request->context.domain));
 	enter_network(sandbox);
 	attach_scratch(sandbox);
 	AUTO_CLOSE int scratch = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -192,6 +202,7 @@ void apply_mounts(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "open of the scratch file system: %s", strerror(errno));
 	attach_project(sandbox);
 	open_input(sandbox);
+	sandbox->places = open(SCRATCH_PLACES_UPPER, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (sandbox->plan->home != NULL)
 		sandbox->home = open(SCRATCH_HOME, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -202,6 +213,7 @@ void apply_mounts(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "pivot_root to \"%s\": %s", request->system_dir, strerror(errno));
 	for (size_t i = 0; i < sandbox->plan->count; i++)
 		apply_step(sandbox, &sandbox->plan->steps[i], scratch, devices);
+	pids_begin(sandbox->number);
 	/* A fresh /proc was only allowed while the old one was visible, so the old tree goes last. */
 	if (fchdir(old_root) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		sandbox_fail(sandbox, "umount of the old root: %s", strerror(errno));
@@ -209,21 +221,31 @@ void apply_mounts(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "chdir \"%s\": %s", request->cwd, strerror(errno));
 }
 
+/*
+ * What a caller who is root expects of his own files: to write to read-only ones, and to change the mode of any. They hold in
+ * the job's user namespace alone, so for files of the one user that is known in there, and for nothing else.
+ */
+#define ROOTS_CAPABILITIES (1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID)
+
 static void drop_capabilities(const struct sandbox *sandbox)
 {
+	const uint32_t kept = sandbox->request->uid == 0 ? ROOTS_CAPABILITIES : 0;
 	/* Bounding set: nothing that is executed can give one back. Ends with the first that the kernel does not know. */
-	for (unsigned long capability = 0; prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
-		continue;
+	for (unsigned long capability = 0;; capability++) {
+		bool is_kept = capability < 32 && (kept & 1u << capability);
+		if (!is_kept && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
+			break;
+	}
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-	if (syscall(SYS_capset, &header, none) < 0)
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { .effective = kept, .permitted = kept } };
+	if (syscall(SYS_capset, &header, data) < 0)
 		sandbox_fail(sandbox, "capset: %s", strerror(errno));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		sandbox_fail(sandbox, "prctl of no_new_privs: %s", strerror(errno));
 }
 
-/* Privileges: as above; at the end none at all, and no way to get one back. */
+/* Privileges: as above; at the end none at all, or root's over his own files, and no way to get another back. */
 void apply_identity(const struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;

@@ -39,13 +39,51 @@ static char *get_mark(int fd, const char *name)
 	return NULL;
 }
 
+/* Whether a name of an attribute is one that a command has set: not a mark of overlayfs, nor what the system adds to all. */
+static bool is_of_command(const char *name)
+{
+	for (int i = 0; i < PREFIX_LENGTH; i++) {
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return false;
+	}
+	return strncmp(name, "user.", 5) == 0 || strncmp(name, "system.posix_acl_", 17) == 0 ||
+	       strcmp(name, "security.capability") == 0;
+}
+
+/* Extended attributes and access control lists are not brought back. When in doubt there are some. */
+static bool has_attributes(int fd)
+{
+	char names[4096];
+	ssize_t length = flistxattr(fd, names, sizeof names);
+	if (length < 0)
+		return errno != ENOTSUP;
+	for (const char *name = names; name < names + length; name += strlen(name) + 1) {
+		if (is_of_command(name))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * As on the wire, modulo 2^64. Times that no ext4, XFS or f2fs can hold become the nearest that the wire can tell, which
+ * such a file system would have made of them, or will. Source: s_time_min and s_time_max in fs/.
+ */
+static uint64_t wire_time(struct timespec time)
+{
+	if (time.tv_sec < WIRE_TIME_FIRST)
+		time = (struct timespec){ .tv_sec = WIRE_TIME_FIRST };
+	else if (time.tv_sec > WIRE_TIME_LAST)
+		time = (struct timespec){ .tv_sec = WIRE_TIME_LAST };
+	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
 static void put_entry(struct walk *walk, const char *path, const struct stat *st, uint32_t flags, const char *target)
 {
 	struct frame_out *out = walk->out;
 	frame_put_string(out, path);
 	frame_put_u32(out, st->st_mode);
 	frame_put_u64(out, (uint64_t)st->st_size);
-	frame_put_u64(out, (uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec);
+	frame_put_u64(out, wire_time(st->st_mtim));
 	frame_put_u64(out, st->st_ino);
 	frame_put_u32(out, (uint32_t)st->st_nlink);
 	frame_put_u32(out, flags);
@@ -78,6 +116,8 @@ static int take_directory(struct walk *walk, int parent, const char *name, const
 		flags |= UPPER_OPAQUE;
 	if (redirect != NULL)
 		flags |= UPPER_REDIRECT;
+	if (has_attributes(fd))
+		flags |= UPPER_ATTRIBUTES;
 	put_entry(walk, path, st, flags, redirect ? redirect : "");
 	return walk_directory(walk, fd, path);
 }
@@ -98,12 +138,14 @@ static int take_file(struct walk *walk, int parent, const char *name, const char
 	if ((st->st_mode & 0600) != 0600 && fchmodat(parent, name, st->st_mode | 0600, 0) < 0)
 		return fail_at(walk, path, errno);
 	uint32_t flags = 0;
-	if (st->st_size == 0) {
-		AUTO_CLOSE int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		AUTO_FREE char *whiteout = fd < 0 ? NULL : get_mark(fd, "whiteout");
-		if (whiteout != NULL)
-			flags |= UPPER_WHITEOUT;
-	}
+	AUTO_CLOSE int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return fail_at(walk, path, errno);
+	AUTO_FREE char *whiteout = st->st_size == 0 ? get_mark(fd, "whiteout") : NULL;
+	if (whiteout != NULL)
+		flags |= UPPER_WHITEOUT;
+	else if (has_attributes(fd))
+		flags |= UPPER_ATTRIBUTES;
 	put_entry(walk, path, st, flags, "");
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "storage.h"
 #include "log.h"
 #include "network.h"
+#include "noticed.h"
 #include "outside.h"
 #include "path.h"
 #include "plan.h"
@@ -62,6 +63,8 @@ struct job {
 	int network; /* namespace to run in, until the sandbox has it, or -1 */
 	int alive; /* closed by our death, which the sandbox notices */
 	struct output outputs[OUTPUTS];
+	int notice_pipe;
+	struct noticed noticed;
 	int report_pipe;
 	unsigned char *report; /* struct report and text, as far as it has come */
 	size_t report_length;
@@ -69,6 +72,7 @@ struct job {
 	int64_t deadline_ms; /* CLOCK_MONOTONIC, or 0 */
 	int64_t look_ms; /* when to look next how large the layer is */
 	bool is_started, is_closed, is_timed_out, is_outgrown;
+	bool is_at_limit; /* ended, as its result is of no use */
 	char *broken; /* why there is no result */
 };
 
@@ -120,6 +124,8 @@ static int init_project(struct job *job)
 		.root = request->root,
 		.directories = request->directories,
 		.directory_count = request->directory_count,
+		.shown = request->shown,
+		.shown_count = request->shown_count,
 		.content = { .store = job->box->store, .verified = job->box->verified },
 		.uid = job->uid,
 		.gid = job->gid,
@@ -130,21 +136,24 @@ static int init_project(struct job *job)
 }
 
 /* The child's half. Privileges: those of the box; then see sandbox.h. */
-static _Noreturn void enter_sandbox(struct job *job, int report, int alive, const int output[OUTPUTS])
+static _Noreturn void enter_sandbox(struct job *job, int report, int notices, int alive, const int output[OUTPUTS])
 {
 	struct sandbox sandbox = {
 		.box = job->box,
 		.request = &job->request,
 		.plan = &job->plan,
 		.storage = &job->storage,
+		.number = job->box->ledger->job_count++,
 		.uid = job->uid,
 		.gid = job->gid,
 		.project = job->mount,
 		.network = job->network,
 		.report = report,
+		.notices = notices,
 		.alive = alive,
 		.output = { output[STDOUT], output[STDERR] },
 		.input = -1,
+		.places = -1,
 		.home = -1,
 	};
 	fd_close(&job->alive);
@@ -166,7 +175,7 @@ static int make_output(const struct job *job, struct output *output, int *end)
 	return fchown(ends[1], job->uid, job->gid) < 0 ? -errno : 0;
 }
 
-static int make_pipes(struct job *job, int output[OUTPUTS], int report[2], int alive[2])
+static int make_pipes(struct job *job, int output[OUTPUTS], int report[2], int notices[2], int alive[2])
 {
 	int failed = make_output(job, &job->outputs[STDOUT], &output[STDOUT]);
 	if (failed)
@@ -178,14 +187,16 @@ static int make_pipes(struct job *job, int output[OUTPUTS], int report[2], int a
 	} else if ((failed = make_output(job, &job->outputs[STDERR], &output[STDERR])) < 0) {
 		return failed;
 	}
-	return pipe2(report, O_CLOEXEC) < 0 || pipe2(alive, O_CLOEXEC) < 0 ? -errno : 0;
+	bool has_failed = pipe2(report, O_CLOEXEC) < 0 || pipe2(notices, O_CLOEXEC) < 0 || pipe2(alive, O_CLOEXEC) < 0;
+	return has_failed ? -errno : 0;
 }
 
 static int start_sandbox(struct job *job)
 {
-	int output[OUTPUTS] = { -1, -1 }, report[2] = { -1, -1 }, alive[2] = { -1, -1 };
-	int failed = make_pipes(job, output, report, alive);
+	int output[OUTPUTS] = { -1, -1 }, report[2] = { -1, -1 }, notices[2] = { -1, -1 }, alive[2] = { -1, -1 };
+	int failed = make_pipes(job, output, report, notices, alive);
 	job->report_pipe = report[0];
+	job->notice_pipe = notices[0];
 	job->alive = alive[1];
 	if (!failed) {
 		job->mount = fuse_mount(&job->project.mirror.session, &(struct fuse_mount_options){
@@ -198,13 +209,13 @@ static int start_sandbox(struct job *job)
 	}
 	if (!failed) {
 		unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | SIGCHLD;
-		if (!(job->request.flags & JOB_NETWORK))
+		if (!(job->request.flags & (JOB_NETWORK | JOB_OWN_NETWORK)))
 			job->network = network_find(job->box->ledger, job->request.system_dir);
 		if (!(job->request.flags & JOB_NETWORK) && job->network < 0)
 			flags |= CLONE_NEWNET;
 		long pid = syscall(SYS_clone, flags, 0, &job->pidfd, 0, 0);
 		if (pid == 0)
-			enter_sandbox(job, report[1], alive[0], output);
+			enter_sandbox(job, report[1], notices[1], alive[0], output);
 		failed = pid < 0 ? -errno : 0;
 		job->pid = pid < 0 ? 0 : (pid_t)pid;
 	}
@@ -214,6 +225,7 @@ static int start_sandbox(struct job *job)
 	fd_close(&output[STDOUT]);
 	fd_close(&output[STDERR]);
 	fd_close(&report[1]);
+	fd_close(&notices[1]);
 	fd_close(&alive[0]);
 	return failed;
 }
@@ -289,6 +301,19 @@ static void read_report(struct job *job)
 		job->report_length += (size_t)count;
 }
 
+static void read_notices(struct job *job)
+{
+	int got = noticed_read(&job->noticed, job->notice_pipe);
+	if (got < 0)
+		break_(job, "read of notices: %s", strerror(-got));
+	if (got <= 0)
+		fd_close(&job->notice_pipe);
+	if (noticed_judge(&job->noticed, &job->project, job->request.project_root) && !job->is_at_limit) {
+		job->is_at_limit = true;
+		kill_sandbox(job);
+	}
+}
+
 static void receive(struct job *job)
 {
 	struct frame_reader *reader = &job->connection->reader;
@@ -312,7 +337,7 @@ static bool is_over(const struct job *job)
 {
 	if (job->is_closed || job->broken != NULL)
 		return true;
-	if (!job->is_started || job->report_pipe >= 0 || job->outputs[STDOUT].pipe >= 0 ||
+	if (!job->is_started || job->report_pipe >= 0 || job->notice_pipe >= 0 || job->outputs[STDOUT].pipe >= 0 ||
 	    job->outputs[STDERR].pipe >= 0)
 		return false;
 	/* Init reports after the last other process has gone; taking its namespaces down can go on meanwhile. */
@@ -323,7 +348,7 @@ static bool is_over(const struct job *job)
 static int wait_ms(struct job *job)
 {
 	bool is_watched = job->is_started && job->storage.memory_bytes > 0;
-	if ((job->deadline_ms == 0 && !is_watched) || job->is_timed_out || job->is_outgrown)
+	if ((job->deadline_ms == 0 && !is_watched) || job->is_timed_out || job->is_outgrown || job->is_at_limit)
 		return -1;
 	int64_t now = now_ms(), next = job->deadline_ms == 0 ? INT64_MAX : job->deadline_ms;
 	job->is_timed_out = now >= next;
@@ -343,7 +368,7 @@ static int wait_ms(struct job *job)
 /* The one loop. Ends when the job is over. */
 static void supervise(struct job *job)
 {
-	enum { CONNECTION, TERMINATION, FUSE, SANDBOX, REPORT, OUT, ERR, COUNT };
+	enum { CONNECTION, TERMINATION, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
 	while (!is_over(job)) {
 		if (!job->is_started)
 			start(job);
@@ -358,6 +383,7 @@ static void supervise(struct job *job)
 				   .events = POLLIN },
 			[SANDBOX] = { .fd = job->pidfd, .events = POLLIN },
 			[REPORT] = { .fd = job->report_pipe, .events = POLLIN },
+			[NOTICES] = { .fd = job->notice_pipe, .events = POLLIN },
 			[OUT] = { .fd = job->outputs[STDOUT].pipe, .events = POLLIN },
 			[ERR] = { .fd = job->outputs[STDERR].pipe, .events = POLLIN },
 		};
@@ -376,6 +402,8 @@ static void supervise(struct job *job)
 			if (wanted[OUT + i].revents)
 				copy_output(job, &job->outputs[i]);
 		}
+		if (wanted[NOTICES].revents)
+			read_notices(job);
 		if (wanted[REPORT].revents)
 			read_report(job);
 		if (wanted[SANDBOX].revents)
@@ -404,8 +432,8 @@ static void put_outside(struct frame_out *out, const char *text, size_t length)
 static void put_done(struct job *job, const struct report *report, const char *text, size_t text_length)
 {
 	struct frame_out *out = &job->out;
-	uint32_t kind = ENDED_TIMEOUT, value = 0;
-	if (report->kind == REPORT_ENDED) {
+	uint32_t kind = job->is_at_limit ? ENDED_LIMIT : ENDED_TIMEOUT, value = 0;
+	if (!job->is_at_limit && report->kind == REPORT_ENDED) {
 		kind = WIFSIGNALED(report->status) ? ENDED_SIGNAL : ENDED_EXIT;
 		value = (uint32_t)(WIFSIGNALED(report->status) ? WTERMSIG(report->status) : WEXITSTATUS(report->status));
 	}
@@ -426,18 +454,22 @@ static void put_done(struct job *job, const struct report *report, const char *t
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");
 	put_outside(out, text, text_length);
+	trace_put(&job->project.mirror.trace, out, job->project.places, "/");
+	frame_put_u32(out, (uint32_t)getpid());
+	noticed_put(&job->noticed, out);
 	frame_end(out);
 	if (out->error)
 		break_(job, "the result is too large: %s", strerror(-out->error));
 }
 
-static void put_outgrown(struct job *job)
+/* There is no result, but a way to get one: the type tells. */
+static void put_begin_anew(struct job *job, uint32_t type)
 {
-	frame_begin(&job->out, BOX_OUTGROWN);
+	frame_begin(&job->out, type);
 	frame_end(&job->out);
 }
 
-/* The sandbox has ended: DONE, OUTGROWN, or broken. */
+/* The sandbox has ended: DONE, what it needs, or broken. */
 static void conclude(struct job *job)
 {
 	struct report report = { 0 };
@@ -449,10 +481,12 @@ static void conclude(struct job *job)
 		text_length = job->report_length - sizeof report;
 	}
 	if (job->is_outgrown)
-		put_outgrown(job);
+		put_begin_anew(job, BOX_OUTGROWN);
+	else if (job->noticed.needs_network)
+		put_begin_anew(job, BOX_NEEDS_NETWORK);
 	else if (report.kind == REPORT_BROKEN)
 		break_(job, "%.*s", (int)text_length, text);
-	else if (report.kind != REPORT_ENDED && !job->is_timed_out)
+	else if (report.kind != REPORT_ENDED && !job->is_timed_out && !job->is_at_limit)
 		break_(job, "the sandbox was killed from outside");
 	else
 		put_done(job, &report, text, text_length);
@@ -495,7 +529,9 @@ static void job_free(struct job *job)
 		fd_close(&job->outputs[i].file);
 	}
 	fd_close(&job->report_pipe);
+	fd_close(&job->notice_pipe);
 	fd_close(&job->alive);
+	noticed_free(&job->noticed);
 	free(job->report);
 	free(job->broken);
 	request_free(&job->request);
@@ -512,6 +548,7 @@ void job_serve(struct connection *connection, struct bytes payload)
 		.network = -1,
 		.alive = -1,
 		.report_pipe = -1,
+		.notice_pipe = -1,
 		.outputs = { { -1, -1 }, { -1, -1 } },
 		.project = { .mirror = { .session = { .fd = -1 } } },
 	};

@@ -7,6 +7,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum ledger_kind { LEDGER_FREE, LEDGER_STARTED, LEDGER_JOB, LEDGER_MOUNT };
@@ -21,6 +22,7 @@ struct ledger_line {
 #define LEDGER_LINES 1024 /* connections at once */
 
 struct ledger {
+	_Atomic uint32_t job_count; /* begins anywhere */
 	struct ledger_line lines[LEDGER_LINES];
 };
 

@@ -1,8 +1,10 @@
 /*
  * The network of jobs that may not use the network: a namespace with nothing but a loopback interface.
  *
- * Making one costs the kernel about 2 ms, as much as all the rest of a sandbox. So there is one per system mirror,
- * made by its process and joined by the jobs: commands of one master share their loopback as they do at home.
+ * A job that has sockets has one to itself, so that its counters tell what it sought, and no job talks to another by accident. But
+ * making one costs the kernel more than 1 ms, a quarter of all the rest of a sandbox, and hardly any command has sockets. So there
+ * is one per system mirror, made by its process, in which jobs begin. When one asks for a socket, it is begun anew with a network of
+ * its own; nothing has ever been sent in the one that is shared.
  */
 #ifndef TERMITE_NETWORK_H
 #define TERMITE_NETWORK_H

@@ -14,24 +14,25 @@ struct walk {
 	char *text;
 	size_t length;
 	unsigned count;
-	dev_t device; /* what is mounted below is not ours to tell */
 };
 
-static void tell(struct walk *walk, const char *path)
+static void tell(struct walk *walk, const char *path, const char *after)
 {
-	size_t length = strlen(path) + 1;
+	size_t length = strlen(path) + strlen(after) + 1;
 	char *grown = realloc(walk->text, walk->length + length);
 	if (grown == NULL)
 		return;
-	memcpy(grown + walk->length, path, length);
+	strcpy(grown + walk->length, path);
+	strcat(grown + walk->length, after);
 	walk->text = grown;
 	walk->length += length;
 	walk->count++;
 }
 
-static bool leads_to(const char *path, const char *goal)
+/* Whether the job's file system needs the directory: it is one of the places, or leads to one or to the project. */
+static bool is_ours(const struct walk *walk, const char *path)
 {
-	return goal[0] == '/' && path_is_inside(goal, path);
+	return places_lead_through(path) || path_is_inside(walk->request->project_root, path);
 }
 
 /* True when something was told, or the directory could not be read. `fd` is consumed. */
@@ -48,41 +49,33 @@ static bool walk_directory(struct walk *walk, int fd, const char *path)
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		has_entries = true;
-		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != walk->device)
+		if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		AUTO_FREE char *below = path_join(path, entry->d_name);
 		if (below == NULL)
 			break;
-		bool is_ours = leads_to(below, walk->request->project_root) || leads_to(below, walk->request->home);
-		bool is_full = S_ISDIR(st.st_mode) &&
-			       walk_directory(walk,
-					      openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC),
-					      below);
-		if (!is_full && !is_ours)
-			tell(walk, below);
+		if (!S_ISDIR(st.st_mode)) {
+			tell(walk, below, "");
+			continue;
+		}
+		int inner = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (!walk_directory(walk, inner, below) && !is_ours(walk, below))
+			tell(walk, below, "/");
 	}
 	closedir(stream);
 	return has_entries;
 }
 
-static void walk_place(struct walk *walk, int at, const char *name, const char *path)
+static void walk_layer(struct walk *walk, int layer, const char *path)
 {
-	struct stat st;
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0 && fstat(fd, &st) == 0) {
-		walk->device = st.st_dev;
-		walk_directory(walk, fd, path);
-	} else {
-		fd_close(&fd);
-	}
+	if (layer >= 0)
+		walk_directory(walk, openat(layer, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), path);
 }
 
-struct bytes outside_list(const struct plan *plan, const struct job_request *request, int home)
+struct bytes outside_list(const struct plan *plan, const struct job_request *request, int places, int home)
 {
 	struct walk walk = { .request = request };
-	if (home >= 0)
-		walk_place(&walk, home, ".", plan->home);
-	for (size_t i = 0; plan->places[i] != NULL; i++)
-		walk_place(&walk, AT_FDCWD, plan->places[i], plan->places[i]);
+	walk_layer(&walk, home, plan->home);
+	walk_layer(&walk, places, "/");
 	return (struct bytes){ (unsigned char *)walk.text, walk.length };
 }

@@ -1,4 +1,4 @@
-/* What a job left outside of its project, where it is going to be thrown away: paths to tell the user. */
+/* What a job left outside of its project, where it is going to be thrown away. */
 #ifndef TERMITE_OUTSIDE_H
 #define TERMITE_OUTSIDE_H
 
@@ -7,11 +7,11 @@
 #define OUTSIDE_MAX 100
 
 /*
- * Writes absolute paths, each with its NUL, into a malloc'ed buffer: files and empty directories in the plan's places
- * and in the writable layer of the home directory (home, an O_PATH descriptor or -1), at most OUTSIDE_MAX, in no
- * particular order. What was made for the project or the home directory to stand on is left out. Empty also when out
- * of memory.
+ * Writes absolute paths, each with its NUL, into a malloc'ed buffer: what is in the writable layers of the job's own
+ * places and of its home directory (O_PATH descriptors, -1: none), at most OUTSIDE_MAX, in no particular order. A name that
+ * the job removed stands there, too. A directory without anything has a slash behind it: it may have been there before,
+ * and only somebody who knows the machine can tell. Empty also when out of memory.
  */
-struct bytes outside_list(const struct plan *plan, const struct job_request *request, int home);
+struct bytes outside_list(const struct plan *plan, const struct job_request *request, int places, int home);
 
 #endif

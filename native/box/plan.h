@@ -39,7 +39,6 @@ struct plan {
 	struct step steps[PLAN_STEPS_MAX];
 	size_t count;
 	const char *overlay_options; /* appended to those with the directories */
-	const char *places[4];       /* where the job's leftovers are looked for; NULL-terminated */
 	const char *home;            /* the home directory that has a layer of its own, or NULL */
 };
 
@@ -53,10 +52,9 @@ struct plan {
 #define SCRATCH_JOB "job"     /* the job directory, see storage.h */
 #define SCRATCH_LOWER "lower" /* the project mirror */
 #define SCRATCH_ROOT "root"   /* the system mirror */
-#define SCRATCH_TMP "tmp"
-#define SCRATCH_VAR_TMP "var-tmp"
-#define SCRATCH_RUN "run"
-#define SCRATCH_SHM "shm"
+#define SCRATCH_PLACES "places" /* the job's own places, see places.h: an overlay of the next two on the mirror's */
+#define SCRATCH_PLACES_UPPER "places-upper"
+#define SCRATCH_PLACES_WORK "places-work"
 #define SCRATCH_HOME "home"
 #define SCRATCH_HOME_WORK "home-work"
 

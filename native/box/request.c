@@ -64,6 +64,24 @@ static int get_directories(struct frame_in *in, struct job_request *request)
 	return in->failed ? -EBADMSG : 0;
 }
 
+static int get_shown(struct frame_in *in, struct job_request *request)
+{
+	uint32_t count = frame_get_count(in, 8);
+	request->shown = calloc((size_t)count + 1, sizeof *request->shown);
+	if (request->shown == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		char *path = NULL;
+		int failed = get_path(in, &path);
+		request->shown[i].path = path;
+		request->shown_count = i + 1;
+		if (failed)
+			return failed;
+		request->shown[i].mode = frame_get_u32(in) & 07777;
+	}
+	return in->failed ? -EBADMSG : 0;
+}
+
 int request_parse(struct job_request *request, struct bytes payload, const char **field)
 {
 	*request = (struct job_request){ .payload = malloc(payload.length + 1) };
@@ -97,6 +115,8 @@ int request_parse(struct job_request *request, struct bytes payload, const char 
 	request->timeout_ms = frame_get_u64(&in);
 	request->memory_bytes = frame_get_u64(&in);
 	GET("home", get_optional_path(&in, &request->home));
+	GET("shown directories", get_shown(&in, request));
+	GET("context", context_get(&in, &request->context));
 	GET("directories", get_directories(&in, request));
 	GET("end of the payload", frame_in_done(&in) ? 0 : -EBADMSG);
 #undef GET
@@ -120,6 +140,9 @@ void request_free(struct job_request *request)
 	free_strings(request->argv);
 	free_strings(request->env);
 	free(request->directories);
+	for (size_t i = 0; i < request->shown_count; i++)
+		free((void *)(uintptr_t)request->shown[i].path);
+	free(request->shown);
 	free(request->payload);
 	*request = (struct job_request){ 0 };
 }

@@ -3,6 +3,7 @@
 #define TERMITE_REQUEST_H
 
 #include "bytes.h"
+#include "context.h"
 #include "digest.h"
 #include "project.h"
 
@@ -18,6 +19,9 @@ struct job_request {
 	uint64_t memory_bytes; /* what the layer may take in memory; 0: it is on disk */
 	struct project_directory *directories;
 	size_t directory_count;
+	struct context context;
+	struct shown_directory *shown; /* in the job's own places */
+	size_t shown_count;
 	unsigned char *payload; /* a copy, into which digests and directories point */
 };
 

@@ -75,6 +75,8 @@ struct properties {
 	uint32_t unix_mode;
 	bool has_mode, has_mtime;
 	struct timespec mtime;
+	struct file_identity identity;
+	enum rights rights;
 };
 
 static int parse_timestamp(struct timespec *time, struct bytes rest)
@@ -121,6 +123,16 @@ static int parse_properties(struct properties *properties, struct bytes rest)
 		} else if (is(&field, 3, LENGTH_DELIMITED)) {
 			properties->has_mode = true;
 			failed = parse_unix_mode(&properties->unix_mode, field.bytes);
+		} else if (is(&field, 16, VARINT)) {
+			properties->identity.inode = field.value;
+		} else if (is(&field, 17, LENGTH_DELIMITED)) {
+			failed = parse_timestamp(&properties->identity.ctime, field.bytes);
+		} else if (is(&field, 18, VARINT)) {
+			properties->identity.link_count = (uint32_t)field.value;
+		} else if (is(&field, 19, VARINT)) {
+			if (field.value != RIGHTS_GROUP && field.value != RIGHTS_OTHER)
+				return -EBADMSG;
+			properties->rights = (enum rights)field.value;
 		}
 		if (failed)
 			return failed;
@@ -172,6 +184,8 @@ static int parse_entry(struct directory_entry *entry, uint32_t type, struct byte
 			entry->target = field.bytes;
 		else if (is(&field, 2, LENGTH_DELIMITED))
 			failed = parse_digest(&entry->digest, field.bytes);
+		else if (is(&field, 16, VARINT) && type == S_IFDIR)
+			properties.identity.inode = field.value;
 		else if (is(&field, 4, VARINT) && type == S_IFREG)
 			is_executable = field.value != 0;
 		else if (is(&field, type == S_IFLNK ? 4 : 6, LENGTH_DELIMITED) && type != S_IFDIR)
@@ -187,6 +201,8 @@ static int parse_entry(struct directory_entry *entry, uint32_t type, struct byte
 		return -EBADMSG;
 	entry->has_mtime = properties.has_mtime;
 	entry->mtime = properties.mtime;
+	entry->identity = properties.identity;
+	entry->rights = properties.rights;
 	if (type == S_IFREG)
 		return file_mode(&entry->mode, is_executable, &properties);
 	entry->mode = type | (type == S_IFLNK ? 0777 : 0755);
@@ -230,7 +246,9 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	}
 	directory->mode = S_IFDIR | (properties.has_mode ? properties.unix_mode & 07777 : 0755);
 	directory->has_mtime = properties.has_mtime;
+	directory->identity = properties.identity;
 	directory->mtime = properties.mtime;
+	directory->rights = properties.rights;
 	return got;
 }
 

@@ -12,6 +12,16 @@
 #include <stdint.h>
 #include <time.h>
 
+/* What tells one file from another where it comes from; inode 0: not known. See FileIdentity in cas/directory.ts. */
+struct file_identity {
+	uint64_t inode;
+	uint32_t link_count;
+	struct timespec ctime;
+};
+
+/* Whose permission bits are the caller's. See Rights in cas/directory.ts, whose numbers these are. */
+enum rights { RIGHTS_OWNER = 0, RIGHTS_GROUP = 1, RIGHTS_OTHER = 2 };
+
 struct directory_entry {
 	struct bytes name; /* path_is_name() holds */
 	/*
@@ -24,6 +34,8 @@ struct directory_entry {
 	struct bytes target; /* of a symbolic link */
 	bool has_mtime;
 	struct timespec mtime;
+	struct file_identity identity; /* of a child directory only the inode */
+	enum rights rights; /* of a child directory in its own blob */
 };
 
 struct directory {
@@ -34,6 +46,8 @@ struct directory {
 	uint32_t mode; /* of the directory itself, S_IFDIR included; 0755 when the blob does not tell */
 	bool has_mtime;
 	struct timespec mtime;
+	struct file_identity identity;
+	enum rights rights;
 };
 
 /*

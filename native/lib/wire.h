@@ -5,12 +5,13 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 2
+#define WIRE_VERSION 3
 
 /* shell → master */
 enum {
 	SHELL_RUN = 0x101,     /* u32 version; list<bytes> argv[1..]; bytes real shell; bytes cwd; list<bytes> "K=V"; u32 umask;
-				  u32 RUN_* flags; u32 its process, which will be the command's when that is local */
+				  u32 RUN_* flags; u32 its process, which will be the command's when that is local; context, see
+				  context.h */
 	SHELL_CANCEL = 0x102,  /* u32 signal */
 	SHELL_STDIN = 0x103,   /* u32 id; bytes data, empty at the end */
 	SHELL_CONTROL = 0x110, /* bytes JSON; sent by the command-line tool only */
@@ -42,6 +43,7 @@ enum {
 	ENDED_EXIT = 0,    /* value is the exit status */
 	ENDED_SIGNAL = 1,  /* value is the signal */
 	ENDED_TIMEOUT = 2, /* box only */
+	ENDED_LIMIT = 3,   /* box only: ended at once, as its result could not be used: what was noticed says why */
 };
 
 /* executor → box */
@@ -52,10 +54,13 @@ enum {
 	EXECUTOR_TRACE_WANTED = 0x404, /* u32 id */
 	EXECUTOR_ORIGINAL = 0x405,     /* u32 id; u64 size; u64 mtime ns; u64 ctime ns; u64 inode: the file that was asked for may
 					  be read where it is, if it looks like this */
+	EXECUTOR_RELISTED = 0x406,     /* u32 id; bytes absolute path; list<bytes> names whose entries changed;
+					  u32 1: names came or went, or became something else; bytes Directory, shallow */
 	EXECUTOR_JOB = 0x410,          /* bytes job directory; bytes system directory; bytes project root; digest root;
 					  list<bytes> argv; list<bytes> environment; bytes cwd; u32 umask; u32 uid; u32 gid;
 					  u32 host uid; u32 host gid; u32 JOB_* flags; u64 timeout in ms, 0 none;
 					  u64 bytes that its layer may take in memory, 0: it is on disk; bytes home;
+					  list<bytes path, u32 mode> directories to show in its own places; context, see context.h;
 					  list<digest, bytes Directory> */
 	EXECUTOR_DIRECTORY = 0x411,    /* u32 id; u32 errno; bytes Directory */
 	EXECUTOR_BLOB = 0x412,         /* u32 id; u32 errno */
@@ -67,6 +72,7 @@ enum {
 	JOB_NETWORK = 2,      /* the network is allowed */
 	JOB_STDIN = 4,        /* stdin may be read, else it is /dev/null */
 	JOB_PLAIN_READS = 8,  /* no FUSE passthrough */
+	JOB_OWN_NETWORK = 16, /* it is to have a network of its own from the beginning */
 };
 
 /* box → executor */
@@ -74,18 +80,28 @@ enum {
 	BOX_MOUNTED = 0x501,       /* (empty) */
 	BOX_LIST = 0x502,          /* u32 id; bytes absolute path */
 	BOX_READ = 0x503,          /* u32 id; bytes absolute path; u32 1: a copy is wanted, the original cannot be read here */
-	BOX_TRACE = 0x504,         /* u32 id; u64 requests refused so far; list<bytes path, u32 TRACE_* flags> */
-	BOX_REFUSED = 0x505,       /* bytes path: a write, or a read of a private file */
+	BOX_TRACE = 0x504,         /* u32 id; list<bytes path, u32 TRACE_* flags> */
+	BOX_REFUSED = 0x505,       /* bytes path; u32 REFUSED_*; u32 the process of the job, 0: it cannot be told */
+	BOX_RELISTED = 0x506,      /* u32 id; u32 1: not done, since somebody has looked at what changed */
 	BOX_NEED_DIRECTORY = 0x510, /* u32 id; digest */
 	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
 	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */
 	BOX_DONE = 0x513,          /* u32 ENDED_*; u32 value; u64 started ns; u64 finished ns; u64 user µs; u64 system µs;
 				      u64 max RSS KiB; bytes where the job directory is; list<entry> upper;
-				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside. entry: bytes path; u32 mode;
+				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside; the same list of its own places;
+				      u32 the process that mirrors call it by in REFUSED; list<u32 NOTICED_*, bytes>. entry: bytes path; u32 mode;
 				      u64 size; u64 mtime ns; u64 ino; u32 nlink; u32 UPPER_* flags; bytes target */
 	BOX_BROKEN = 0x514,        /* bytes message */
+	BOX_NEEDS_NETWORK = 0x516, /* (empty): it has asked for a socket, and was not begun with JOB_OWN_NETWORK: there is no result */
 	BOX_OUTGROWN = 0x515,      /* (empty): the layer took more memory than it may, so there is no result */
 };
+
+/*
+ * The first and the last second of which a u64 of nanoseconds can tell, modulo 2^64: what lies before 1970 stands at its end.
+ * From 1901, with which ext4 and XFS begin, to 2486, where XFS ends.
+ */
+#define WIRE_TIME_FIRST (-((int64_t)1 << 31))
+#define WIRE_TIME_LAST (WIRE_TIME_FIRST + (int64_t)(UINT64_MAX / 1000000000u) - 1)
 
 enum {
 	LOCAL_ALONE = 1,       /* what it starts does not ask the master either */
@@ -102,9 +118,25 @@ enum {
 };
 
 enum {
+	REFUSED_WRITE = 1,
+	REFUSED_PRIVATE = 2, /* to read a file that is for its owner alone */
+	REFUSED_HIDDEN = 3,  /* to see something that is there, but not shown */
+};
+
+/* What was noticed of a job while it ran, and the text that comes with it. */
+enum {
+	NOTICED_NETWORK = 1,   /* (empty): it sought something in the network */
+	NOTICED_LOCK = 2,      /* (empty): it locked something that others see */
+	NOTICED_PRIVILEGE = 3, /* what it was refused, as a noun */
+	NOTICED_HIDDEN = 4,    /* what it looked for that exists outside only, as a noun */
+	NOTICED_LEFT = 5,      /* what it left that is no file, as a noun */
+};
+
+enum {
 	UPPER_WHITEOUT = 1,
 	UPPER_OPAQUE = 2,
 	UPPER_REDIRECT = 4, /* a renamed directory; target is where it was */
+	UPPER_ATTRIBUTES = 8, /* the command has given it extended attributes or an ACL */
 };
 
 /* master → watch */
@@ -114,17 +146,25 @@ enum {
 	WATCH_DRAIN = 0x603, /* u32 id */
 	UNWATCH_DIR = 0x604, /* bytes path */
 	WATCH_PROCESS = 0x605, /* u32 id; u32 process */
+	WATCH_FIND_WRITERS = 0x606, /* u32 id; list<bytes> paths */
 };
 
 /* watch → master */
 enum {
 	WATCH_READY = 0x701,   /* u32 id; u32 errno; bytes message; u32 directories watched by it */
-	WATCH_CHANGED = 0x702, /* u32 id; u32 CHANGED_* flags; list<bytes> absolute paths */
+	WATCH_CHANGED = 0x702, /* u32 id; u32 CHANGED_* flags; list<bytes absolute path, u32 CHANGED_WRITTEN or 0> */
 	WATCH_PROCESS_ENDED = 0x703, /* u32 id */
+	WATCH_WRITERS = 0x704, /* u32 id; list<u32> which of the paths, from 0 on, somebody has open for writing */
 };
 
 enum {
 	CHANGED_OVERFLOW = 1, /* events were lost: everything may have changed */
+	CHANGED_MOUNTS = 2,   /* the mount table was changed */
+};
+
+/* Of a path: its content may have changed, whatever its times say. */
+enum {
+	CHANGED_WRITTEN = 1,
 };
 
 #endif

@@ -37,6 +37,7 @@ int fuse_mount(const struct fuse_session *session, const struct fuse_mount_optio
 	AUTO_CLOSE int context = fsopen("fuse", FSOPEN_CLOEXEC);
 	if (context < 0 || fsconfig(context, FSCONFIG_SET_STRING, "source", options->name, 0) < 0 ||
 	    fsconfig(context, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) < 0 ||
+	    (options->has_permissions && fsconfig(context, FSCONFIG_SET_FLAG, "default_permissions", NULL, 0) < 0) ||
 	    (options->is_read_only && fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0) < 0))
 		return -errno;
 	const struct {

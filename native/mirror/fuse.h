@@ -50,6 +50,8 @@ struct fuse_mount_options {
 	uid_t uid, gid; /* the owner; all may use it */
 	/* The kernel refuses to write by itself; and it keeps no times of access, for which it asks after each file read. */
 	bool is_read_only;
+	/* The kernel checks permissions by owner and mode, without asking. */
+	bool has_permissions;
 };
 
 /*

@@ -119,36 +119,82 @@ static int own_name(struct node *node, struct bytes name)
 	return 0;
 }
 
+struct node *node_find(const struct node_table *table, const struct node *parent, struct bytes name)
+{
+	size_t hash = hash_of(parent, name);
+	struct node *node = table->buckets[hash & (table->bucket_count - 1)];
+	while (node != NULL && (node->parent != parent || !bytes_equal(node->name, name)))
+		node = node->next;
+	return node;
+}
+
 struct node *node_child(struct node_table *table, struct node *parent, struct bytes name,
 			const struct directory_entry *entry)
 {
-	size_t hash = hash_of(parent, name);
-	for (struct node *node = table->buckets[hash & (table->bucket_count - 1)]; node; node = node->next) {
-		if (node->parent == parent && bytes_equal(node->name, name))
-			return node;
-	}
+	struct node *node = node_find(table, parent, name);
+	if (node != NULL)
+		return node;
 	if (table->count > table->bucket_count)
 		grow_buckets(table);
 
-	struct node *node = new_node(table);
+	node = new_node(table);
 	if (node == NULL)
 		return NULL;
 	node->parent = parent;
+	node->is_place = parent->is_place;
 	if (entry != NULL) {
 		node->name = entry->name;
 		node->mode = entry->mode;
 		node->digest = entry->digest;
 		node->target = entry->target;
 		node->mtime = entry->mtime;
+		node->identity = entry->identity;
+		node->rights = entry->rights;
 	} else if (own_name(node, name) < 0) {
 		table->count--;
 		free(node);
 		return NULL;
 	}
-	struct node **bucket = &table->buckets[hash & (table->bucket_count - 1)];
+	struct node **bucket = &table->buckets[hash_of(parent, name) & (table->bucket_count - 1)];
 	node->next = *bucket;
 	*bucket = node;
 	return node;
+}
+
+/* What the entry tells of a node that stands for its name. What the node has learned itself stays. */
+static void set_entry(struct node *node, const struct directory_entry *entry)
+{
+	if (node->is_absent)
+		free((void *)(uintptr_t)node->name.data);
+	node->is_absent = false;
+	node->name = entry->name;
+	node->target = entry->target;
+	if (node->owned_hash == NULL)
+		node->digest = entry->digest;
+	if (node->state != LISTING_UNKNOWN)
+		return;
+	node->mode = entry->mode;
+	node->mtime = entry->mtime;
+}
+
+int node_relist(const struct node_table *table, struct node *directory, struct directory *listing, unsigned char *blob)
+{
+	/* First what may fail. The name that a node points to goes with the former listing. */
+	for (size_t i = 0; i < directory->listing.count; i++) {
+		struct bytes name = directory->listing.entries[i].name;
+		struct node *child = directory_find(listing, name) ? NULL : node_find(table, directory, name);
+		if (child != NULL && !child->is_absent && own_name(child, name) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < listing->count; i++) {
+		struct node *child = node_find(table, directory, listing->entries[i].name);
+		if (child != NULL)
+			set_entry(child, &listing->entries[i]);
+	}
+	directory_free(&directory->listing);
+	free(directory->blob);
+	node_set_listing(directory, listing, blob);
+	return 0;
 }
 
 void node_set_listing(struct node *node, struct directory *listing, unsigned char *blob)
@@ -159,6 +205,9 @@ void node_set_listing(struct node *node, struct directory *listing, unsigned cha
 	node->state = LISTING_KNOWN;
 	node->mode = node->listing.mode;
 	node->mtime = node->listing.mtime;
+	if (node->listing.identity.inode != 0)
+		node->identity = node->listing.identity;
+	node->rights = node->listing.rights;
 }
 
 int node_set_digest(struct node *node, struct digest digest)

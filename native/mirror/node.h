@@ -1,6 +1,6 @@
 /*
- * The inode table of one mirror. A node stands for a path, so that inode numbers (= node ids) are unique per path and
- * never depend on content: `mv a b` with equal contents must not see "the same file". A path that was found absent
+ * The inode table of one mirror. A node stands for a path, and so does its id, which is the inode number where that of the
+ * origin is not known: never does one depend on content, for `mv a b` with equal contents must not see "the same file". A path that was found absent
  * has a node too: it carries what the trace remembers. Nodes live until the mirror ends, the kernel's FORGET is not
  * needed: a project mirror ends with its job, and a system mirror is as large as what was looked at.
  */
@@ -30,12 +30,15 @@ struct node {
 	struct node *next;   /* with the same hash */
 	struct bytes name;
 	bool is_absent;
+	bool is_place; /* in one of the job's own places, see places.h */
 
 	/* From the parent's listing, or the own one of a directory. */
 	uint32_t mode;
 	struct digest digest;
 	struct bytes target;
 	struct timespec mtime;
+	struct file_identity identity;
+	enum rights rights;
 
 	enum listing_state state;
 	struct directory listing;
@@ -73,6 +76,15 @@ struct node *node_get(const struct node_table *table, uint64_t id);
  */
 struct node *node_child(struct node_table *table, struct node *parent, struct bytes name,
 			const struct directory_entry *entry);
+
+/* The node of a name in a directory, or NULL when nobody asked for one yet. */
+struct node *node_find(const struct node_table *table, const struct node *parent, struct bytes name);
+
+/*
+ * Takes over a later listing of a directory, and the blob that it points into, in place of the one that it has. Its entries
+ * become what this one tells, present or absent. 0, or -ENOMEM: then nothing is taken over, and the mirror has to end.
+ */
+int node_relist(const struct node_table *table, struct node *directory, struct directory *listing, unsigned char *blob);
 
 /*
  * Takes over a listing and, unless NULL, the malloc'ed blob that it points into. The node becomes a directory with

@@ -28,23 +28,40 @@ static uint64_t size_of(const struct node *node)
 	return S_ISLNK(node->mode) ? node->target.length : node->digest.size;
 }
 
+static uint64_t inode_of(const struct node *node)
+{
+	return node->identity.inode != 0 ? node->identity.inode : node->id;
+}
+
+/*
+ * An owner that is nobody in the job's user namespace, which knows the job's user alone. The kernel lets nobody write where
+ * an owner has no name in the namespace of the mount: so of what the caller may write to, he is shown as the owner.
+ */
+static uint32_t foreign(uint32_t own)
+{
+	return own == 0 ? 65534 : 0;
+}
+
 static void put_attributes(const struct mirror *mirror, const struct node *node, struct fuse_attr *attr)
 {
 	uint64_t size = size_of(node);
+	const struct file_identity *identity = &node->identity;
+	const struct timespec *ctime = identity->ctime.tv_sec != 0 ? &identity->ctime : &node->mtime;
 	*attr = (struct fuse_attr){
-		.ino = node->id,
+		.ino = inode_of(node),
 		.size = size,
 		.blocks = (size + 511) / 512,
 		.atime = (uint64_t)node->mtime.tv_sec,
 		.mtime = (uint64_t)node->mtime.tv_sec,
-		.ctime = (uint64_t)node->mtime.tv_sec,
+		.ctime = (uint64_t)ctime->tv_sec,
 		.atimensec = (uint32_t)node->mtime.tv_nsec,
 		.mtimensec = (uint32_t)node->mtime.tv_nsec,
-		.ctimensec = (uint32_t)node->mtime.tv_nsec,
+		.ctimensec = (uint32_t)ctime->tv_nsec,
 		.mode = node->mode,
-		.nlink = 1, /* of a directory too: tells find(1) that it cannot count subdirectories by it */
-		.uid = mirror->uid,
-		.gid = mirror->gid,
+		/* 1 of a directory tells find(1) that it cannot count subdirectories by it. */
+		.nlink = identity->link_count != 0 ? identity->link_count : 1,
+		.uid = node->rights == RIGHTS_OWNER ? mirror->uid : foreign(mirror->uid),
+		.gid = node->rights == RIGHTS_OTHER ? foreign(mirror->gid) : mirror->gid,
 		.blksize = 4096,
 	};
 }
@@ -131,6 +148,14 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 	int found = find_child(mirror, directory, name, &child);
 	if (found < 0)
 		return found;
+	/*
+	 * Sockets and devices are of no use elsewhere. An error, unlike absence, is not kept by the kernel: whoever looks next is
+	 * noticed as well.
+	 */
+	if (found && mirror->layer->concealed && S_ISSOCK(child->mode)) {
+		mirror->layer->concealed(mirror, request, child);
+		return -ENOENT;
+	}
 	/* Mode and time of a directory stand in its own listing. */
 	if (found && S_ISDIR(child->mode)) {
 		result = mirror->layer->list(mirror, child, request);
@@ -235,7 +260,10 @@ static int open_(struct mirror *mirror, const struct fuse_request *request, void
 		if (result != 0)
 			return result;
 	}
-	int failed = trace_note(&mirror->trace, node, TRACE_READ);
+	/* An overlay that opens for whoever reads, or to copy, does so with O_NOATIME. Without, it only wants attributes, as of a
+	 * file that it is going to truncate. Should it read all the same, a READ tells. One with passthrough gets
+	 * none; all opens of a file must be alike in that. */
+	int failed = in->flags & O_NOATIME ? trace_note(&mirror->trace, node, TRACE_READ) : 0;
 	if (failed)
 		return failed;
 	if (fd >= 0 && pass_through(mirror, node, fd)) {
@@ -307,8 +335,8 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 {
 	const struct layer *layer = mirror->layer;
 	const struct node *parent = node->parent ? node->parent : node;
-	if (!put_entry(writer, node->id, S_IFDIR, bytes_of(".")) ||
-	    !put_entry(writer, parent->id, S_IFDIR, bytes_of("..")))
+	if (!put_entry(writer, inode_of(node), S_IFDIR, bytes_of(".")) ||
+	    !put_entry(writer, inode_of(parent), S_IFDIR, bytes_of("..")))
 		return 0;
 	for (size_t i = 0; i < node->listing.count; i++) {
 		struct bytes name = node->listing.entries[i].name;
@@ -319,7 +347,11 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		}
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
-		if (!put_entry(writer, child->id, child->mode, name))
+		if (layer->concealed && S_ISSOCK(child->mode)) {
+			writer->index++;
+			continue;
+		}
+		if (!put_entry(writer, inode_of(child), child->mode, name))
 			return 0;
 	}
 	struct bytes name;
@@ -327,7 +359,7 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		struct node *child;
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
-		if (!put_entry(writer, child->id, S_IFDIR, name))
+		if (!put_entry(writer, inode_of(child), S_IFDIR, name))
 			return 0;
 	}
 	return 0;

@@ -187,28 +187,34 @@ static const struct layer project_layer = {
 	.prefix = "",
 };
 
-/* Our own root with the names `stdin` and `tree`; what is done there is no observation of the job. */
-static int make_root(struct project *project, struct digest root)
+/* Our own root with its three names; what is done there is no observation of the job. */
+static int make_root(struct project *project, const struct project_options *options)
 {
 	struct mirror *mirror = &project->mirror;
-	struct directory_entry *entries = calloc(2, sizeof *entries);
+	enum { STDIN, PLACES, TREE, COUNT };
+	struct directory_entry *entries = calloc(COUNT, sizeof *entries);
 	if (entries == NULL)
 		return -ENOMEM;
-	entries[0] = (struct directory_entry){ .name = bytes_of(PROJECT_STDIN), .mode = S_IFREG | 0400 };
-	entries[1] = (struct directory_entry){ .name = bytes_of(PROJECT_TREE), .mode = S_IFDIR | 0755, .digest = root };
+	entries[STDIN] = (struct directory_entry){ .name = bytes_of(PROJECT_STDIN), .mode = S_IFREG | 0400 };
+	entries[PLACES] = (struct directory_entry){ .name = bytes_of(PROJECT_PLACES), .mode = S_IFDIR | 0755 };
+	entries[TREE] = (struct directory_entry){ .name = bytes_of(PROJECT_TREE),
+						  .mode = S_IFDIR | 0755,
+						  .digest = options->root };
 	struct directory listing = {
-		.entries = entries, .count = 2, .file_count = 1, .directory_count = 1, .mode = S_IFDIR | 0700
+		.entries = entries, .count = COUNT, .file_count = 1, .directory_count = 2, .mode = S_IFDIR | 0700
 	};
 	struct node *top = node_root(&mirror->nodes);
 	node_set_listing(top, &listing, NULL);
-	mirror->stream = node_child(&mirror->nodes, top, entries[0].name, &entries[0]);
-	mirror->top = node_child(&mirror->nodes, top, entries[1].name, &entries[1]);
-	if (mirror->stream == NULL || mirror->top == NULL)
+	mirror->stream = node_child(&mirror->nodes, top, entries[STDIN].name, &entries[STDIN]);
+	mirror->top = node_child(&mirror->nodes, top, entries[TREE].name, &entries[TREE]);
+	project->places = node_child(&mirror->nodes, top, entries[PLACES].name, &entries[PLACES]);
+	if (mirror->stream == NULL || mirror->top == NULL || project->places == NULL)
 		return -ENOMEM;
 	trace_ignore(top, UINT32_MAX);
 	trace_ignore(mirror->stream, UINT32_MAX);
 	trace_ignore(mirror->top, TRACE_FOUND);
-	return 0;
+	trace_ignore(project->places, UINT32_MAX);
+	return places_make(mirror, project->places, options->shown, options->shown_count);
 }
 
 int project_init(struct project *project, const struct project_options *options)
@@ -224,7 +230,7 @@ int project_init(struct project *project, const struct project_options *options)
 	if (options->allow_passthrough)
 		project->mirror.passthrough_least = PASSTHROUGH_LEAST;
 	failed = know(project, options->directories, options->directory_count);
-	return failed ? failed : make_root(project, options->root);
+	return failed ? failed : make_root(project, options);
 }
 
 void project_free(struct project *project)
@@ -313,6 +319,22 @@ static int stdin_answered(struct project *project, struct frame_in *in)
 	if (need != NULL)
 		mirror_resume(&project->mirror, need);
 	return 0;
+}
+
+bool project_has(struct project *project, const char *path)
+{
+	struct node *node = project->mirror.top;
+	while (*path != 0 && node->state == LISTING_KNOWN) {
+		struct bytes name = { (const unsigned char *)path, strcspn(path, "/") };
+		const struct directory_entry *entry = directory_find(&node->listing, name);
+		if (entry == NULL)
+			return false;
+		node = node_child(&project->mirror.nodes, node, name, entry);
+		if (node == NULL)
+			return true;
+		path += name.length + (path[name.length] == '/');
+	}
+	return true;
 }
 
 int project_handle_frame(struct project *project, const struct frame *frame)

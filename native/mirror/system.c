@@ -2,6 +2,7 @@
 
 #include "fd.h"
 #include "frame_io.h"
+#include "job_process.h"
 #include "log.h"
 #include "mirror.h"
 #include "path.h"
@@ -14,7 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#define REPORTED_MAX 100 /* distinct paths in REFUSED */
+#define REPORTED_MAX 64 /* jobs that were refused something last: each kind is told once for each */
 #define CHECK_INTERRUPTED_MS 100
 
 struct system {
@@ -22,9 +23,12 @@ struct system {
 	struct frame_out out;
 	char **hidden; /* clean absolute paths */
 	size_t hidden_count;
-	uint64_t refusals;
-	char *reported[REPORTED_MAX];
-	size_t reported_count;
+	/* Since the trace was last asked for, which is whenever a job has ended: then the process may be another one's. */
+	struct {
+		pid_t process;
+		uint32_t kind;
+	} reported[REPORTED_MAX];
+	size_t reported_next;
 };
 
 /* "/" and the path from the root; malloc'ed, or NULL. */
@@ -52,25 +56,30 @@ static int ask(struct system *system, enum need_kind kind, struct node *node, co
 	return result;
 }
 
+static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path);
+
 static int list(struct mirror *mirror, struct node *directory, const struct fuse_request *request)
 {
 	if (directory->state == LISTING_KNOWN)
 		return 0;
+	/* To look for a name in what may only be passed would be allowed in the original. */
+	bool is_passed = directory->failure == EPERM && request->header->opcode == FUSE_LOOKUP &&
+			 request->header->nodeid == directory->id;
+	if (is_passed)
+		report(mirror->owner, request, REFUSED_HIDDEN, absolute_path(mirror->owner, directory));
 	if (directory->failure != 0)
-		return -directory->failure;
+		return is_passed ? -EACCES : -directory->failure;
 	if (!S_ISDIR(directory->mode))
 		return -ENOTDIR;
 	return ask(mirror->owner, NEED_LISTING, directory, request);
 }
-
-static void refused(struct mirror *mirror, const struct fuse_request *request);
 
 static int content(struct mirror *mirror, struct node *file, const struct fuse_request *request, int *fd)
 {
 	if (file->failure != 0) {
 		/* A private file: on its own machine the command may well be allowed to read it. */
 		if (file->failure == EACCES || file->failure == EPERM)
-			refused(mirror, request);
+			report(mirror->owner, request, REFUSED_PRIVATE, absolute_path(mirror->owner, file));
 		return -file->failure;
 	}
 	bool is_known = file->digest.hash.length != 0 || file->original != NULL;
@@ -157,24 +166,37 @@ static char *refused_path(const struct system *system, const struct fuse_request
 	return path_join(path, (const char *)request->arguments + offset);
 }
 
-static void refused(struct mirror *mirror, const struct fuse_request *request)
+/* Takes over the path. */
+static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path)
 {
-	struct system *system = mirror->owner;
-	system->refusals++;
-	if (system->reported_count == REPORTED_MAX)
-		return;
-	AUTO_FREE char *path = refused_path(system, request);
+	AUTO_FREE char *owned = path;
+	pid_t process = job_process(request->header->pid);
 	if (path == NULL)
 		return;
-	for (size_t i = 0; i < system->reported_count; i++) {
-		if (strcmp(system->reported[i], path) == 0)
+	for (size_t i = 0; process != 0 && i < REPORTED_MAX; i++) {
+		if (system->reported[i].process == process && system->reported[i].kind == kind)
 			return;
 	}
 	frame_begin(&system->out, BOX_REFUSED);
 	frame_put_string(&system->out, path);
+	frame_put_u32(&system->out, kind);
+	frame_put_u32(&system->out, (uint32_t)process);
 	frame_end(&system->out);
-	system->reported[system->reported_count++] = path;
-	path = NULL;
+	size_t next = system->reported_next++ % REPORTED_MAX;
+	system->reported[next].process = process;
+	system->reported[next].kind = kind;
+}
+
+static void refused(struct mirror *mirror, const struct fuse_request *request)
+{
+	struct system *system = mirror->owner;
+	report(system, request, REFUSED_WRITE, refused_path(system, request));
+}
+
+static void concealed(struct mirror *mirror, const struct fuse_request *request, struct node *node)
+{
+	struct system *system = mirror->owner;
+	report(system, request, REFUSED_HIDDEN, absolute_path(system, node));
 }
 
 static const struct layer system_layer = {
@@ -183,12 +205,13 @@ static const struct layer system_layer = {
 	.is_hidden = is_hidden,
 	.hidden = hidden,
 	.refused = refused,
+	.concealed = concealed,
 	.answers_open = false,
 	.prefix = "/",
 };
 
-/* Takes a listing out of an answer. 0, or the errno (positive) that requests for it get. */
-static int take_listing(struct node *node, struct bytes bytes)
+/* Takes a listing out of an answer, the first or a later one. 0, or the errno (positive) that requests for it get. */
+static int take_listing(const struct node_table *nodes, struct node *node, struct bytes bytes)
 {
 	unsigned char *blob = malloc(bytes.length + 1);
 	if (blob == NULL)
@@ -197,12 +220,15 @@ static int take_listing(struct node *node, struct bytes bytes)
 		memcpy(blob, bytes.data, bytes.length);
 	struct directory listing;
 	int failed = directory_parse(&listing, (struct bytes){ blob, bytes.length });
-	if (failed) {
-		free(blob);
-		return -failed;
-	}
-	node_set_listing(node, &listing, blob);
-	return 0;
+	if (!failed && node->state == LISTING_KNOWN)
+		failed = node_relist(nodes, node, &listing, blob);
+	else if (!failed)
+		node_set_listing(node, &listing, blob);
+	if (!failed)
+		return 0;
+	directory_free(&listing);
+	free(blob);
+	return -failed;
 }
 
 static int listed(struct system *system, struct frame_in *in)
@@ -215,20 +241,71 @@ static int listed(struct system *system, struct frame_in *in)
 	if (need == NULL)
 		return 0;
 	struct node *node = need->node;
-	node->failure = error != 0 ? (int)error : take_listing(node, bytes);
+	node->failure = error != 0 ? (int)error : take_listing(&system->mirror.nodes, node, bytes);
 	if (node->failure == EBADMSG) {
 		log_line("mirror: a listing is malformed");
 		node->failure = EIO;
 	}
-	/* A directory that may not be read is there all the same; what lies in it is as unreachable as in the original. */
+	/* A directory that may not be read is there all the same. With EPERM what lies in it could be reached in the original. */
 	if (node->failure == EACCES || node->failure == EPERM) {
 		node->state = LISTING_REFUSED;
-		node->mode = S_IFDIR | 0711;
+		node->mode = S_IFDIR | (node->failure == EPERM ? 0711 : 0700);
+		node->rights = RIGHTS_OTHER;
 	}
 	mirror_resume(&system->mirror, need);
 	if (node->state != LISTING_REFUSED)
 		node->failure = 0; /* the next request asks again */
 	return 0;
+}
+
+/* The node of an absolute path, or NULL when nobody asked for one yet. */
+static struct node *node_at(const struct system *system, const char *path)
+{
+	struct node *node = system->mirror.top;
+	while (node != NULL && *path != 0) {
+		path += *path == '/';
+		size_t length = strcspn(path, "/");
+		if (length > 0)
+			node = node_find(&system->mirror.nodes, node, (struct bytes){ (const unsigned char *)path, length });
+		path += length;
+	}
+	return node;
+}
+
+/* Whether the kernel was told of a name, or of something below it: it will not ask again. */
+static bool is_known(const struct system *system, const struct node *directory, struct bytes name)
+{
+	const struct node *child = node_find(&system->mirror.nodes, directory, name);
+	return child != NULL && (child->seen != 0 || child->state != LISTING_UNKNOWN);
+}
+
+/*
+ * A directory has changed. What was looked at stays as it was seen, for ever; so it is taken over only if nobody has looked
+ * at what is different.
+ */
+static int relisted(struct system *system, struct frame_in *in)
+{
+	uint32_t id = frame_get_u32(in);
+	AUTO_FREE char *path = bytes_to_string(frame_get_bytes(in));
+	struct node *node = path == NULL ? NULL : node_at(system, path);
+	/* A hidden one is ours. */
+	bool is_shown = node != NULL && node->state == LISTING_KNOWN && node->blob != NULL;
+	bool is_refused = false;
+	for (uint32_t count = frame_get_count(in, 4); count > 0; count--) {
+		struct bytes name = frame_get_bytes(in);
+		is_refused |= is_shown && is_known(system, node, name);
+	}
+	bool names_differ = frame_get_u32(in) != 0;
+	struct bytes bytes = frame_get_bytes(in);
+	if (path == NULL || !frame_in_done(in))
+		return -EBADMSG;
+	is_refused |= is_shown && names_differ && (node->seen & TRACE_LISTED);
+	int failed = is_shown && !is_refused ? take_listing(&system->mirror.nodes, node, bytes) : 0;
+	frame_begin(&system->out, BOX_RELISTED);
+	frame_put_u32(&system->out, id);
+	frame_put_u32(&system->out, is_refused);
+	frame_end(&system->out);
+	return -failed;
 }
 
 /* Answers the requests for the content of a file, which are handled again unless something has failed. */
@@ -292,9 +369,9 @@ static int trace_wanted(struct system *system, struct frame_in *in)
 	uint32_t id = frame_get_u32(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
+	memset(system->reported, 0, sizeof system->reported);
 	frame_begin(&system->out, BOX_TRACE);
 	frame_put_u32(&system->out, id);
-	frame_put_u64(&system->out, system->refusals);
 	trace_put(&system->mirror.trace, &system->out, system->mirror.top, "/");
 	frame_end(&system->out);
 	return 0;
@@ -306,6 +383,8 @@ static int handle_frame(struct system *system, const struct frame *frame)
 	switch (frame->type) {
 	case EXECUTOR_LISTED:
 		return listed(system, &in);
+	case EXECUTOR_RELISTED:
+		return relisted(system, &in);
 	case EXECUTOR_FILE:
 		return file_answered(system, &in);
 	case EXECUTOR_ORIGINAL:
@@ -420,6 +499,7 @@ static int mount_at(const struct system *system, const char *directory)
 								    .name = "termite-system",
 								    .uid = mirror->uid,
 								    .gid = mirror->gid,
+								    .has_permissions = true,
 							    });
 	if (mount < 0)
 		return mount;
@@ -440,8 +520,6 @@ static void system_free(struct system *system)
 	for (size_t i = 0; i < system->hidden_count; i++)
 		free(system->hidden[i]);
 	free(system->hidden);
-	for (size_t i = 0; i < system->reported_count; i++)
-		free(system->reported[i]);
 	free(system);
 }
 

@@ -24,9 +24,14 @@ int trace_note(struct trace *trace, struct node *node, uint32_t flags)
 
 void trace_put(struct trace *trace, struct frame_out *out, const struct node *top, const char *prefix)
 {
-	size_t count_at = frame_put_count(out);
+	size_t count_at = frame_put_count(out), left = 0;
+	uint32_t count = 0;
 	for (size_t i = 0; i < trace->count; i++) {
 		struct node *node = trace->fresh[i];
+		if (node->is_place != top->is_place) {
+			trace->fresh[left++] = node;
+			continue;
+		}
 		AUTO_FREE char *path = node_path(top, node);
 		if (path == NULL) {
 			out->error = -ENOMEM;
@@ -38,9 +43,10 @@ void trace_put(struct trace *trace, struct frame_out *out, const struct node *to
 		frame_put_raw(out, bytes_of(path));
 		frame_put_u32(out, node->seen & ~node->told);
 		node->told = node->seen;
+		count++;
 	}
-	frame_set_count(out, count_at, (uint32_t)trace->count);
-	trace->count = 0;
+	frame_set_count(out, count_at, count);
+	trace->count = left;
 }
 
 void trace_free(struct trace *trace)

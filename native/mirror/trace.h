@@ -24,8 +24,8 @@ static inline void trace_ignore(struct node *node, uint32_t flags)
 }
 
 /*
- * Puts list<bytes path, u32 flags> of what is fresh into the frame; from then on it counts as told. Paths are
- * `prefix` and then the path from `top`.
+ * Puts list<bytes path, u32 flags> of what is fresh into the frame, of the job's own places if `top` is there, else of
+ * the rest; from then on it counts as told. Paths are `prefix` and then the path from `top`.
  */
 void trace_put(struct trace *trace, struct frame_out *out, const struct node *top, const char *prefix);
 void trace_free(struct trace *trace);

@@ -1,8 +1,11 @@
 #include "ask.h"
 
+#include "context.h"
 #include "fd.h"
 #include "frame_io.h"
+#include "input.h"
 #include "local.h"
+#include "project.h"
 #include "say.h"
 #include "wire.h"
 
@@ -56,28 +59,43 @@ static bool is_trusted(int fd)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
-/* Connects to the nearest socket of the directory and those above it. 0 or -errno. */
+/* Connects to the master of the project with that root: by its socket in our user's cache, or by one in the root. 0 or -errno. */
+static int connect_to_project(int fd, const char *root)
+{
+	char path[PATH_MAX + PROJECT_SOCKET_MAX];
+	struct stat status;
+	if (stat(root, &status) < 0)
+		return -errno;
+	int failed = project_socket(path, root, status.st_dev, status.st_ino);
+	if (failed == 0)
+		failed = connect_to(fd, path);
+	if (failed != -ENOENT)
+		return failed;
+	strcpy(path, root[1] ? root : "");
+	strcat(path, "/" SOCKET_NAME);
+	return connect_to(fd, path);
+}
+
+/* Connects to the master of the nearest project among the directory and those above it. 0 or -errno. */
 static int connect_upwards(int fd, const char *cwd)
 {
-	char path[PATH_MAX + sizeof SOCKET_NAME];
-	size_t length = strlen(cwd);
-	if (length >= PATH_MAX)
+	char folder[PATH_MAX];
+	if (strlen(cwd) >= sizeof folder)
 		return -ENAMETOOLONG;
-	memcpy(path, cwd, length);
-	if (length == 1)
-		length = 0; /* "/" */
+	strcpy(folder, cwd);
 	for (;;) {
-		strcpy(path + length, "/" SOCKET_NAME);
-		int failed = connect_to(fd, path);
-		if (failed != -ENOENT || length == 0)
+		int failed = connect_to_project(fd, folder);
+		if (failed != -ENOENT || folder[1] == 0)
 			return failed;
-		while (path[--length] != '/')
-			;
+		char *slash = strrchr(folder, '/');
+		slash[slash == folder] = 0;
 	}
 }
 
 int ask_connect(const char *socket_path, const char *cwd)
 {
+	if (socket_path == NULL && project_is_sandboxed())
+		return -1;
 	AUTO_CLOSE int low_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* Where stdin, stdout or stderr is closed, the socket must not take its place. */
 	AUTO_CLOSE int fd = low_fd > 2 ? steal_fd(&low_fd) : fcntl(low_fd, F_DUPFD_CLOEXEC, 3);
@@ -159,6 +177,9 @@ static void put_run(struct frame_out *out, const struct ask_question *question)
 	frame_put_u32(out, (uint32_t)mask);
 	frame_put_u32(out, question->flags);
 	frame_put_u32(out, (uint32_t)getpid());
+	struct context context;
+	context_read(&context);
+	context_put(out, &context);
 	frame_end(out);
 }
 
@@ -313,6 +334,8 @@ static void forward_stdin(struct conversation *talk)
 	ssize_t count = read(0, data, most);
 	if (count < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
+	if (count > 0)
+		input_note(data, (size_t)count);
 	frame_begin(&talk->out, SHELL_STDIN);
 	frame_put_u32(&talk->out, talk->stdin_id);
 	frame_put_bytes(&talk->out, (struct bytes){ (unsigned char *)data, count > 0 ? (size_t)count : 0 });

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 /*
- * Connects to $TERMITE_SOCKET or else to the nearest .termite-socket of cwd and the directories above it. The
+ * Connects to $TERMITE_SOCKET, or else to the master of the nearest project among cwd and the directories above it. The
  * descriptor, close-on-exec and non-blocking, or -1 when nobody answers there.
  */
 int ask_connect(const char *socket_path, const char *cwd);

@@ -2,6 +2,7 @@
 
 #include "ask.h"
 #include "fd.h"
+#include "input.h"
 #include "local.h"
 #include "parse.h"
 #include "say.h"
@@ -105,6 +106,15 @@ static unsigned stdin_flags(void)
 	return poll(&now, 1, 0) == 1 && (now.revents & POLLHUP) && !(now.revents & POLLIN) ? RUN_STDIN_EMPTY : 0;
 }
 
+/* What it would find there if nobody had read from it before. */
+static void restore_stdin(void)
+{
+	if (input_give_back())
+		return;
+	say("the command has to run here, but its input is used up", NULL);
+	_exit(125);
+}
+
 static void empty_stdin(void)
 {
 	/* O_CLOEXEC is not wanted: this is for the command. */
@@ -113,6 +123,11 @@ static void empty_stdin(void)
 		(void)steal_fd(&fd);
 	else if (fd < 0 || dup2(fd, 0) < 0)
 		say("open \"/dev/null\": ", strerror(errno), NULL);
+}
+
+bool command_is_alone(void)
+{
+	return local_variable(alone) != NULL;
 }
 
 bool command_was_offered(void)
@@ -161,6 +176,7 @@ void command_offer(const struct command *command)
 		die_by_signal(SIGTERM);
 	case ASK_MASTER_GONE:
 		say("master is gone: running locally", NULL);
+		restore_stdin();
 		return;
 	case ASK_RUN_LOCALLY:
 		if (answer.value & LOCAL_ALONE)
@@ -169,5 +185,7 @@ void command_offer(const struct command *command)
 			setenv(has_slot, "1", 1);
 		if (answer.value & LOCAL_EMPTY_STDIN)
 			empty_stdin();
+		else
+			restore_stdin();
 	}
 }

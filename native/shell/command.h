@@ -28,6 +28,11 @@ struct command {
  */
 void command_offer(const struct command *command);
 
+/*
+ * Whether it is to run as if we were not there: the master wants it so, or wanted it so of a command that this one comes from.
+ */
+bool command_is_alone(void);
+
 /* Whether this process has offered a command before it became ours once more, by exec. */
 bool command_was_offered(void);
 

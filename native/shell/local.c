@@ -57,6 +57,51 @@ const char *local_real_shell(const char *wanted)
 	_exit(127);
 }
 
+static bool is_of_path(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("_./-", c));
+}
+
+/* The next place from `at` on where the whole path stands, or NULL. */
+static const char *find_path(const char *text, const char *at, const char *path)
+{
+	size_t length = strlen(path);
+	for (; (at = strstr(at, path)) != NULL; at++) {
+		if ((at == text || !is_of_path(at[-1])) && !is_of_path(at[length]))
+			return at;
+	}
+	return NULL;
+}
+
+/* A copy that is never freed: we are about to become somebody else. NULL when memory is short. */
+static char *with_path(const char *text, const char *own, const char *shell)
+{
+	size_t own_length = strlen(own), shell_length = strlen(shell), count = 0;
+	for (const char *at = text; (at = find_path(text, at, own)) != NULL; at += own_length)
+		count++;
+	char *copy = malloc(strlen(text) + count * shell_length + 1), *end = copy;
+	if (copy == NULL)
+		return NULL;
+	const char *rest = text;
+	for (const char *at = text; (at = find_path(text, at, own)) != NULL; at += own_length, rest = at) {
+		memcpy(end, rest, (size_t)(at - rest));
+		end += at - rest;
+		memcpy(end, shell, shell_length);
+		end += shell_length;
+	}
+	strcpy(end, rest);
+	return copy;
+}
+
+void local_name_shell(int argc, char **argv, const char *own, const char *shell)
+{
+	for (int i = 1; own[0] == '/' && i < argc; i++) {
+		char *named = find_path(argv[i], argv[i], own) ? with_path(argv[i], own, shell) : NULL;
+		if (named)
+			argv[i] = named;
+	}
+}
+
 _Noreturn void local_run_shell(const char *shell, char **argv)
 {
 	/* exec does not write to its strings; its type is older than const. */

@@ -22,6 +22,12 @@ const char *local_wanted_shell(bool is_fresh);
 /* The wanted shell, or a usual one, and never ourselves: that would go on forever. */
 const char *local_real_shell(const char *wanted);
 
+/*
+ * Puts the real shell's path in the place of ours wherever an argument has it as a word: by $(SHELL) a makefile means the
+ * former. Source: jobArguments() in master/job-environment.ts.
+ */
+void local_name_shell(int argc, char **argv, const char *own, const char *shell);
+
 /* argv[0] becomes the shell's own path, as make would have called it: it stands in front of its error messages. */
 _Noreturn void local_run_shell(const char *shell, char **argv);
 

@@ -26,5 +26,7 @@ int main(int argc, char **argv)
 	if (status == COMMAND_UNWRITTEN || !parse_is_command(argc, argv))
 		local_run_shell(shell, argv);
 	command_offer(&(struct command){ argc - 1, argv + 1, shell, false });
+	if (command_is_alone())
+		local_name_shell(argc, argv, argv[0], shell);
 	local_run(shell, argc, argv);
 }

@@ -106,6 +106,8 @@ int main(int argc, char **argv)
 	if (!caller_is_building())
 		become_real_shell(place, argv);
 	drop_separators();
+	if (command_is_alone())
+		become_real_shell(place, argv);
 	const char *shell = called_shell(argv[0], place);
 	int status = command_run_simple(argc, argv, shell);
 	if (status >= 0)

@@ -74,15 +74,19 @@ static bool has_path(const void *item, const void *key)
 	return bytes_equal((struct bytes){ (const unsigned char *)path->text, path->length }, *(const struct bytes *)key);
 }
 
-static int add_path(struct table *table, struct bytes path)
+static int add_path(struct table *table, struct bytes path, bool is_written)
 {
 	uint64_t hash = table_hash(path, 0);
-	if (table_find(table, hash, has_path, &path))
+	struct watcher_path *known = table_find(table, hash, has_path, &path);
+	if (known) {
+		known->is_written |= is_written;
 		return 0;
+	}
 	struct watcher_path *item = malloc(sizeof *item + path.length);
 	if (item == NULL)
 		return -ENOMEM;
 	item->length = path.length;
+	item->is_written = is_written;
 	memcpy(item->text, path.data, path.length);
 	int failed = table_add(table, hash, item);
 	if (failed)
@@ -249,12 +253,12 @@ static void lose_events(struct watcher *watcher)
 	watcher->changed_bytes = 0;
 }
 
-static void report(struct watcher *watcher, struct bytes path)
+static void report(struct watcher *watcher, struct bytes path, bool is_written)
 {
 	if (watcher->events_lost)
 		return;
 	size_t count = watcher->changed.count;
-	if (add_path(&watcher->changed, path) != 0)
+	if (add_path(&watcher->changed, path, is_written) != 0)
 		lose_events(watcher);
 	else if (watcher->changed.count > count)
 		watcher->changed_bytes += path.length + 4;
@@ -384,7 +388,7 @@ static void take_entry_event(struct watcher *watcher, node_t *node, const struct
 	struct bytes path = path_of(watcher, node, event->name);
 	if (path.length == 0 || is_excluded(watcher, path))
 		return;
-	report(watcher, path);
+	report(watcher, path, (event->mask & (IN_MODIFY | IN_CLOSE_WRITE)) != 0);
 	if (!node->is_recursive || !(event->mask & IN_ISDIR))
 		return;
 	node_t *child = child_of(watcher, node, event->name);
@@ -401,7 +405,7 @@ static void take_own_event(struct watcher *watcher, node_t *node, const struct i
 	struct bytes path = path_of(watcher, node, NULL);
 	if (path.length == 0)
 		return;
-	report(watcher, path);
+	report(watcher, path, false);
 	/* Nothing above a root is watched: where it went is not known. */
 	bool is_root = node->parent == watcher->trees || node->parent == watcher->dirs;
 	if (is_root && (event->mask & (IN_IGNORED | IN_MOVE_SELF | IN_UNMOUNT)))
@@ -416,6 +420,9 @@ static void take_event(struct watcher *watcher, const struct inotify_event *even
 		watcher->must_rescan = true;
 		return;
 	}
+	/* What was covered shows again, or the same file system comes back at once: with other watches. */
+	if (event->mask & IN_UNMOUNT)
+		watcher->must_rescan = true;
 	node_t *next = table_find(&watcher->nodes_by_wd, table_hash_number((uint64_t)event->wd), has_wd, &event->wd);
 	/* Left over from a directory that went away while the queue had overflowed. */
 	if (next == NULL && !(event->mask & IN_IGNORED))
@@ -541,7 +548,7 @@ int watcher_add_tree(struct watcher *watcher, struct bytes root, const struct by
 		AUTO_FREE char *absolute = relative ? path_join(path, relative) : NULL;
 		if (absolute)
 			path_clean(absolute);
-		if (absolute == NULL || add_path(&watcher->excluded, bytes_of(absolute)) != 0)
+		if (absolute == NULL || add_path(&watcher->excluded, bytes_of(absolute), false) != 0)
 			return fail(watcher, "exclude", relative ? relative : "", relative ? ENOMEM : EINVAL);
 	}
 	return add_root(watcher, watcher->trees, path, directory_count);

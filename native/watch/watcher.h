@@ -19,6 +19,7 @@ struct watcher_node;
 
 struct watcher_path {
 	size_t length;
+	bool is_written; /* the content may have changed, whatever its times say */
 	char text[]; /* absolute */
 };
 

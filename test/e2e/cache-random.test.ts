@@ -175,7 +175,7 @@ class Twins {
 
 /** As `termite make`, without starting a process for the command line. */
 async function build(rig: TermiteRig): Promise<{ status: number | string; stderr: string; cached: number }> {
-  const socketPath = join(rig.project, '.termite-socket');
+  const { socketPath } = rig;
   using client = await MasterClient.connect(socketPath);
   if (!client) throw new Error('The master is gone');
   const { id } = await client.ask('open-session');
@@ -204,10 +204,7 @@ async function search(
     twins.clean();
     const { status, stderr, cached } = await build(rig);
     hits += cached;
-    const found = differences(
-      await twins.buildPlain(),
-      readTree(rig.project, (path) => path === '.termite-socket'),
-    );
+    const found = differences(await twins.buildPlain(), readTree(rig.project));
     if (status !== 0 || found.length > 0)
       return { found: [`step ${step}, ${what}: ${stderr}`, ...found], hits };
   }

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
@@ -23,6 +23,8 @@ local:
 	cmake -E true
 bad:
 	cat in; exit 3
+worse:
+	cc -c missing.c
 `;
 const sources = { Makefile: makefile, 'sub/one.c': 'int one;\n', in: 'text\n' };
 
@@ -51,17 +53,20 @@ suite('termite log', (test) => {
   test('shows what ran locally, or failed and has no key; --json gives all that is known', () =>
     withRig(async (rig) => {
       rig.write(sources);
-      await rig.termite(['make', '-k', 'local', 'bad']);
+      await rig.termite(['make', '-k', 'local', 'bad', 'worse']);
       const text = await told(rig, 'log');
       assert.match(text, /^#\d +local +\d+ ms {16}cmake -E true$/m);
-      assert.match(text, /^#\d +remote +\d+ ms {16}cat in; exit 3$/m);
+      assert.match(text, /^#\d +local +\d+ ms {16}cat in; exit 3$/m);
+      assert.match(text, /^#\d +remote +\d+ ms {16}cc -c missing\.c$/m);
       const commands = (await told(rig, 'log', '--json'))
         .trimEnd()
         .split('\n')
         .map((line) => JSON.parse(line));
       const parsed = buildLogSchema.parse({ version: 1, endedMs: 0, commands }).commands;
       const bad = parsed.find(({ line }) => line.includes('exit 3'));
-      assert.equal([bad?.hasFailed, bad?.notStored, bad?.cwd], [true, 'failed', rig.project]);
+      assert.equal([bad?.reason, bad?.limit, bad?.cwd], ['failed', { kind: 'failed' }, rig.project]);
+      const worse = parsed.find(({ line }) => line.includes('missing'));
+      assert.equal([worse?.hasFailed, worse?.notStored], [true, 'failed']);
     }));
 
   test('works after the master has ended, from below the root with --root, and says when there was no build', async () => {
@@ -71,10 +76,25 @@ suite('termite log', (test) => {
     assert.is(none.status, 125);
     assert.match(none.stderr, /^termite: No build of ".*" is known\n {2}Run "termite make" there first/);
     await rig.make();
-    assert.not(existsSync(rig.path('.termite-socket')));
     assert.is((await told(rig, 'log')).split('\n').length, 3);
     const below = await rig.termite(['log', '--root', rig.project], { cwd: rig.path('sub') });
     assert.is(below.stdout, await told(rig, 'log'));
+  });
+});
+
+suite('The last build', (test) => {
+  test('is one that did anything, not one that found all done', async () => {
+    const obstacle = sandboxObstacle();
+    if (obstacle) skip(obstacle, 'fuse');
+    await using rig = new CacheRig('root');
+    rig.write({
+      Makefile: 'all: ; +$(MAKE) -s -f sub.mk\n',
+      'sub.mk': 'out: sub.mk ; sed s/a/b/ sub.mk > $@\n',
+    });
+    for (const _ of ['build', 'look again']) {
+      await rig.make();
+      assert.match(await told(rig, 'why', 'out'), /sed/);
+    }
   });
 });
 
@@ -121,9 +141,9 @@ suite('termite why', (test) => {
   test('says why a result is not kept', () =>
     withRig(async (rig) => {
       const kept: [line: string, words: RegExp, input?: string][] = [
-        ['exit 3', /its result is not kept: it failed\n$/],
+        ['exit 3', /\nlocal: failed, in \d+ ms\nnot in a sandbox: there it failed\n$/],
         ['cat', /its result is not kept: it read standard input\n$/, 'text'],
-        ['echo x > $HOME/x', /its result is not kept: it wrote outside the project\n$/],
+        ['echo x > $HOME/x', /\nnot in a sandbox: there it left ".*\/x", outside the project\n$/],
         ['cp -p in out', /its result is not kept: it gave an output the time of an input\n$/],
       ];
       rig.write({ in: '' });
@@ -158,17 +178,17 @@ suite('termite why', (test) => {
         [
           'test -x in || echo no > out',
           () => chmodSync(rig.path('in'), 0o600),
-          /"in" was a file with mode 0644 and \d+ bytes, now a file with mode 0600 and \d+ bytes\n/,
+          /"in" was a file with mode 0644 and content [0-9a-f]{12}, now a file with mode 0600 and content [0-9a-f]{12}\n/,
         ],
         [
           'test -e new || echo no > out; touch out',
           () => rig.write({ new: '' }),
-          /"new" was absent, now a file with mode 0644 and 0 bytes\n/,
+          /"new" was absent, now a file with mode 0644 and content [0-9a-f]{12}\n/,
         ],
         [
           'test -e gone; touch out',
           () => rig.remove('gone'),
-          /"gone" was a file with mode 0644 and \d+ bytes, now absent\n/,
+          /"gone" was a file with mode 0644 and content [0-9a-f]{12}, now absent\n/,
         ],
         [
           'echo d/* > out',
@@ -208,15 +228,15 @@ suite('termite why', (test) => {
   test('names the argument, the variable and the umask that differ', () =>
     withRig(async (rig) => {
       rig.write({ 'a.c': '' });
-      await rig.sh('cc -O1 -c -o a.o a.c', { CPATH: 'x', GONE: '1' });
-      await rig.sh('cc -O2 -c -o a.o a.c', { CPATH: 'y', NEW: '2' });
+      await rig.sh('cc -O1 -c -o a.o a.c', { CPATH: 'x', LC_GONE: '1' });
+      await rig.sh('cc -O2 -c -o a.o a.c', { CPATH: 'y', LC_NEW: '2' });
       const text = await told(rig, 'why', 'a.o');
       assert.match(text, /\nnot from cache: this command has not been run before, so or in this folder\n/);
       const wanted = ['argument "-O1" is gone', 'argument "-O2" is new', 'variable CPATH was x, now y'];
-      for (const line of [...wanted, 'variable GONE was 1, now unset', 'variable NEW was unset, now 2'])
+      for (const line of [...wanted, 'variable LC_GONE was 1, now unset', 'variable LC_NEW was unset, now 2'])
         assert.ok(text.includes(`\n  ${line}\n`), `${line}:\n${text}`);
       await rig.report(['run', 'sh', '-c', 'cc -O2 -c -o a.o a.c'], {
-        ...{ env: { ...rig.env, CPATH: 'y', NEW: '2' } },
+        ...{ env: { ...rig.env, CPATH: 'y', LC_NEW: '2' } },
         through: ['sh', '-c', 'umask 077; exec "$@"', 'sh'],
       });
       assert.match(await told(rig, 'why'), /\n {2}umask was 22, now 77\n$/);

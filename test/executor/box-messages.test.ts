@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { type BoxRequest, decodeBoxMessage, encodeBoxRequest } from '../../executor/box-messages.ts';
 import { FrameSplitter, FrameWriter } from '../../protocol/frame.ts';
+import { exampleContext } from '../fixtures/example-context.ts';
 import { golden, goldenPath } from '../fixtures/golden.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -35,10 +36,16 @@ suite('encodeBoxRequest()', (test) => {
           hostGid: 60_001,
           mergeOutput: true,
           network: false,
+          ownNetwork: false,
           forwardStdin: true,
           timeoutMs: 600_000,
           memoryBytes: 256 * 1024 * 1024,
           home: '/home/me',
+          shown: [
+            { path: '/tmp/user', mode: 0o711 },
+            { path: '/tmp/user/0', mode: 0o700 },
+          ],
+          context: exampleContext,
           directories: [
             { digest: { hash, sizeBytes: 142 }, bytes: Buffer.from('0a030a0161', 'hex') },
             { digest: { hash: emptyHash, sizeBytes: 0 }, bytes: new Uint8Array() },
@@ -127,11 +134,26 @@ suite('decodeBoxMessage()', (test) => {
         { path: 'a.h', flags: 2 },
       ],
       outside: ['/tmp/left'],
+      hiddenTrace: [
+        { path: '/tmp/x', flags: 2 },
+        { path: '/run', flags: 16 },
+      ],
+      process: 4711,
+      noticed: [{ kind: 'privilege', call: 'chown' }, { kind: 'network' }],
     });
   });
 
   test('reads every example that the box may send', () => {
-    for (const file of ['mounted', 'list', 'read', 'trace', 'refused', 'broken', 'outgrown']) {
+    for (const file of [
+      'mounted',
+      'list',
+      'read',
+      'trace',
+      'refused',
+      'broken',
+      'outgrown',
+      'needs-network',
+    ]) {
       assert.is(decode(example(`${file}.bin`)).type, file);
     }
     for (const file of ['need-directory', 'need-blob', 'need-stdin']) {

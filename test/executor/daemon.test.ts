@@ -111,7 +111,7 @@ suite('termite executor', (test) => {
     assert.equal(await list.list(), [{ name: 'far', url: executor.url, slots: 2, free: 2, waiting: 0 }]);
 
     await using client = new ExecutorClient('far', executor.url);
-    const overrides = { origin: { id: 'there', epoch: 1, url: origin.url } };
+    const overrides = { origin: { id: 'there', epoch: 1, revision: 0, url: origin.url } };
     rig.origin.stdin = Buffer.from('from afar');
     const duration = `1000.3${process.pid}`;
     const line = `cat hello.txt - > out; echo done; sleep ${duration} || :`;
@@ -139,7 +139,9 @@ suite('termite executor', (test) => {
     const args = ['--store', dir.join('cas'), '--deadline-ms', '50'];
     await using executor = await daemon('executor/main.js', 'executorMain', args);
     await using client = new ExecutorClient('far', executor.url);
-    const job = rig.job(['/bin/sleep', '1000.4375'], { origin: { id: 'there', epoch: 1, url: origin.url } });
+    const job = rig.job(['/bin/sleep', '1000.4375'], {
+      origin: { id: 'there', epoch: 1, revision: 0, url: origin.url },
+    });
     const executing = client.execute(job, { signal: new AbortController().signal });
     await untilProcess('1000.4375', true);
     executor.child.kill('SIGINT');
@@ -154,7 +156,9 @@ suite('termite executor', (test) => {
     await using origin = await HttpServer.listen(originRoutes(rig.origin));
     await using executor = await daemon('executor/main.js', 'executorMain', ['--store', dir.join('cas')]);
     await using client = new ExecutorClient('far', executor.url);
-    const job = rig.job(['/bin/sleep', '1000.375'], { origin: { id: 'there', epoch: 1, url: origin.url } });
+    const job = rig.job(['/bin/sleep', '1000.375'], {
+      origin: { id: 'there', epoch: 1, revision: 0, url: origin.url },
+    });
     const executing = client.execute(job, { signal: new AbortController().signal });
     await untilProcess('1000.375', true);
     executor.child.kill('SIGKILL');

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { digestOf } from '../../cas/digest.ts';
 import { type Directory, encodeDirectory } from '../../cas/directory.ts';
 import type { FileSignature, LocalFiles, Origin } from '../../executor/origin.ts';
+import type { Amendments } from '../../protocol/amendments.ts';
 import type { Digest } from '../../protocol/digest.ts';
 import type { TreeNode } from '../../protocol/job.ts';
 import { compareBytes, decodeBytes, fsPath } from '../../runtime/byte-path.ts';
@@ -25,6 +26,8 @@ export class DiskOrigin implements Origin {
   /** Set by tests of executors that read files of this machine where they are. */
   here?: LocalFiles;
   stdin = Buffer.alloc(0);
+  /** What tests say has changed. */
+  amended: Amendments = { revision: 0, amendments: [] };
   #digests = new Map<string, Digest>();
   /** Throws instead of answering. */
   trouble: ((what: string) => void) | undefined;
@@ -82,6 +85,10 @@ export class DiskOrigin implements Origin {
     return encodeDirectory(level);
   }
 
+  async amendments(): Promise<Amendments> {
+    return this.amended;
+  }
+
   async digestFile(path: string): Promise<Digest> {
     this.asked.digested.push(path);
     this.trouble?.(path);
@@ -119,7 +126,11 @@ export function readTree(root: string, digest: (content: Buffer) => Digest = dig
       nodes.set(path, { type: 'directory', mode, mtimeNs });
       for (const { name } of entriesOf(`${root}/${path}`)) visit(path === '' ? name : `${path}/${name}`);
     } else if (stats.isSymbolicLink()) {
-      nodes.set(path, { type: 'symlink', target: decodeBytes(readlinkSync(absolutePath, 'buffer')) });
+      nodes.set(path, {
+        type: 'symlink',
+        target: decodeBytes(readlinkSync(absolutePath, 'buffer')),
+        mtimeNs,
+      });
     } else if (stats.isFIFO()) nodes.set(path, { type: 'fifo', mode });
     else nodes.set(path, { type: 'file', digest: digest(readFileSync(absolutePath)), mode, mtimeNs });
   };

@@ -5,6 +5,7 @@ import type { Executor } from '../../executor/executor.ts';
 import { ExecutorClient } from '../../executor/executor-client.ts';
 import { executorRoutes } from '../../executor/executor-server.ts';
 import type { Job, JobResult } from '../../protocol/job.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { HttpServer } from '../../runtime/http-server.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -12,7 +13,7 @@ const digest = digestOf(Buffer.from('x'));
 const job: Job = {
   ...{
     id: 'job-1',
-    origin: { id: 'here', epoch: 3, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 3, revision: 0, url: 'http://127.0.0.1:1' },
     projectRoot: '/p\udcff',
     root: digest,
   },
@@ -23,6 +24,8 @@ const job: Job = {
     umask: 0o22,
     uid: 1,
     gid: 2,
+    shown: [{ path: '/tmp/a', mode: 0o700 }],
+    context: { ...plainContext, host: 'build', ignoredSignals: 2n ** 63n },
     home: '/h',
   },
   ...{ mergeOutput: false, forwardStdin: true, network: false, timeoutMs: 5, slots: 1 },

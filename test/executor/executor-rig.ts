@@ -1,6 +1,8 @@
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { type RunningExecutor, startExecutor } from '../../executor/start-executor.ts';
+import { shownDirectories } from '../../master/own-places.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { AppError, explainError } from '../../runtime/app-error.ts';
 import { skip } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
@@ -63,7 +65,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
   });
   const job = (argv: readonly string[], overrides: Partial<Job> = {}): Job => ({
     id: `job-${++jobCount}`,
-    origin: { id: 'here', epoch: 1, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 1, revision: 0, url: 'http://127.0.0.1:1' },
     projectRoot: project,
     root: origin.snapshot(project),
     argv: [...argv],
@@ -73,6 +75,8 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     uid: process.getuid!(),
     gid: process.getgid!(),
     home: '',
+    context: plainContext,
+    shown: shownDirectories({ projectRoot: project, home: '', env: [] }),
     mergeOutput: false,
     forwardStdin: false,
     network: false,

@@ -22,7 +22,7 @@ function randomNode(random: Random): TreeNode {
   const mtimeNs = BigInt(random.below(5));
   switch (random.below(4)) {
     case 0:
-      return symlink(`target-${random.below(3)}`);
+      return symlink(`target-${random.below(3)}`, mtimeNs);
     case 1:
       return file(`content ${random.below(3)}`, { mode: random.pick([0o644, 0o755]), mtimeNs });
     default:

@@ -45,7 +45,8 @@ const upper = {
   redirect: (path: string, target: string, { mtimeNs = 1_000n } = {}) =>
     entry(path, S_IFDIR | 0o755, { flags: UpperFlag.redirect, target, mtimeNs }),
   whiteout: (path: string) => entry(path, S_IFCHR, { flags: UpperFlag.whiteout, nlink: 7 }),
-  symlink: (path: string, target: string) => entry(path, S_IFLNK | 0o777, { target }),
+  symlink: (path: string, target: string, { mtimeNs = now } = {}) =>
+    entry(path, S_IFLNK | 0o777, { target, mtimeNs }),
   fifo: (path: string, mode = 0o644) => entry(path, S_IFIFO | mode),
 };
 
@@ -116,6 +117,24 @@ suite('harvest()', (test) => {
     ]);
   });
 
+  test('gives the time of a symlink that was set, or kept from before, and not that of a new one', async () => {
+    const base = { old: symlink('a', 7n), moved: symlink('b', 7n) };
+    const entries = [
+      upper.symlink('fresh', 'x'),
+      upper.symlink('future', 'x', { mtimeNs: finishedNs * 2n }),
+      upper.symlink('kept', 'b', { mtimeNs: 7n }),
+      upper.whiteout('moved'),
+      upper.symlink('old', 'a', { mtimeNs: -5n }),
+    ];
+    assert.equal(await changes(base, entries), [
+      created('fresh', symlink('x')),
+      created('future', symlink('x', finishedNs * 2n)),
+      created('kept', symlink('b', 7n)),
+      deleted('moved', base.moved),
+      changed('old', base.old, symlink('a', -5n)),
+    ]);
+  });
+
   test('drops what was copied up but not changed, and its parents', async () => {
     const base = { d: directory(), 'd/a': file('x'), 'd/link': symlink('a'), 'd/fifo': fifo() };
     const entries = [
@@ -125,6 +144,12 @@ suite('harvest()', (test) => {
       upper.fifo('d/fifo'),
     ];
     assert.equal(await changes(base, entries), []);
+  });
+
+  test('tells of what was written that it ended as it was', async () => {
+    const result = await run({ a: file('x') }, [upper.file('a', { content: 'x', mtimeNs: 1_000n })]);
+    assert.ok(result.ok);
+    assert.equal(result.value, { changes: [], observed: [{ path: 'a', flags: 5 | (1 << 15) }] });
   });
 
   test('drops a parent whose time moved because an entry was made, replaced or deleted in it', async () => {
@@ -391,8 +416,9 @@ suite('harvest()', (test) => {
 
   test('fails for sockets and devices, naming the first', async () => {
     for (const type of [S_IFSOCK, S_IFCHR, constants.S_IFBLK]) {
+      const limit = { kind: 'unsupported-output', path: 'd/odd' };
       const result = await run({}, [upper.dir('d'), entry('d/odd', type | 0o644)]);
-      assert.equal(result, { ok: false, failure: { reason: 'unsupported-output', path: 'd/odd' } });
+      assert.equal(result, { ok: false, failure: { reason: 'limit', limit } });
     }
   });
 });

@@ -100,7 +100,7 @@ suite('Files of a job', (test) => {
       results.push({
         ...{ stdout, stderr },
         changes: manifest.changes.map(({ path, node, linkGroup }) => {
-          const isOld = node && 'mtimeNs' in node && node.mtimeNs < 1_000_000_000_000_000_001n;
+          const isOld = node && 'mtimeNs' in node && node.mtimeNs! < 1_000_000_000_000_000_001n;
           return { path, node: node && 'mtimeNs' in node ? { ...node, mtimeNs: isOld } : node, linkGroup };
         }),
       });

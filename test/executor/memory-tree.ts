@@ -52,8 +52,10 @@ export class MemoryTree implements BaseTree {
       const node = this.nodes.get(childPath)!;
       if (node.type === 'directory')
         level.directories.push({ name, digest: this.encode(blobs, childPath).root });
-      else if (node.type === 'symlink') level.symlinks.push({ name, target: node.target });
-      else if (node.type === 'fifo') {
+      else if (node.type === 'symlink') {
+        const { target, mtimeNs } = node;
+        level.symlinks.push({ name, target, ...(mtimeNs !== undefined && { mtimeNs }) });
+      } else if (node.type === 'fifo') {
         level.files.push({ name, type: 'fifo', digest: { hash: '', sizeBytes: 0 }, mode: node.mode });
       } else level.files.push({ name, ...node });
     }
@@ -75,8 +77,9 @@ export function directory({ mode = 0o755, mtimeNs = 1_000n } = {}): TreeNode {
   return { type: 'directory', mode, mtimeNs };
 }
 
-export function symlink(target: string): TreeNode {
-  return { type: 'symlink', target };
+/** @param mtimeNs not known: it was made just now */
+export function symlink(target: string, mtimeNs?: bigint): TreeNode {
+  return { type: 'symlink', target, ...(mtimeNs !== undefined && { mtimeNs }) };
 }
 
 export function fifo(mode = 0o644): TreeNode {

@@ -191,7 +191,10 @@ function toEntry(path: string, { inode, isOpaque, redirect }: Layer): UpperEntry
   const entry = { path, sizeBytes: 0, mtimeNs: 0n, ino: 0n, nlink: 2, flags: 0, target: '' };
   if (!inode) return { ...entry, mode: S_IFCHR, flags: UpperFlag.whiteout };
   const { ino, nlink, node } = inode;
-  if (node.type === 'symlink') return { ...entry, mode: S_IFLNK | 0o777, ino, nlink, target: node.target };
+  if (node.type === 'symlink') {
+    const { target, mtimeNs } = node;
+    return { ...entry, mode: S_IFLNK | 0o777, ino, nlink, target, mtimeNs: mtimeNs ?? 0n };
+  }
   if (node.type === 'file') {
     return {
       ...entry,

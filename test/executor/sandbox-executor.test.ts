@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
-import type { JobResult } from '../../protocol/job.ts';
-import { suite } from '../harness/suite.ts';
+import { type Job, type JobResult, ObservationFlag } from '../../protocol/job.ts';
+import { skip, suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { executorRig } from './executor-rig.ts';
 import { endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
@@ -184,23 +184,118 @@ suite('SandboxExecutor', (test) => {
     });
   });
 
-  test('execute() fails with `limit` when a failing command tried to write elsewhere, and only then', async () => {
+  test('execute() fails with `limit` for extended attributes of files and directories', async () => {
     await using rig = await executorRig();
-    const path = '/usr/termite-test';
-    for (const _time of ['first', 'again']) {
-      assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', `echo > ${path}`])), {
+    for (const make of ['echo > made', 'mkdir made']) {
+      const script = `${make} && /usr/bin/python3 -c 'import os; os.setxattr("made", "user.note", b"x")'`;
+      assert.equal(failureOf(await rig.execute(['/bin/sh', '-c', script])), {
         reason: 'limit',
-        limit: { kind: 'refused-write', path },
+        limit: { kind: 'unsupported-output', path: 'made' },
       });
     }
-    assert.equal((await rig.sh(`echo > ${path}; exit 0`)).status, { kind: 'exit', code: 0 });
-    assert.equal((await rig.sh('exit 1')).status, { kind: 'exit', code: 1 });
+  });
+
+  test('execute() tells which job was refused what, also when it succeeded and others ran at the same time', async () => {
+    await using rig = await executorRig();
+    const path = '/usr/termite-test';
+    const writing = { kind: 'refused-write', path } as const;
+    const reached = async (script: string) => (await rig.sh(script)).manifest.reached;
+    for (const _time of ['first', 'again']) {
+      const [refused, ignored, others] = await Promise.all([
+        reached(`echo > ${path}`),
+        reached(`(echo > ${path}) 2>/dev/null; exit 0`),
+        reached('ls /usr >/dev/null'),
+      ]);
+      assert.equal([refused, ignored, others], [[writing], [writing], []]);
+    }
+    // What has lost its parent belongs to its job all the same.
+    assert.equal(await reached(`(sh -c "mkdir ${path}" 2>/dev/null &) ; sleep 0.3; exit 0`), [writing]);
+  });
+
+  test('execute() tells what was looked for in the places of its own, and not what the job made there', async () => {
+    await using rig = await executorRig();
+    const look = async (script: string, overrides: Partial<Job> = {}) => {
+      const { manifest } = await rig.sh(script, overrides);
+      assert.equal(manifest.status, { kind: 'exit', code: 0 });
+      return manifest.hiddenTrace
+        .map(({ path, flags }) => ({ path, flags: flags & ~ObservationFlag.found }))
+        .filter(({ flags }) => flags !== 0);
+    };
+    const { absent, listed } = ObservationFlag;
+    assert.equal(await look('test ! -e /tmp/none'), [{ path: '/tmp/none', flags: absent }]);
+    assert.equal(await look('for f in /var/tmp/*; do :; done'), [{ path: '/var/tmp', flags: listed }]);
+    assert.equal(await look('echo x > /dev/shm/x; cat /dev/shm/x >/dev/null; rm /dev/shm/x'), [
+      { path: '/dev/shm/x', flags: absent },
+    ]);
+    assert.equal(await look('mkdir /tmp/d; ls /tmp/d/none 2>/dev/null; rmdir /tmp/d'), [
+      { path: '/tmp/d', flags: absent },
+    ]);
+    const shown = [
+      ...rig.job(['true']).shown,
+      { path: '/tmp/there', mode: 0o711 },
+      { path: '/tmp/there/below', mode: 0o1777 },
+    ];
+    const beside = 'test "$(stat -c %a /tmp/there/below)" = 1777 && test ! -e /tmp/there/none';
+    assert.equal(
+      await look(`${beside} && mktemp -u -p /tmp/there/below >/dev/null`, { shown }).then(([first]) => first),
+      {
+        path: '/tmp/there/none',
+        flags: absent,
+      },
+    );
+  });
+
+  test('execute() gives a job places of its own that are like the real ones', async () => {
+    await using rig = await executorRig();
+    const script = `
+import os, socket, mmap, fcntl, tempfile
+for place in ('/tmp', '/var/tmp', '/dev/shm'):
+    os.chdir(place)
+    with open('f', 'w+b') as f:
+        f.write(b'x' * 8192); f.flush()
+        m = mmap.mmap(f.fileno(), 8192); m[0] = 65; m.flush()
+        fcntl.flock(f, fcntl.LOCK_EX)
+    assert open('f', 'rb').read(1) == b'A'
+    os.link('f', 'g'); assert os.stat('f').st_nlink == 2
+    os.mkdir('d'); os.mkdir('d/e'); os.rename('d', 'h'); os.rename('f', 'h/e/f')
+    os.mkfifo('p'); os.symlink('g', 's'); assert os.readlink('s') == 'g'
+    s = socket.socket(socket.AF_UNIX); s.bind('u'); s.listen()
+    c = socket.socket(socket.AF_UNIX); c.connect(place + '/u')
+    with tempfile.TemporaryFile(dir=place) as t: t.write(b'x')
+    assert os.stat(place).st_mode & 0o7777 == 0o1777
+    for name in ('g', 'p', 's', 'u', 'h/e/f'): os.unlink(name)
+    os.rmdir('h/e'); os.rmdir('h')
+`;
+    const result = await rig.execute(['/usr/bin/python3', '-c', script]);
+    assert.ok(result.ok);
+    const { status, reached } = result.value;
+    assert.equal([status, reached], [{ kind: 'exit', code: 0 }, []]);
+  });
+
+  test('execute() gives root the powers that he has over his own files, and no others', async () => {
+    if (process.getuid!() !== 0) skip('only root has them');
+    await using rig = await executorRig();
+    rig.dir.write('project/gen.h', 'a\n');
+    chmodSync(rig.dir.join('project/gen.h'), 0o444);
+    mkdirSync(rig.dir.join('project/ro'), { mode: 0o555 });
+    rig.dir.write('project/secret', 'secret\n');
+    chmodSync(rig.dir.join('project/secret'), 0o000);
+    const line =
+      'echo b >> gen.h; echo x > ro/new; cat secret; chmod 600 secret; grep CapBnd /proc/self/status';
+    const { status, stdout, stderr } = await rig.sh(line);
+    assert.equal(status, { kind: 'exit', code: 0 }, stderr);
+    assert.equal(stdout.split(/\s+/), ['secret', 'CapBnd:', '000000000000001a', '']);
+    const ordinary = await rig.sh('cat secret', { uid: 1000, gid: 1000 });
+    assert.equal(ordinary.status, { kind: 'exit', code: 1 });
   });
 
   test('execute() tells what was written outside and thrown away', async () => {
     await using rig = await executorRig();
-    const { manifest } = await rig.sh('echo x > /var/tmp/left-over');
-    assert.equal(manifest.reached, [{ kind: 'left-outside', path: '/var/tmp/left-over' }]);
+    const { manifest } = await rig.sh('echo x > /var/tmp/left-over; mkdir /tmp/empty');
+    assert.equal(manifest.reached.map((limit) => 'path' in limit && limit.path).sort(), [
+      '/tmp/empty/',
+      '/var/tmp/left-over',
+    ]);
   });
 
   test('execute() fails with `content-missing` for content that nobody has', async () => {
@@ -256,7 +351,7 @@ suite('SandboxExecutor', (test) => {
 
   test('a later epoch has a mirror of its own, and that of the former ends with its last job', async () => {
     await using rig = await executorRig();
-    const at = (epoch: number) => ({ origin: { id: 'here', epoch, url: 'http://127.0.0.1:1' } });
+    const at = (epoch: number) => ({ origin: { id: 'here', epoch, revision: 0, url: 'http://127.0.0.1:1' } });
     const aborter = new AbortController();
     const executing = rig.execute(['/bin/sleep', '1000.5'], at(1), { signal: aborter.signal });
     await untilProcess('1000.5', true);

@@ -57,10 +57,10 @@ export class MirrorRig {
     const { rig, oracle } = opened;
     await this.#fill(opened, oracle);
     await this.#fill(opened, rig.project);
-    const env = { ...rig.env, TERMITE_SOCKET: join(rig.project, '.termite-socket') };
+    const env = { ...rig.env, TERMITE_SOCKET: rig.socketPath };
     const expected = await rig.run(['/bin/sh', '-c', `./checks ${name}`], { cwd: oracle });
     const actual = await rig.run([nativeShell, '-c', `./checks ${name}`], { env });
-    const tree = readTree(rig.project, (path) => path === '.termite-socket');
+    const tree = readTree(rig.project);
     if (!deviations[this.#user][name]) assert.is(actual.stdout, expected.stdout, actual.stderr);
     assert.is(actual.status, expected.status, actual.stderr);
     assert.equal(differences(readTree(oracle), tree), []);
@@ -83,7 +83,7 @@ export class MirrorRig {
 
   /** Empties the folder and puts the fixture tree into it. */
   async #fill({ rig, template }: Opened, dir: string): Promise<void> {
-    const clear = 'find . -mindepth 1 -maxdepth 1 ! -name .termite-socket -exec rm -rf {} +';
+    const clear = 'find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +';
     const fill = asUser(this.#user, ['sh', '-c', `${clear}; cp -a "$0/." .`, template]);
     await mustRun(fill, { cwd: dir, env: rig.env });
   }

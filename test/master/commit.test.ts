@@ -203,6 +203,36 @@ suite('Workspace.commit()', (test) => {
     await assertUpToDate(rig);
   });
 
+  test('keeps times exactly that were set to before 1970 or to the future', async () => {
+    await using dir = await tempDir();
+    await using rig = await workspaceRig(dir.path);
+    symlinkSync('target', join(rig.project, 'touched'));
+    await rig.workspace.snapshot();
+    const times = {
+      'before 1970': -86_400_750_000_001n,
+      'just before': -1n,
+      'with whole seconds': -2_000_000_000n,
+      tomorrow: nowNs() + 86_400_000_000_000n,
+      'in 2400': 13_569_465_600_123_456_789n,
+    };
+    const changes = Object.entries(times).flatMap(([path, mtimeNs]): PlannedChange[] => [
+      { path, node: rig.file(path, { mtimeNs }) },
+      { path: `${path} directory`, node: directory(0o755, mtimeNs) },
+      { path: `${path} link`, node: { type: 'symlink', target: 'x', mtimeNs } },
+    ]);
+    const link: PlannedChange = {
+      path: 'touched',
+      node: { type: 'symlink', target: 'target', mtimeNs: -7n },
+    };
+    await succeeds(rig, [...changes, link]);
+    for (const [path, mtimeNs] of Object.entries(times)) {
+      for (const each of [path, `${path} directory`, `${path} link`])
+        assert.is(mtimeOf(rig, each), mtimeNs, each);
+    }
+    assert.is(mtimeOf(rig, 'touched'), -7n);
+    await assertUpToDate(rig);
+  });
+
   test('never stamps ahead of the clock, in the order of writing', async () => {
     await using dir = await tempDir();
     dir.write('project/touched', 'same');

@@ -30,7 +30,7 @@ export class FakeCaller implements Caller {
   }
   runLocally({ isRecursive, holdsSlot, hasEmptyStdin, envEdits }: LocalRun) {
     const how = [
-      isRecursive ? '' : ' without recursion',
+      isRecursive ? ' with recursion' : '',
       holdsSlot ? ' with a slot' : '',
       hasEmptyStdin ? ' without stdin' : '',
       envEdits.length > 0 ? ` with ${envEdits.join(' ')}` : '',
@@ -87,6 +87,7 @@ export class DispatcherRig {
     rules: { current: () => this.rules() },
     store: this.store,
     verifier: fakeVerifier(),
+    stateDir: '/state/termite',
     stdinRoutes: this.stdinRoutes,
     localSlots: this.localSlots,
     origin: { id: 'origin', url: 'http://origin' },

@@ -44,7 +44,7 @@ suite('Dispatcher', (test) => {
       [job.cwd, job.umask, job.home, job.mergeOutput, job.forwardStdin],
       ['/project/sub', 0o77, '/home/me', true, false],
     );
-    assert.equal(job.origin, { id: 'origin', url: 'http://origin', epoch: 1 });
+    assert.equal(job.origin, { id: 'origin', url: 'http://origin', epoch: 1, revision: 0 });
     await rig.dispatch(runRequest('', { argv: ['gcc', 'x'], isExec: true }));
     assert.equal(rig.jobs[1]!.job.argv, ['gcc', 'x']);
     assert.is.not(rig.jobs[1]!.job.id, job.id);
@@ -73,13 +73,13 @@ suite('Dispatcher', (test) => {
   test('runs locally what rules keep, and counts why', async () => {
     const rig = new DispatcherRig();
     rig.setRules({ Regexp: '^find', Local: true, Debug: true, Reason: 'it is short' });
-    assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local']);
-    assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local without recursion']);
+    assert.equal((await rig.dispatch(runRequest('make x'))).told, ['local with recursion']);
+    assert.equal((await rig.dispatch(runRequest('find .'))).told, ['local']);
     const report = rig.session.report();
     assert.equal(report.localByReason, { recursive: 1, rule: 1 });
     assert.equal(report.localByRule, { 'it is short': 1 });
     rig.setRules({ Regexp: '', Stdin: 'empty', Reason: 'it asks' });
-    assert.equal((await rig.dispatch(runRequest('make y'))).told, ['local without stdin']);
+    assert.equal((await rig.dispatch(runRequest('make y'))).told, ['local with recursion without stdin']);
     assert.equal(
       rig.session.report().localByRule,
       { 'it is short': 1 },
@@ -423,17 +423,22 @@ suite('Dispatcher, for stdin', (test) => {
     assert.is(caller.told.at(-1), 'exit 0');
   });
 
-  test('does not run locally what has consumed it', async () => {
+  test('runs locally what has consumed it, as far as the caller can give it back', async () => {
     const rig = new DispatcherRig();
-    rig.addExecutor(
-      'a',
-      reading(rig, [], async () => fail({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } })),
-    );
-    const caller = new FakeCaller();
-    caller.stdin = ['x'];
-    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), caller);
-    assert.is(caller.told.at(-1), 'exit 125');
-    assert.match(caller.told[0]!, /used up/);
+    rig.addExecutor('a', async (job, signal) => {
+      await rig.stdinRoutes.read(job.id, 2 ** 25, signal);
+      return fail({ reason: 'limit', limit: { kind: 'refused-write', path: '/x' } });
+    });
+    const little = new FakeCaller();
+    little.stdin = ['x'];
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), little);
+    assert.is(little.told.at(-1), 'local');
+    const much = new FakeCaller();
+    const chunks = [Buffer.alloc(17 * 2 ** 20)];
+    much.readStdin = async () => chunks.pop() ?? Buffer.alloc(0);
+    await rig.dispatch(runRequest('cat', { isStdinEmpty: false }), much);
+    assert.is(much.told.at(-1), 'exit 125');
+    assert.match(much.told[0]!, /used up/);
   });
 
   test('runs locally what has not touched it', async () => {

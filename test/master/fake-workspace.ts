@@ -1,3 +1,4 @@
+import { SystemChanges } from '../../master/system-changes.ts';
 import type { Workspace } from '../../master/workspace.ts';
 import type { Digest } from '../../protocol/digest.ts';
 import type { Manifest } from '../../protocol/job.ts';
@@ -9,7 +10,7 @@ export const someDigest: Digest = { hash: 'ab'.repeat(32), sizeBytes: 0 };
 export class FakeWorkspace implements Workspace {
   readonly projectRoot = '/project';
   readonly fileCount = 3;
-  readonly epoch = 1;
+  readonly systemChanges = new SystemChanges();
   readonly committed: Manifest[] = [];
   snapshots = 0;
   onSnapshot: () => Promise<void> = async () => {};
@@ -27,7 +28,11 @@ export class FakeWorkspace implements Workspace {
   }
 
   async refresh() {
-    return this.epoch;
+    return this.systemChanges.revision;
+  }
+
+  async beginSession() {
+    return true;
   }
 
   async recheck() {}
@@ -35,7 +40,7 @@ export class FakeWorkspace implements Workspace {
   async snapshot() {
     this.snapshots += 1;
     await this.onSnapshot();
-    return { root: someDigest, epoch: this.epoch };
+    return { root: someDigest, epoch: 1, revision: 0 };
   }
 
   async commit(manifest: Manifest, options: Parameters<Workspace['commit']>[1]): Promise<Result<void>> {

@@ -1,6 +1,12 @@
 import * as assert from 'uvu/assert';
-import { type Question, strongFingerprint, weakFingerprint } from '../../master/fingerprint.ts';
+import {
+  type Question,
+  statesFingerprint,
+  strongFingerprint,
+  weakFingerprint,
+} from '../../master/fingerprint.ts';
 import { overwrittenOutputs } from '../../master/overwritten-outputs.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { suite } from '../harness/suite.ts';
 
 const question: Question = {
@@ -12,6 +18,8 @@ const question: Question = {
     umask: 0o22,
   },
   ...{ uid: 0, gid: 0, home: '/root', mergeOutput: false, network: false, timeoutMs: 0 },
+  context: plainContext,
+  timeUse: 'compared',
 };
 
 suite('weakFingerprint()', (test) => {
@@ -28,9 +36,9 @@ suite('weakFingerprint()', (test) => {
       { uid: 1 },
       { gid: 1 },
       { home: '' },
-      { mergeOutput: true },
       { network: true },
       { timeoutMs: 1 },
+      { timeUse: 'unused' },
     ];
     const all = [question, ...others.map((other) => ({ ...question, ...other }))].map(weakFingerprint);
     assert.is(new Set(all).size, all.length);
@@ -39,14 +47,19 @@ suite('weakFingerprint()', (test) => {
 
 suite('strongFingerprint()', (test) => {
   test('is another one for each part', () => {
-    const from = { weak: 'w', pathSet: 's', states: ['a', 'b'], generation: 'g', stdin: 'unread' } as const;
+    const states = statesFingerprint(['a', 'b']);
+    const from = {
+      ...{ weak: 'w', pathSet: 's', states, generation: 'g' },
+      ...{ stdin: 'unread' as const, streams: 'apart' as const },
+    };
     const others = [
       { weak: 'x' },
       { pathSet: 't' },
-      { states: ['a', 'c'] },
-      { states: ['b', 'a'] },
+      { states: statesFingerprint(['a', 'c']) },
+      { states: statesFingerprint(['b', 'a']) },
       { generation: 'h' },
       { stdin: 'empty' as const },
+      { streams: 'together' as const },
     ];
     const all = [from, ...others.map((other) => ({ ...from, ...other }))].map(strongFingerprint);
     assert.is(new Set(all).size, all.length);

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { jobArguments, jobEnvironment } from '../../master/job-environment.ts';
+import { jobArguments, jobEnvironment, plainEnvironmentEdits } from '../../master/job-environment.ts';
 import { suite } from '../harness/suite.ts';
 
 const shell = '/opt/ter mite/sh';
@@ -33,6 +33,12 @@ const cases: [name: string, entry: string, result: string | undefined][] = [
 ];
 
 suite('jobEnvironment()', (test) => {
+  test('gives $SHELL back to whom make has it from', () => {
+    const env = [`SHELL=${shell}`, 'TERMITE_CALLERS_SHELL=/bin/zsh'];
+    assert.equal(jobEnvironment(env, shells), ['SHELL=/bin/zsh']);
+    assert.equal(jobEnvironment([`SHELL=${shell}`, 'TERMITE_CALLERS_SHELL='], shells), []);
+  });
+
   for (const [name, entry, result] of cases) {
     test(name, () =>
       assert.equal(jobEnvironment(['A=1', entry, 'B=2'], shells), [
@@ -41,6 +47,31 @@ suite('jobEnvironment()', (test) => {
         'B=2',
       ]),
     );
+  }
+});
+
+suite('plainEnvironmentEdits()', (test) => {
+  const mine = 'TERMITE_CALLERS_SHELL=/bin/zsh';
+  const changed: [env: string[], edits: string[]][] = [
+    [['PATH=/bin', 'TERMITE_SESSION=x', `TERMITE_SHELL=${shell}`], []],
+    [
+      ['MAKEFLAGS=k -j4 --jobserver-auth=3,4 -- A=1 SHELL=/opt/ter\\ mite/sh'],
+      ['MAKEFLAGS=k -j4 --jobserver-auth=3,4 -- A=1'],
+    ],
+    [
+      ['MAKEFLAGS= -j4 --jobserver-auth=fifo:/tmp/x -- IFS=,'],
+      ['MAKEFLAGS= -j4 --jobserver-auth=fifo:/tmp/x'],
+    ],
+    [['GNUMAKEFLAGS=IFS=,'], ['GNUMAKEFLAGS=']],
+    [['MAKEFLAGS=k -j4'], []],
+    [[`SHELL=${shell}`, mine], ['SHELL=/bin/zsh']],
+    [[`SHELL=${shell}`], ['SHELL']],
+    [['SHELL=/bin/csh', mine], []],
+    [[`CONFIG_SHELL=${shell}`], ['CONFIG_SHELL=/bin/dash']],
+  ];
+  for (const [env, edits] of changed) {
+    test(`makes ${JSON.stringify(edits)} of ${JSON.stringify(env)}`, () =>
+      assert.equal(plainEnvironmentEdits(env, shells), edits));
   }
 });
 

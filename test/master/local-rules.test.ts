@@ -59,6 +59,7 @@ suite('parseLocalRules()', (test) => {
     assert.equal(given?.treatment, {
       ...{ cache: 'none', hasNetwork: true, timeoutMs: 1500, hasEmptyStdin: true, slotCount: 3 },
       env: { ignored: ['A'], counted: ['TERM'], unset: ['B_*'], set: { C: '1' } },
+      believesFailure: true,
     });
     assert.is(given?.reason, 'why');
     assert.equal(silent?.treatment, usualTreatment);
@@ -130,6 +131,13 @@ suite('parseLocalRules()', (test) => {
       /"Cache": .*"Network" are never kept/,
     ],
     ['a missing regexp', '[\n\n {"Local": true}]', 3, /"Regexp": /],
+    ['a mistyped key', '[{"Regex": "a"}]', 1, /"Regex": Unknown key: did you mean "Regexp"\?/],
+    [
+      'one backslash where two are meant',
+      '[{"Regexp": "a\\.o$"}]',
+      1,
+      /"\\\." is no escape in JSON: write "\\\\\."/,
+    ],
     ['a malformed regexp', '[{"Local": true,\n"Regexp": "a("}]', 2, /"Regexp": .*a\(/],
     ['a regexp that only Go knows', '[\n{"Regexp": "[[:alpha:]]"}]', 2, /"Regexp": .*not supported/],
     ['JSON with a comma too many', '[\n {"Regexp": "a"},\n]', 3, /expected a value: got "]"/],

@@ -28,7 +28,16 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4, loc
     },
   });
   const dispatcher = new Dispatcher({
-    ...{ workspace, pool, store, stdinRoutes, localSlots, rules, verifier: fakeVerifier() },
+    ...{
+      workspace,
+      pool,
+      store,
+      stdinRoutes,
+      localSlots,
+      rules,
+      stateDir: '/state/termite',
+      verifier: fakeVerifier(),
+    },
     origin: { id: 'origin', url: '' },
     ownShell: '/opt/termite/sh',
   });

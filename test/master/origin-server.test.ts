@@ -86,9 +86,16 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
       );
       assert.ok(isErrno(error, 'ENOENT'), `${error}`);
     }
-    const before = rig.workspace.epoch;
+    const before = await rig.workspace.snapshot();
     writeFileSync(dir.join('new'), '');
-    assert.is((await rig.workspace.snapshot()).epoch, before + 1);
+    const after = await rig.workspace.snapshot();
+    assert.equal([after.epoch, after.revision], [before.epoch, before.revision + 1]);
+    const amendments = await client.amendments(before.epoch, before.revision);
+    assert.equal(amendments, await rig.workspace.origin.amendments(before.epoch, before.revision));
+    assert.equal(
+      amendments.amendments.map(({ path, names, isRelisted }) => ({ path, names, isRelisted })),
+      [{ path: root, names: ['new'], isRelisted: true }],
+    );
     assert.equal(
       decodeDirectory(await client.listDirectory(root)).files.map(({ name }) => name),
       ['new', 'odd \udcff%'],

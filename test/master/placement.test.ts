@@ -36,21 +36,31 @@ suite('place()', (test) => {
     });
   });
 
-  test('keeps what make itself takes for recursive', () => {
-    const request = runRequest('./build-all', { hasJobserver: true });
-    assert.equal(placed(request), {
-      where: 'local',
-      reason: 'recursive',
-      isRecursive: true,
-      needsSlot: false,
+  const ofMake: [line: string, isRecursive: boolean][] = [
+    ['./build-all', false],
+    ['gcc -O2 -flto=jobserver -o x a.c', false],
+    ['./make.sh && ./remake-docs', false],
+    ['automake --make; cmake -P x.cmake', false],
+    ['time /opt/make-4.4/make -C x', true],
+    ['env A=1 make-4.4', true],
+    ["sh -c 'cd x && gmake'", true],
+    ['cmake --build x', true],
+  ];
+  for (const [line, isRecursive] of ofMake) {
+    const how = isRecursive ? 'lets it join in' : 'lets nothing below it join in';
+    test(`keeps what make itself takes for recursive, and ${how}: ${line}`, () => {
+      assert.equal(placed(runRequest(line, { hasJobserver: true })), {
+        ...{ where: 'local', reason: 'recursive', isRecursive },
+        needsSlot: !isRecursive,
+      });
     });
-  });
+  }
 
   test('keeps what takes no time, without a slot', () => {
     assert.equal(placed(runRequest('mkdir -p x')), {
       where: 'local',
       reason: 'trivial',
-      isRecursive: true,
+      isRecursive: false,
       needsSlot: false,
     });
   });
@@ -93,19 +103,18 @@ suite('place()', (test) => {
 
   test('leaves the place to what is built in where a rule says nothing of it', () => {
     const rules = [{ Regexp: '', Cache: false, Stdin: 'empty' }];
-    const kept: [request: RunRequest, reason: string][] = [
-      [runRequest('cd x && make'), 'recursive'],
-      [runRequest('./build-all', { hasJobserver: true }), 'recursive'],
-      [runRequest('ninja'), 'build-tool'],
-      [runRequest('mkdir x'), 'trivial'],
-      [runRequest('./server &'), 'background'],
+    const kept: [request: RunRequest, reason: string, isRecursive: boolean, needsSlot: boolean][] = [
+      [runRequest('cd x && make'), 'recursive', true, false],
+      [runRequest('./build-all', { hasJobserver: true }), 'recursive', false, true],
+      [runRequest('ninja'), 'build-tool', true, false],
+      [runRequest('meson compile -C x'), 'build-tool', true, false],
+      [runRequest('ctest'), 'build-tool', false, true],
+      [runRequest('meson test'), 'build-tool', false, true],
+      [runRequest('mkdir x'), 'trivial', false, false],
+      [runRequest('./server &'), 'background', false, false],
     ];
-    for (const [request, reason] of kept) {
-      assert.equal(placed(request, rules), {
-        ...{ where: 'local', reason },
-        isRecursive: true,
-        needsSlot: false,
-      });
+    for (const [request, reason, isRecursive, needsSlot] of kept) {
+      assert.equal(placed(request, rules), { where: 'local', reason, isRecursive, needsSlot });
       assert.ok(decided(request, rules).treatment.hasEmptyStdin);
       assert.equal(placed(request, [{ Regexp: '', Local: false }]), { where: 'remote', reason: 'rule' });
     }
@@ -117,7 +126,7 @@ suite('place()', (test) => {
       assert.equal(placed(runRequest('gcc', { cwd })), {
         where: 'local',
         reason: 'outside-root',
-        isRecursive: true,
+        isRecursive: false,
         needsSlot: true,
       });
     }

@@ -5,9 +5,11 @@ import { ActionCache } from '../../cas/action-cache.ts';
 import { digestOf } from '../../cas/digest.ts';
 import type { Question } from '../../master/fingerprint.ts';
 import { type Finished, type NotStored, ResultCache } from '../../master/result-cache.ts';
+import { SystemChanges } from '../../master/system-changes.ts';
 import { SystemGenerations } from '../../master/system-generations.ts';
 import type { Basis } from '../../master/workspace.ts';
 import { type Manifest, ObservationFlag } from '../../protocol/job.ts';
+import { plainContext } from '../../protocol/process-context.ts';
 import { Scope } from '../../runtime/scope.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
@@ -26,19 +28,21 @@ async function cacheRig() {
     throw new Error(message);
   };
   const cache = scope.use(await ActionCache.open(dir.join('results'), { onNotice }));
-  const machine = { epoch: 1 };
+  const machine = new SystemChanges();
   const generations = new SystemGenerations({
-    ...{ cache, describe: async () => 'as ever', epoch: () => machine.epoch },
+    ...{ cache, describe: async () => 'as ever', changes: machine },
   });
   const seen = { refresh: () => workspace.refresh(), inputs: workspace.inputs };
   const results = scope.use(
     new ResultCache({
-      ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 1 } },
+      ...{ cache, generations, workspace: seen, store, onNotice, clock: { nowMs: () => 2e12 } },
     }),
   );
   const question: Question = {
     ...{ projectRoot: project, argv: ['/bin/sh', '-c', 'make out of in'], env: [], cwd: project },
     ...{ umask: 0o22, uid: 0, gid: 0, home: '', mergeOutput: false, network: false, timeoutMs: 0 },
+    context: plainContext,
+    timeUse: 'compared',
   };
   const write = (content: string) => writeFileSync(join(project, 'in'), content);
   write('source');
@@ -54,7 +58,7 @@ async function cacheRig() {
     manifest: {
       ...manifestOf(project, [{ path: 'out', node: rig.file(output) }]),
       trace: [{ path: 'in', flags: found | read }],
-      systemTrace: { mirror: 'm', from: 0, observed: [] },
+      systemTrace: { mirror: 'm', revision: 0, from: 0, observed: [] },
       ...manifest,
     },
   });
@@ -121,29 +125,22 @@ suite('ResultCache', (test) => {
       'ran while something outside the project changed',
       async ({ finished, machine }) => {
         const result = await finished();
-        machine.epoch += 1;
+        machine.endEpoch();
         return result;
       },
     ],
     [
       'system-changed',
       'was watched with a gap',
-      ({ finished }) => finished({ manifest: { systemTrace: { mirror: 'm', from: 5, observed: [] } } }),
+      ({ finished }) =>
+        finished({ manifest: { systemTrace: { mirror: 'm', revision: 0, from: 5, observed: [] } } }),
     ],
     [
       'basis-gone',
       'was based on a state that is forgotten',
       ({ finished }) => {
-        const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1 };
+        const basis: Basis = { root: { hash: 'ab'.repeat(32), sizeBytes: 7 }, epoch: 1, revision: 0 };
         return finished({ basis });
-      },
-    ],
-    [
-      'times-copied',
-      'gave an output the time of an input',
-      ({ finished, file }) => {
-        const node = file(output, { mtimeNs: 10n ** 18n });
-        return finished({ manifest: { changes: [{ path: 'out', base: null, node }] } });
       },
     ],
     [
@@ -174,6 +171,64 @@ suite('ResultCache', (test) => {
     });
   }
 
+  for (const [what, printed, ranMerged, serves] of [
+    ['nothing', {}, false, { apart: true, together: true }],
+    ['nothing, into one file', {}, true, { apart: true, together: true }],
+    ['to one stream', { stderr: 'e' }, false, { apart: true, together: true }],
+    ['to both', { stdout: 'o', stderr: 'e' }, false, { apart: true, together: false }],
+    ['into one file', { stdout: 'oe' }, true, { apart: false, together: true }],
+  ] as const) {
+    test(`answers with a result that printed ${what} wherever that can be said`, async () => {
+      await using rig = await cacheRig();
+      const streams: { stdout?: string; stderr?: string } = printed;
+      const bytes = Object.values(streams).map((text) => Buffer.from(text));
+      const question = { ...rig.question, mergeOutput: ranMerged };
+      const digest = (text = '') => digestOf(Buffer.from(text));
+      const finished = await rig.finished({
+        question,
+        printed: new Map(bytes.map((content) => [digestOf(content).hash, content])),
+        manifest: { stdout: digest(streams.stdout), stderr: digest(streams.stderr) },
+      });
+      assert.ok('key' in (await rig.results.store(finished)));
+      const ask = (mergeOutput: boolean) =>
+        rig.results.lookUp({ ...question, mergeOutput }, { isStdinEmpty: true, acceptsFailure: false });
+      const [apart, together] = [await ask(false), await ask(true)];
+      assert.equal({ apart: apart.kind === 'hit', together: together.kind === 'hit' }, serves);
+      for (const answer of [apart, together]) {
+        if (answer.kind === 'miss')
+          assert.equal(
+            answer.differences.map(({ kind }) => kind),
+            ['streams'],
+          );
+      }
+    });
+  }
+
+  test('says that a result is only for an empty standard input', async () => {
+    await using rig = await cacheRig();
+    await rig.results.store(await rig.finished({ stdin: 'empty' }));
+    const answer = await rig.results.lookUp(rig.question, { isStdinEmpty: false, acceptsFailure: false });
+    const difference = { kind: 'other', name: 'standard input', was: 'empty', is: 'not empty' };
+    assert.equal(answer, { kind: 'miss', reason: 'inputs-changed', differences: [difference] });
+  });
+
+  test('says of a new command everything that sets it apart from the latest like it', async () => {
+    await using rig = await cacheRig();
+    await rig.results.store(await rig.finished());
+    const { question } = rig;
+    const differing = async (other: Partial<Question>) => {
+      const options = { isStdinEmpty: true, acceptsFailure: false };
+      const answer = await rig.results.lookUp({ ...question, ...other }, options);
+      return answer.kind === 'miss' && answer.differences.map(({ name }) => name);
+    };
+    assert.equal(await differing({ env: ['X=1'] }), ['X']);
+    assert.equal(await differing({ umask: 0o77 }), ['umask']);
+    assert.equal(await differing({ uid: 1, gid: 2 }), ['user id', 'group id']);
+    assert.equal(await differing({ home: '/h' }), ['home folder']);
+    assert.equal(await differing({ network: true, timeoutMs: 5 }), ['network', 'time limit']);
+    assert.equal(await differing({ timeUse: 'unused' }), ['programs known']);
+  });
+
   test('holds a result against the state that the job had, not that at its end', async () => {
     await using rig = await cacheRig();
     const result = await rig.finished();
@@ -194,8 +249,8 @@ suite('ResultCache', (test) => {
     rig.write('other');
     const now = await rig.workspace.snapshot();
     assert.equal([hit.holdsOn(then), hit.holdsOn(now)], [true, false]);
-    assert.is(hit.holdsOn({ ...then, epoch: 2 }), false);
-    assert.is(hit.holdsOn({ epoch: 1, root: { hash: 'ab'.repeat(32), sizeBytes: 7 } }), false, 'forgotten');
+    assert.is(hit.holdsOn({ ...then, revision: 2 }), false);
+    assert.is(hit.holdsOn({ ...then, root: { hash: 'ab'.repeat(32), sizeBytes: 7 } }), false, 'forgotten');
   });
 
   test('says of a quarantined result that it is, and counts it until all is forgotten', async () => {

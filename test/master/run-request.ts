@@ -1,3 +1,4 @@
+import { plainContext } from '../../protocol/process-context.ts';
 import type { RunRequest } from '../../protocol/run-request.ts';
 
 /** A request as a shell makes it for a line, with what a test wants changed. */
@@ -14,6 +15,7 @@ export function runRequest(line: string, changes: Partial<RunRequest> = {}): Run
     isStdinTerminal: false,
     isExec: false,
     processId: 0,
+    context: plainContext,
     ...changes,
   };
 }

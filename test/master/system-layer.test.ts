@@ -128,10 +128,10 @@ suite('SystemLayer', (test) => {
     // A history that grows is no change of the machine.
     appendFileSync(path, 'more');
     await rig.absorb();
-    assert.is(rig.layer.epoch, 1);
+    assert.is(rig.layer.changes.revision, 0);
     chmodSync(path, 0o640);
     await rig.absorb();
-    assert.is(rig.layer.epoch, 2);
+    assert.is(rig.layer.changes.revision, 1);
     assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('secretmore')));
   });
 
@@ -153,7 +153,7 @@ suite('SystemLayer', (test) => {
     assert.equal(await asked[0], digestOf(Buffer.alloc(3 * 1024 * 1024, 'x')));
   });
 
-  test('tells how a file looks, and ends the epoch when it looks different later', async () => {
+  test('tells how a file looks, and notes when it looks different later', async () => {
     await using dir = await tempDir();
     const path = dir.write('root/file', 'content');
     utimesSync(path, 1_600_000_000, 1_600_000_000);
@@ -169,21 +169,21 @@ suite('SystemLayer', (test) => {
       (thrown) => thrown,
     );
     assert.is(error instanceof AppError && error.code, 'epoch-ended');
-    assert.is(rig.layer.epoch, 2);
+    assert.is(rig.layer.changes.revision, 1);
     assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('CONTENT')));
   });
 
-  test('counts the epoch up when a file changes that was only told how it looks', async () => {
+  test('notes when a file changes that was only told how it looks', async () => {
     await using dir = await tempDir();
     const path = dir.write('root/file', 'content');
     await using rig = await openRig(dir);
     await rig.layer.signFile(path);
     writeFileSync(path, 'CONTENT');
     await rig.absorb();
-    assert.is(rig.layer.epoch, 2);
+    assert.is(rig.layer.changes.revision, 1);
   });
 
-  test('counts the epoch up when something it has served changes', async () => {
+  test('notes when something it has served changes', async () => {
     const changes: Record<string, (root: string) => void> = {
       'content of a listed file': (root) => writeFileSync(join(root, 'sub/file'), 'longer content'),
       'content of the same size': (root) => writeFileSync(join(root, 'sub/file'), 'CONTENT'),
@@ -202,17 +202,121 @@ suite('SystemLayer', (test) => {
       await rig.list(rig.root);
       await rig.layer.digestFile(path);
       await rig.absorb();
-      assert.is(rig.layer.epoch, 1, what);
+      assert.is(rig.layer.changes.revision, 0, what);
       change(rig.root);
       await rig.absorb();
-      assert.is(rig.layer.epoch, 2, what);
+      assert.is(rig.layer.changes.revision, 1, what);
       await rig.absorb();
-      assert.is(rig.layer.epoch, 2, what);
+      assert.is(rig.layer.changes.revision, 1, what);
       await rig.list(rig.root);
       writeFileSync(join(rig.root, 'once more'), '');
       await rig.absorb();
-      assert.is(rig.layer.epoch, 3, `watched again after: ${what}`);
+      assert.is(rig.layer.changes.revision, 2, `watched again after: ${what}`);
     }
+  });
+
+  test('says which paths changed, and shows the directory as it is now', async () => {
+    const changes: Record<string, [(root: string) => void, names: string[], isRelisted: boolean]> = {
+      'a new name': [(root) => writeFileSync(join(root, 'new'), ''), ['new'], true],
+      'a name that went': [(root) => unlinkSync(join(root, 'file')), ['file'], true],
+      'another kind': [
+        (root) => {
+          unlinkSync(join(root, 'file'));
+          mkdirSync(join(root, 'file'));
+        },
+        ['file'],
+        true,
+      ],
+      'a longer file': [(root) => writeFileSync(join(root, 'file'), 'longer content'), ['file'], false],
+      'a touched file': [(root) => utimesSync(join(root, 'file'), 1, 1), ['file'], false],
+      'another mode': [(root) => chmodSync(join(root, 'file'), 0o755), ['file'], false],
+      'another target': [(root) => execFileSync('ln', ['-sfn', 'b', join(root, 'link')]), ['link'], false],
+    };
+    for (const [what, [change, names, isRelisted]] of Object.entries(changes)) {
+      await using dir = await tempDir();
+      dir.write('root/file', 'content');
+      symlinkSync('a', dir.join('root/link'));
+      await using rig = await openRig(dir);
+      await rig.list(rig.root);
+      change(rig.root);
+      await rig.absorb();
+      assert.is(rig.layer.epoch, 1, what);
+      const { revision, amendments } = rig.layer.amendments(1, 0);
+      assert.is(revision, 1, what);
+      const bytes = await rig.layer.listDirectory(rig.root);
+      assert.equal(amendments, [{ path: rig.root, names, isRelisted, bytes }], what);
+      assert.equal(rig.layer.amendments(1, 1), { revision: 1, amendments: [] }, what);
+      const later = rig.layer.changes.since(0)!;
+      const [found, listed] = [1, 16];
+      assert.is(later.touches({ path: join(rig.root, names[0]!), flags: found }), true, what);
+      assert.is(later.touches({ path: join(rig.root, 'other'), flags: found }), false, what);
+      assert.is(later.touches({ path: rig.root, flags: found }), false, what);
+      assert.is(later.touches({ path: rig.root, flags: found | listed }), isRelisted, what);
+    }
+  });
+
+  test('says that a file changed that was served and is listed as before', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/file', 'content');
+    utimesSync(path, 1_600_000_000, 1_600_000_000);
+    await using rig = await openRig(dir);
+    const former = await rig.layer.digestFile(path);
+    writeFileSync(path, 'CONTENT');
+    utimesSync(path, 1_600_000_000, 1_600_000_000);
+    await rig.absorb();
+    assert.equal([rig.layer.epoch, rig.layer.changes.revision], [1, 1]);
+    assert.equal(rig.layer.amendments(1, 0).amendments[0]?.names, ['file']);
+    assert.is(rig.layer.pathWith(former), undefined);
+    assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('CONTENT')));
+  });
+
+  test('ends the epoch when a directory is no longer the one that was listed', async () => {
+    const changes: Record<string, (root: string) => void> = {
+      removed: (root) => rmSync(join(root, 'sub'), { recursive: true }),
+      'another mode': (root) => chmodSync(join(root, 'sub'), 0o700),
+      'another one that looks alike': (root) => {
+        execFileSync('cp', ['-a', join(root, 'sub'), join(root, 'sub2')]);
+        renameSync(join(root, 'sub'), join(root, 'sub3'));
+        renameSync(join(root, 'sub2'), join(root, 'sub'));
+      },
+    };
+    for (const [what, change] of Object.entries(changes)) {
+      await using dir = await tempDir();
+      dir.write('root/sub/file', 'content');
+      await using rig = await openRig(dir);
+      await rig.list(join(rig.root, 'sub'));
+      change(rig.root);
+      await rig.absorb();
+      assert.is(rig.layer.epoch, 2, what);
+      assert.is(rig.layer.changes.since(0), undefined, what);
+      assert.equal(rig.layer.amendments(1, 0), { revision: 0, amendments: [] }, what);
+    }
+  });
+
+  test('watches a directory again that was away and came back', async () => {
+    await using dir = await tempDir();
+    dir.write('root/sub/file', 'content');
+    await using rig = await openRig(dir);
+    await rig.list(join(rig.root, 'sub'));
+    renameSync(join(rig.root, 'sub'), join(rig.root, 'away'));
+    renameSync(join(rig.root, 'away'), join(rig.root, 'sub'));
+    await rig.absorb();
+    const { revision } = rig.layer.changes;
+    await rig.list(join(rig.root, 'sub'));
+    writeFileSync(join(rig.root, 'sub/new'), '');
+    await rig.absorb();
+    assert.is(rig.layer.changes.revision, revision + 1);
+  });
+
+  test('remounted() asks anew what lies below, and looks at what stands there', async () => {
+    await using dir = await tempDir();
+    dir.write('root/sub/deep/file', '');
+    await using rig = await openRig(dir);
+    await rig.list(join(rig.root, 'sub'));
+    rig.layer.remounted([join(rig.root, 'elsewhere'), join(rig.root, 'sub/deep'), join(rig.root, 'su')]);
+    assert.is(rig.layer.changes.revision, 0);
+    rig.layer.remounted([join(rig.root, 'sub')]);
+    assert.is(rig.layer.epoch, 2);
   });
 
   test('recheck() finds what has changed without anybody having seen it', async () => {
@@ -243,11 +347,11 @@ suite('SystemLayer', (test) => {
       await rig.layer.signFile(path);
       change(rig.root);
       rig.layer.recheck();
-      assert.is(rig.layer.epoch, what === 'nothing' ? 1 : 2, what);
+      assert.is(rig.layer.changes.revision, what === 'nothing' ? 0 : 1, what);
     }
   });
 
-  test('does not count for what was not served', async () => {
+  test('notes nothing of what was not served', async () => {
     await using dir = await tempDir();
     dir.write('root/a/file', '');
     dir.write('root/b/file', '');
@@ -256,10 +360,10 @@ suite('SystemLayer', (test) => {
     dir.write('root/b/file', 'changed');
     dir.write('root/c', 'changed');
     await rig.absorb();
-    assert.is(rig.layer.epoch, 1);
+    assert.is(rig.layer.changes.revision, 0);
   });
 
-  test('does not mix epochs: a file that changed since it was listed is not served', async () => {
+  test('does not mix revisions: a file that changed since it was listed is not served', async () => {
     await using dir = await tempDir();
     const path = dir.write('root/file', 'content');
     await using rig = await openRig(dir);
@@ -270,7 +374,7 @@ suite('SystemLayer', (test) => {
       (thrown) => thrown,
     );
     assert.is(error instanceof AppError && error.code, 'epoch-ended');
-    assert.is(rig.layer.epoch, 2);
+    assert.is(rig.layer.changes.revision, 1);
     assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('longer content')));
   });
 

@@ -46,7 +46,7 @@ function verifierRig({ random = 0, isBasisKnown = true, keeps = true } = {}) {
       };
       return verifier.verify({
         ...{ rival: { kind: 'hit', hit }, line: 'date', session, running, manifest: printing(fresh) },
-        basis: { root: someDigest, epoch: 1 },
+        basis: { root: someDigest, epoch: 1, revision: 0 },
         content: { read: async () => undefined, getMany: async () => [] },
       });
     },

@@ -58,13 +58,21 @@ suite('Workspace.snapshot()', (test) => {
       assert.is(directory.mtimeNs, lstatSync(rig.project, { bigint: true }).mtimeNs);
       const [sub] = directory.directories;
       const [file] = (await directoryAt(rig, sub!.digest!)).files;
+      const identityOf = (path: string) => {
+        const { ino, ctimeNs, nlink } = lstatSync(path, { bigint: true });
+        return { inode: Number(ino), ctimeNs, linkCount: Number(nlink) };
+      };
       assert.equal(file, {
         name: 'file',
         type: 'file',
         digest: digestOf(Buffer.from('content')),
         mode: 0o750,
         mtimeNs: 1_600_000_000_000_000_000n,
+        identity: identityOf(dir.join('project/sub/file')),
       });
+      assert.equal(directory.symlinks[0]!.identity, identityOf(dir.join('project/link')));
+      assert.equal(directory.identity, identityOf(rig.project));
+      assert.is(sub!.inode, identityOf(dir.join('project/sub')).inode);
     } finally {
       server.close();
     }
@@ -210,7 +218,7 @@ suite('Workspace.snapshot()', (test) => {
     process.kill(watcher!, 'SIGKILL');
     dir.write('project/sub/file', 'new');
     await assertUpToDate(rig);
-    assert.is(rig.workspace.epoch, 2);
+    assert.is(rig.workspace.systemChanges.epoch, 2);
     dir.write('project/sub/file', 'newer');
     await assertUpToDate(rig);
   });

@@ -35,6 +35,15 @@ suite('frame: byte-exact examples', (test) => {
 });
 
 suite('frame', (test) => {
+  test('FrameReader reads times from 1901 to 2485, whatever the sign', () => {
+    const nanosPerSecond = 1_000_000_000n;
+    const times = [0n, -1n, -(2n ** 31n) * nanosPerSecond, 2n ** 63n, 16_250_000_000n * nanosPerSecond + 5n];
+    const writer = new FrameWriter(1);
+    for (const time of times) writer.u64(BigInt.asUintN(64, time));
+    const [frame] = new FrameSplitter().push(writer.finish());
+    for (const time of times) assert.is(frame!.time(), time);
+  });
+
   test('FrameSplitter finds randomised frames however the stream is cut', () => {
     const random = randomOf(42);
     for (let round = 0; round < 200; round++) {

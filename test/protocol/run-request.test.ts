@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { FrameSplitter, FrameWriter } from '../../protocol/frame.ts';
 import { ShellFrame } from '../../protocol/frame-types.ts';
 import { decodeRun, encodeRun, type RunRequest } from '../../protocol/run-request.ts';
+import { exampleContext } from '../fixtures/example-context.ts';
 import { suite } from '../harness/suite.ts';
 
 const golden = (name: string) =>
@@ -24,6 +25,7 @@ suite('decodeRun()', (test) => {
       isStdinTerminal: false,
       isExec: false,
       processId: 4711,
+      context: exampleContext,
     };
     assert.equal(decode(golden('run.bin')), request);
     assert.equal(encodeRun(request), golden('run.bin'));
@@ -31,7 +33,7 @@ suite('decodeRun()', (test) => {
 
   test('refuses a run without a command, without a directory, of another version', () => {
     assert.throws(() => decode(golden('run-empty.bin')), /without command/);
-    const relative = new FrameWriter(ShellFrame.run).u32(2).list(['x'], () => {});
+    const relative = new FrameWriter(ShellFrame.run).u32(3).list(['x'], () => {});
     assert.throws(() => decode(relative.finish()), RangeError);
     assert.throws(() => decode(new FrameWriter(ShellFrame.run).u32(1).finish()), /version 1/);
   });

@@ -2,7 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, lchownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { servingSocketPath } from '../../master/socket-path.ts';
 import { type Report, reportSchema } from '../../protocol/control.ts';
+import { projectStateDir } from '../../runtime/cache-dir.ts';
 import { killIfThere, makeTestFolder, removeTree } from '../harness/leftovers.ts';
 import { patience } from '../harness/slowness.ts';
 import { currentTest } from '../harness/test-context.ts';
@@ -60,6 +62,11 @@ export class TermiteRig implements AsyncDisposable {
     for (const entry of ['', ...readdirSync(dir, { recursive: true, encoding: 'utf8' })]) {
       lchownSync(join(dir, entry), ordinaryId, ordinaryId);
     }
+  }
+
+  /** Of the master that serves the project. */
+  get socketPath(): string {
+    return servingSocketPath(projectStateDir(this.env, this.project), this.project);
   }
 
   /** A plain command in the project, as the rig's user. */

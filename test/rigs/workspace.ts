@@ -96,6 +96,7 @@ export function manifestOf(
   project: string,
   changes: readonly PlannedChange[],
   startedNs = nowNs(),
+  finishedNs = startedNs > nowNs() ? startedNs : nowNs(),
 ): Manifest {
   const described = changes.map(
     ({ path, ...change }): Change => ({ path, base: nodeAt(join(project, path)), ...change }),
@@ -109,7 +110,7 @@ export function manifestOf(
     hiddenTrace: [],
     trace: [],
     startedNs,
-    finishedNs: nowNs(),
+    finishedNs,
     resources: { userUs: 0, systemUs: 0, maxRssKib: 0 },
   };
 }

@@ -3,6 +3,7 @@ import {
   hasJobsInEnvironment,
   type MakeArguments,
   parseMakeArguments,
+  unknownFlags,
 } from '../../wrapper/make-arguments.ts';
 import { suite } from '../harness/suite.ts';
 
@@ -14,13 +15,17 @@ const cases: [args: string, expected: Partial<MakeArguments>][] = [
   ['-j', { hasJobs: true }],
   ['-kj4', { hasJobs: true }],
   ['-kj 4 all', { hasJobs: true }],
-  ['-skj', { hasJobs: true }],
+  ['-skj', { hasJobs: true, isSilent: true }],
+  ['-s', { isSilent: true }],
+  ['--silent', { isSilent: true }],
+  ['--quiet', { isSilent: true }],
+  ['-f s -k', { files: ['s'] }],
   ['-jk', { hasJobs: true }],
   ['-j4k', { hasJobs: true }],
   ['--jobs', { hasJobs: true }],
   ['--jobs=4', { hasJobs: true }],
   ['--jobs 4', { hasJobs: true }],
-  ['-k -s', {}],
+  ['-k -s', { isSilent: true }],
   ['-l4', {}],
   ['-lj4', { hasJobs: true }],
   ['-l 4 -j2', { hasJobs: true }],
@@ -49,7 +54,13 @@ suite('parseMakeArguments()', (test) => {
   for (const [args, expected] of cases) {
     test(`reads "${args}"`, () => {
       const words = args.split(' ').filter((word) => word !== '');
-      assert.equal(parseMakeArguments(words), { dirs: [], files: [], hasJobs: false, ...expected });
+      assert.equal(parseMakeArguments(words), {
+        dirs: [],
+        files: [],
+        isSilent: false,
+        hasJobs: false,
+        ...expected,
+      });
     });
   }
 });
@@ -70,4 +81,11 @@ suite('hasJobsInEnvironment()', (test) => {
     test(`reads MAKEFLAGS="${MAKEFLAGS}"`, () => assert.is(hasJobsInEnvironment({ MAKEFLAGS }), expected));
   }
   test('is false without MAKEFLAGS', () => assert.is(hasJobsInEnvironment({}), false));
+});
+
+suite('unknownFlags()', (test) => {
+  test('are those that make does not know, not even abbreviated', () => {
+    const args = ['--keep', '--verify=5', '-k', '--root', 'x', '--always-make', '--qui', '--', '--quite'];
+    assert.equal(unknownFlags(args), ['verify', 'root']);
+  });
 });

@@ -28,6 +28,7 @@ replay("distcc's tests of errors", {
   MissingCompiler: {
     files: hello,
     lines: ['no-such-compiler -c testtmp.c'],
+    isConfirmed: true,
     status: 2,
     stderr: /^\S+: 1: no-such-compiler: not found\n.*Error 127\n$/,
   },
@@ -40,6 +41,7 @@ replay("distcc's tests of errors", {
   BinFalse: {
     files: { 'testtmp.i': '' },
     lines: ['/bin/false -c testtmp.i'],
+    isConfirmed: true,
     status: 2,
     stderr: /Error 1\n$/,
   },
@@ -51,7 +53,8 @@ replay("distcc's tests of errors", {
   },
   CompilerDies: {
     files: { crash },
-    lines: ['./crash -c x.c'],
+    lines: ['./crash -c x.c || exit $?'],
+    isConfirmed: true,
     status: 2,
     stderr: /^Segmentation fault\n.*Error 139\n$/,
   },

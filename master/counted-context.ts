@@ -1,0 +1,18 @@
+import { noLimit, type ProcessContext, plainContext } from '../protocol/process-context.ts';
+import type { RunRequest } from '../protocol/run-request.ts';
+import { isToolchainOnly } from './toolchain.ts';
+
+/** CPU, FSIZE, DATA, STACK, CORE, NOFILE, AS: what programs look at, and what does not follow the size of the machine. */
+const countedLimits = new Set([0, 1, 2, 3, 4, 7, 9]);
+
+/**
+ * What of a caller's context counts for the cache. Of compilers and their like nothing does: their results are the same under any
+ * limit that they do not fail under, and no host name gets into them.
+ */
+export function countedContext(request: Pick<RunRequest, 'argv' | 'isExec' | 'context'>): ProcessContext {
+  if (isToolchainOnly(request)) return plainContext;
+  const limits = request.context.limits.map((limit, number): [bigint, bigint] =>
+    countedLimits.has(number) ? limit : [noLimit, noLimit],
+  );
+  return { ...request.context, limits };
+}

@@ -1,0 +1,145 @@
+#include "../box/filter.h"
+#include "tap.h"
+
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static const struct filter_options root = { 0, 0, false };
+
+#if defined(__x86_64__)
+/* What a classic BPF program answers for a system call: the few instructions that the filter is made of. */
+static uint32_t run(const struct filter *filter, const struct seccomp_data *data)
+{
+	uint32_t a = 0;
+	for (size_t at = 0; at < filter->length; at++) {
+		const struct sock_filter *code = &filter->code[at];
+		switch (code->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			memcpy(&a, (const char *)data + code->k, sizeof a);
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			a &= code->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			at += a == code->k ? code->jt : code->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			at += a >= code->k ? code->jt : code->jf;
+			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			at += a & code->k ? code->jt : code->jf;
+			break;
+		case BPF_RET | BPF_K:
+			return code->k;
+		default:
+			return UINT32_MAX;
+		}
+	}
+	return UINT32_MAX;
+}
+
+#define OWN 1000u
+static const struct filter_options ordinary = { OWN, OWN, false }, networked = { 0, 0, true };
+
+static bool tells(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct filter filter;
+	filter_make(&filter, options);
+	struct seccomp_data data = { .nr = call, .arch = arch, .args = { a, b, c } };
+	uint32_t answer = run(&filter, &data);
+	return filter.length <= FILTER_LENGTH_MAX && answer == SECCOMP_RET_USER_NOTIF;
+}
+
+#define HERE AUDIT_ARCH_X86_64
+#define told(options, call, a, b, c) tells(options, HERE, call, a, b, c)
+
+static void test_usual_calls(void)
+{
+	static const int usual[] = { SYS_read, SYS_openat, SYS_execve, SYS_mmap, SYS_clone, SYS_rename, SYS_fstat, SYS_ioctl };
+	bool is_quiet = true;
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+		is_quiet &= !told(&root, usual[i], 1, 1, 1) && !told(&ordinary, usual[i], 1, 1, 1);
+	tap_ok(is_quiet, "usual calls are not told, whatever their arguments");
+	tap_ok(!told(&root, SYS_fcntl, 3, F_DUPFD_CLOEXEC, 3) &&
+		       !told(&root, SYS_fcntl, 3, F_GETFL, 0), "nor is what fcntl() mostly does");
+	tap_ok(!tells(&root, HERE, 0x40000000 | SYS_flock, 3, LOCK_EX, 0), "nor are calls of x32 programs");
+}
+
+static void test_locks(void)
+{
+	tap_ok(told(&ordinary, SYS_flock, 3, LOCK_EX | LOCK_NB, 0) &&
+		       told(&root, SYS_flock, 3, LOCK_SH, 0), "flock() is told");
+	tap_ok(!told(&root, SYS_flock, 3, LOCK_UN, 0), "but not its undoing");
+	tap_ok(told(&root, SYS_fcntl, 3, F_SETLK, 0) && told(&root, SYS_fcntl, 3, F_OFD_SETLKW, 0) &&
+		       told(&root, SYS_fcntl, 3, F_GETLK, 0),
+	   "locks of fcntl() are told");
+	tap_ok(tells(&root, AUDIT_ARCH_I386, 143, 3, LOCK_EX, 0) &&
+		       tells(&root, AUDIT_ARCH_I386, 221, 3, F_SETLK, 0), "also of 32-bit programs");
+	tap_ok(!tells(&root, AUDIT_ARCH_I386, SYS_flock, 3, LOCK_EX, 0), "whose other numbers mean other calls");
+}
+
+static void test_powers(void)
+{
+	tap_ok(!told(&root, SYS_chown, 0, 0, 0) && !told(&root, SYS_chown, 0, UINT32_MAX, 0) &&
+		       !told(&root, SYS_fchown, 3, 0, UINT32_MAX),
+	   "chown() to root's own ids is not told");
+	tap_ok(told(&root, SYS_chown, 0, 1, 0) && told(&root, SYS_lchown, 0, 0, 1) &&
+		       told(&root, SYS_fchown, 3, 5, UINT32_MAX),
+	   "chown() to others' is");
+	tap_ok(!told(&ordinary, SYS_chown, 0, 0, UINT32_MAX) && told(&ordinary, SYS_chown, 0, OWN, 5),
+	   "of an ordinary user, who may not give files away, that to another group is");
+	tap_ok(told(&root, SYS_mknod, 0, S_IFCHR | 0600, 0) && !told(&root, SYS_mknod, 0, S_IFIFO | 0600, 0) &&
+		       !told(&root, SYS_mknod, 0, 0600, 0),
+	   "mknod() is told of devices");
+	tap_ok(told(&root, SYS_setresuid, 0, 0, 5) && !told(&root, SYS_setresuid, UINT32_MAX, 0, 0) &&
+		       !told(&ordinary, SYS_setuid, 0, 0, 0),
+	   "root's change to another user is told");
+	tap_ok(told(&root, SYS_setpriority, 0, 0, 5) && !told(&ordinary, SYS_setpriority, 0, 0, 5),
+	       "so is another priority, which may be a higher one");
+	tap_ok(told(&root, SYS_unshare, CLONE_NEWNS, 0, 0) &&
+		       !told(&root, SYS_unshare, CLONE_NEWNS | CLONE_NEWUSER, 0, 0) &&
+		   !told(&root, SYS_unshare, CLONE_FILES, 0, 0),
+	   "so are namespaces, but for those within a user namespace");
+	tap_ok(told(&ordinary, SYS_mount, 0, 0, 0), "mount() is always told");
+}
+
+static void test_others(void)
+{
+	tap_ok(told(&ordinary, SYS_socket, AF_INET, SOCK_STREAM, 0) &&
+		       told(&root, SYS_socket, AF_NETLINK, SOCK_RAW, 0), "sockets are told");
+	tap_ok(!told(&root, SYS_socket, AF_UNIX, SOCK_STREAM, 0), "but not local ones");
+	tap_ok(!told(&networked, SYS_socket, AF_INET, SOCK_STREAM, 0) && !told(&networked, SYS_connect, 3, 0, 0),
+	   "nor those of a job that may use the network");
+	tap_ok(told(&root, SYS_kill, 5, 0, 0) && !told(&root, SYS_kill, 0, 9, 0) &&
+		       !told(&root, SYS_kill, UINT32_MAX, 9, 0),
+	   "a signal to a certain process is told; init's last one to all is not");
+	tap_ok(told(&root, SYS_msgget, 7, 0, 0) &&
+		       !told(&root, SYS_msgget, 0, 0, 0), "objects of System V IPC are told when they have a key");
+}
+#else
+static void test_usual_calls(void) {}
+static void test_locks(void) {}
+static void test_powers(void) {}
+static void test_others(void) {}
+#endif
+
+int main(void)
+{
+	test_usual_calls();
+	test_locks();
+	test_powers();
+	test_others();
+	struct filter filter;
+	filter_make(&filter, &root);
+	tap_ok(filter.length > 0 && filter.length <= FILTER_LENGTH_MAX, "the filter has room");
+	return tap_done();
+}
