@@ -41,6 +41,16 @@ class EnvironmentRig extends CacheRig {
     assert.equal([report.commands, report.local], [commandCount, 0], stderr);
     return [report.cached, report.remote];
   }
+
+  /** Demands hits of all commands, and says of others why they were none. */
+  async buildFromCache(name: string, variables: Variables): Promise<void> {
+    const [hits, ran] = await this.buildIn(variables);
+    if (ran === 0 && hits === commandCount) return;
+    const records = (await this.termite(['log', '--json'])).stdout.trim().split('\n');
+    const misses = records.map((line) => JSON.parse(line)).filter(({ where }) => where !== 'cache');
+    const reasons = misses.map(({ line, reason, differences }) => ({ line, reason, differences }));
+    assert.equal(reasons, [], `${name}: ${ran} of ${commandCount} ran`);
+  }
 }
 
 async function withEnvironmentRig(body: (rig: EnvironmentRig) => Promise<void>): Promise<void> {
@@ -58,8 +68,7 @@ suite('A build that is repeated', (test) => {
   test('in another terminal is answered from the cache', async () => {
     await withEnvironmentRig(async (rig) => {
       assert.equal(await rig.buildIn(terminal), [0, commandCount]);
-      for (const [name, variables] of Object.entries(terminals))
-        assert.equal(await rig.buildIn(variables), [commandCount, 0], name);
+      for (const [name, variables] of Object.entries(terminals)) await rig.buildFromCache(name, variables);
     });
   });
 
@@ -67,7 +76,7 @@ suite('A build that is repeated', (test) => {
     await withEnvironmentRig(async (rig) => {
       for (const [name, system] of Object.entries(ciSystems)) {
         await rig.buildIn(ciRun(system, 1));
-        assert.equal(await rig.buildIn(ciRun(system, 2)), [commandCount, 0], name);
+        await rig.buildFromCache(name, ciRun(system, 2));
       }
     });
   });

@@ -123,8 +123,13 @@ export class TermiteRig implements AsyncDisposable {
 
   /** Leaves nothing, whatever still runs. */
   #abandon(): void {
-    for (const pid of this.processes(/./)) killIfThere(pid);
+    this.killProcesses();
     removeTree(this.base);
+  }
+
+  /** Ends all processes of this rig. */
+  killProcesses(): void {
+    for (const pid of this.processes(/./)) killIfThere(pid);
   }
 
   /** Pids of this rig's processes whose command line matches. */
