@@ -7,21 +7,18 @@ import { isErrno } from '../runtime/errno.ts';
 /** What every sandbox has for itself, empty when its command begins. */
 export const ownPlaces = ['/tmp', '/var/tmp', '/run', '/dev/shm'] as const;
 
-/** Variables that name folders in which programs expect to be able to work. */
-const folderVariables = /^(?:TMPDIR|TMP|TEMP|XDG_RUNTIME_DIR)=(\/.*)$/s;
-
 /**
  * The directories in those places that a command needs all the same, with the ones that lead to them: those of the
- * project, of its home folder, and the temporary ones that its environment names, as far as they exist.
+ * project, of its home folder, and those that its environment names, as far as they exist. Whatever else it looks for in
+ * them is then judged by itself, see reached-limit.ts.
  */
 export function shownDirectories({
   projectRoot,
   home,
   env,
 }: Pick<Job, 'projectRoot' | 'home' | 'env'>): Job['shown'] {
-  const named = env.flatMap((entry) => folderVariables.exec(entry)?.[1] ?? []);
   const shown = new Map<string, number>();
-  for (const path of [projectRoot, home, ...named.map((folder) => resolve(folder))]) {
+  for (const path of [projectRoot, home, ...env.flatMap(namedPaths)]) {
     const place = ownPlaces.find((candidate) => path.startsWith(`${candidate}/`));
     if (place === undefined) continue;
     for (let end = place.length; end !== -1; ) {
@@ -33,6 +30,12 @@ export function shownDirectories({
     }
   }
   return [...shown].map(([path, mode]) => ({ path, mode }));
+}
+
+/** Folders to work in, and those of search paths, in most of which a command does not find what it looks for. */
+function namedPaths(entry: string): string[] {
+  const parts = entry.slice(entry.indexOf('=') + 1).split(':');
+  return parts.filter((part) => part.startsWith('/')).map((part) => resolve(part));
 }
 
 /** undefined: there is none. */

@@ -73,11 +73,15 @@ function isAsHere(limit: Limit): boolean {
   return statsOf(limit.path.slice(0, -1))?.isDirectory() === true;
 }
 
-/** A sandbox's own places begin empty: whoever did not find something there, or listed them, would here. */
+/**
+ * A sandbox's own places begin empty but for some directories: whoever did not find something there, or listed them, would
+ * here; and a past one may have found a directory that is gone.
+ */
 function isDifferentHere({ path, flags }: Observation): boolean {
   if (harmless.test(path)) return false;
   if (flags & ObservationFlag.listed && hasEntries(path)) return true;
-  return (flags & ObservationFlag.absent) !== 0 && !counters.test(path) && statsOf(path) !== undefined;
+  if (flags & ObservationFlag.absent && !counters.test(path) && statsOf(path) !== undefined) return true;
+  return (flags & ObservationFlag.found) !== 0 && statsOf(path)?.isDirectory() !== true;
 }
 
 function hasEntries(path: string): boolean {

@@ -6,7 +6,7 @@ import type { Readable, Writable } from 'node:stream';
 import { AppError } from './app-error.ts';
 import { encodeBytes } from './byte-path.ts';
 import { isErrno } from './errno.ts';
-import { givenEnvironment } from './process-bytes.ts';
+import { inheritedEnvironment } from './process-bytes.ts';
 
 /** Becomes a program that is named by bytes. */
 const starter = resolve(import.meta.dirname, '../../native/build/termite-start');
@@ -121,7 +121,7 @@ export async function spawnChild(
   const { cwd, env, stdin = 'pipe', stdout = 'pipe', stderr = 'pipe', ownGroup = true } = options;
   const stdio: (NonNullable<ChildOptions['stdout']> | undefined)[] = [stdin, stdout, stderr];
   for (const fd of options.inherited ?? []) stdio[fd] = fd;
-  const entries = Object.entries(env ?? givenEnvironment()).flatMap(([name, value]) =>
+  const entries = Object.entries(env ?? inheritedEnvironment()).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   );
   const isText = [program, ...args, cwd ?? '', ...entries].every((text) => text.isWellFormed());

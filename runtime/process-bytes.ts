@@ -20,8 +20,13 @@ export function exactEnvironment(known: Environment): Environment {
   return isText ? { ...known } : givenEnvironment();
 }
 
-/** The same for whoever does not know it at all. Of a name that is there twice the first counts, as everywhere. */
-export function givenEnvironment(): Environment {
+/** That of this process, which its children inherit. */
+export function inheritedEnvironment(): Environment {
+  return exactEnvironment(process.env);
+}
+
+/** Of a name that is there twice the first counts, as everywhere. */
+function givenEnvironment(): Environment {
   const env: Record<string, string> = {};
   for (const entry of stringsOf('/proc/self/environ')) {
     const end = entry.indexOf('=', 1);

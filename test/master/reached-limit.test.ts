@@ -28,7 +28,8 @@ suite('reachedLimit()', (test) => {
     const look = (path: string, flags: number) => judge({ hiddenTrace: [{ path, flags }] });
     assert.equal(look(there, absent), { kind: 'hidden', path: there });
     assert.equal(look(dir.path, listed | found), { kind: 'hidden', path: dir.path });
-    for (const quiet of [look(there, found), look(none, absent), look(empty, listed), look(none, listed)])
+    for (const gone of [none, there]) assert.equal(look(gone, found), { kind: 'hidden', path: gone });
+    for (const quiet of [look(empty, found), look(none, absent), look(empty, listed), look(none, listed)])
       assert.is(quiet, undefined);
     assert.is(look(`${there}/below`, absent), undefined);
   });
