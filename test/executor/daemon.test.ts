@@ -138,7 +138,9 @@ suite('termite executor', (test) => {
     const args = ['--store', dir.join('cas'), '--deadline-ms', '50'];
     await using executor = await daemon('executor/main.js', 'executorMain', args);
     await using client = new ExecutorClient('far', executor.url);
-    const job = rig.job(['/bin/sleep', '1000.4375'], { origin: { id: 'there', epoch: 1, revision: 0, url: origin.url } });
+    const job = rig.job(['/bin/sleep', '1000.4375'], {
+      origin: { id: 'there', epoch: 1, revision: 0, url: origin.url },
+    });
     const executing = client.execute(job, { signal: new AbortController().signal });
     await untilProcess('1000.4375', true);
     executor.child.kill('SIGINT');
@@ -153,7 +155,9 @@ suite('termite executor', (test) => {
     await using origin = await HttpServer.listen(originRoutes(rig.origin));
     await using executor = await daemon('executor/main.js', 'executorMain', ['--store', dir.join('cas')]);
     await using client = new ExecutorClient('far', executor.url);
-    const job = rig.job(['/bin/sleep', '1000.375'], { origin: { id: 'there', epoch: 1, revision: 0, url: origin.url } });
+    const job = rig.job(['/bin/sleep', '1000.375'], {
+      origin: { id: 'there', epoch: 1, revision: 0, url: origin.url },
+    });
     const executing = client.execute(job, { signal: new AbortController().signal });
     await untilProcess('1000.375', true);
     executor.child.kill('SIGKILL');

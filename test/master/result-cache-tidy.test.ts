@@ -1,8 +1,8 @@
-import { SystemChanges } from '../../master/system-changes.ts';
 import * as assert from 'uvu/assert';
 import { ActionCache } from '../../cas/action-cache.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { ResultCache } from '../../master/result-cache.ts';
+import { SystemChanges } from '../../master/system-changes.ts';
 import { SystemGenerations } from '../../master/system-generations.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
@@ -17,7 +17,11 @@ suite('ResultCache.tidy()', (test) => {
     let nowMs = 1_000_000;
     await using results = new ResultCache({
       cache,
-      generations: new SystemGenerations({ cache, describe: async () => 'unknown', changes: new SystemChanges() }),
+      generations: new SystemGenerations({
+        cache,
+        describe: async () => 'unknown',
+        changes: new SystemChanges(),
+      }),
       workspace: new FakeWorkspace(),
       store: await FileBlobStore.open(dir.join('cas')),
       clock: { nowMs: () => nowMs },

@@ -1,4 +1,3 @@
-import { SystemChanges } from '../../master/system-changes.ts';
 import { utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -6,6 +5,7 @@ import { ActionCache } from '../../cas/action-cache.ts';
 import { digestOf } from '../../cas/digest.ts';
 import type { Question } from '../../master/fingerprint.ts';
 import { type Finished, type NotStored, ResultCache } from '../../master/result-cache.ts';
+import { SystemChanges } from '../../master/system-changes.ts';
 import { SystemGenerations } from '../../master/system-generations.ts';
 import type { Basis } from '../../master/workspace.ts';
 import { type Manifest, ObservationFlag } from '../../protocol/job.ts';
@@ -129,7 +129,8 @@ suite('ResultCache', (test) => {
     [
       'system-changed',
       'was watched with a gap',
-      ({ finished }) => finished({ manifest: { systemTrace: { mirror: 'm', revision: 0, from: 5, observed: [] } } }),
+      ({ finished }) =>
+        finished({ manifest: { systemTrace: { mirror: 'm', revision: 0, from: 5, observed: [] } } }),
     ],
     [
       'basis-gone',
