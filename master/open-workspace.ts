@@ -235,13 +235,13 @@ class LocalWorkspace implements Workspace {
   async #takeInChanges(): Promise<void> {
     const changes = await this.#drain();
     const isLost = changes.overflow || !this.#isComplete;
+    // What was drained is known nowhere else until it has been taken in.
+    this.#isComplete = false;
     const mustCompareUnwatched = this.#mustCompareUnwatched;
     const isRemounted = changes.mounts && (await this.#takeInMounts());
     const mustCompareAll = isLost || isRemounted || this.#mustCompareAll;
     this.#mustCompareAll = false;
     this.#mustCompareUnwatched = false;
-    // What was drained is known nowhere else until it has been taken in.
-    this.#isComplete = false;
     const { inside, outside } = this.#split(changes);
     inside.push(...this.#mountedFiles);
     if (isLost || outside.length > 0) await this.#system.absorb({ overflow: isLost, paths: outside });
