@@ -109,8 +109,8 @@ export class SandboxExecutor implements Executor {
     if (!taken.ok) return taken;
     const manifest =
       oomKills.read() === oomKillsBefore ? taken.value : { ...taken.value, wasShortOfMemory: true };
-    if (!job.systemTraceKnown) return succeed(manifest);
-    return succeed({ ...manifest, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
+    const systemTrace = job.systemTraceKnown && mirror.traceBeyond(job.systemTraceKnown);
+    return succeed(systemTrace ? { ...manifest, systemTrace } : manifest);
   }
 
   /** Why what the command ended with may be the fault of this executor, not its own. */

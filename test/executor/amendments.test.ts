@@ -120,4 +120,17 @@ suite('SandboxExecutor, when something changes outside the project', (test) => {
     assert.is(first.manifest.systemTrace?.revision, 0);
     assert.is(mirrorCount(rig), 1);
   });
+
+  test('what a command looks at without end is no burden for those who come later', async () => {
+    await using rig = await amendableRig();
+    const look = (count: number) =>
+      `i=0; while [ $i -lt ${count} ]; do test -e /place/no-$i; i=$((i+1)); done; :`;
+    const much = await rig.sh(look(10_500), rig.latest());
+    assert.ok(much.manifest.systemTrace!.observed.length > 10_500);
+    const next = await rig.sh('test -e /place/old', rig.latest());
+    assert.ok(next.manifest.systemTrace!.observed.length < 100);
+    assert.is.not(next.manifest.systemTrace!.mirror, much.manifest.systemTrace!.mirror);
+    assert.is((await rig.sh(look(20_500), rig.latest())).manifest.systemTrace, undefined);
+    assert.is(mirrorCount(rig), 0);
+  });
 });

@@ -114,6 +114,28 @@ suite('SystemGenerations', (test) => {
     assert.is(await rig.extend({ '/usr/bin/gcc': found }, { revision: 0 }), undefined);
   });
 
+  test('is followed by another one when it is large, and holds on', async () => {
+    await using rig = await generationsRig();
+    const many = (from: number) =>
+      Object.fromEntries(Array.from({ length: 12_000 }, (_, index) => [`/usr/${from + index}`, found]));
+    const first = await rig.extend(many(0), { mirror: 'a' });
+    assert.ok(first);
+    assert.is(await rig.extend(many(12_000), { mirror: 'b' }), undefined);
+    const second = await rig.extend(many(12_000), { mirror: 'b' });
+    assert.equal(await rig.ids(), [second, first]);
+    assert.is(
+      await rig.extend({ ...many(0), ...many(12_000) }, { mirror: 'c' }),
+      undefined,
+      'too much for any',
+    );
+    assert.equal(await rig.ids(), [second, first]);
+    for (let round = 2; round < 5; round++) {
+      await rig.extend(many(round * 12_000), { mirror: `${round}` });
+      await rig.extend(many(round * 12_000), { mirror: `${round}` });
+    }
+    assert.is((await rig.ids()).length, 4, 'no more than 60,000 entries');
+  });
+
   test('is what the next master finds', async () => {
     await using rig = await generationsRig();
     const id = await rig.extend({ '/usr/bin/gcc': found });
