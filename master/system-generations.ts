@@ -69,7 +69,7 @@ const entrySchema = z.object({ flags: z.number().int(), state: z.string() });
 const maxGenerations = 8;
 /** A master takes 20 to 60 µs per entry before its first look-up. */
 const maxEntries = 20_000;
-const maxEntriesOfOthers = 40_000;
+const maxEntriesOfOthers = 20_000;
 const parallelCount = 64;
 
 /**
