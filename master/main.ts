@@ -215,7 +215,7 @@ async function build(
     ending.request({ kind: 'stop' });
   };
   const isEnding = () => ending.isRequested;
-  const isIdle = () => sessions.count === 0;
+  const isIdle = () => sessions.isIdle;
   // What keeps jobs from running here may have been put right by the next build.
   if (problem === undefined) {
     parking = openParking({

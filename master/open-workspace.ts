@@ -209,6 +209,7 @@ class LocalWorkspace implements Workspace {
     if (identityOf(this.projectRoot) !== this.#rootIdentity) return false;
     const { endedMs, tookMs } = this.#compared;
     const isRecent = performance.now() - endedMs < Math.max(recentMs, tookMs * recentFactor);
+    if (isRecent && this.#refresh.unwatched.length === 0) return true;
     this.#mustCompareAll ||= !isRecent;
     this.#mustCompareUnwatched = true;
     await this.#refreshing.run();
@@ -248,7 +249,7 @@ class LocalWorkspace implements Workspace {
     if (mustCompareAll) this.#system.recheck();
     if (mustCompareAll) await this.#compareAll();
     else if (inside.length > 0) await this.#refresh.changed(inside, this.#writtenIn(changes));
-    if (mustCompareUnwatched && !mustCompareAll) await this.#refresh.unwatched();
+    if (mustCompareUnwatched && !mustCompareAll) await this.#refresh.changedUnwatched();
     this.#isComplete = true;
     this.#isFresh = true;
     setImmediate(() => {

@@ -15,6 +15,7 @@ export class Sessions {
   readonly #onClose: (session: Session) => Promise<void>;
   readonly #open = new Map<string, Session>();
   readonly #anonymous: Session;
+  #expectedCount = 0;
 
   /**
    * @param onIdle called with the last session when it has closed, without any when the only one could not be opened;
@@ -30,6 +31,21 @@ export class Sessions {
 
   get count(): number {
     return this.#open.size;
+  }
+
+  /** Whether none is open, or about to be. */
+  get isIdle(): boolean {
+    return this.#open.size === 0 && this.#expectedCount === 0;
+  }
+
+  /** One is about to be opened, until this is disposed of: a master does not end, or begin to wait, meanwhile. */
+  expect(): Disposable {
+    this.#expectedCount += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#expectedCount -= 1;
+      },
+    };
   }
 
   open(
@@ -54,12 +70,12 @@ export class Sessions {
     if (!this.#open.delete(session.id)) return;
     await session.close();
     await this.#onClose(session);
-    if (this.#open.size === 0) await this.#onIdle(session);
+    if (this.isIdle) await this.#onIdle(session);
   }
 
   /** Somebody wanted to open a session, and could not. */
   async refused(): Promise<void> {
-    if (this.#open.size === 0) await this.#onIdle(undefined);
+    if (this.isIdle) await this.#onIdle(undefined);
   }
 
   async closeAll(): Promise<void> {
