@@ -112,13 +112,13 @@ export class SandboxExecutor implements Executor {
     // What it could not read there for a reason of ours it may have done without.
     if (mirror.isBroken) return fail(await mirror.broken);
     if (!taken.ok) return taken;
-    const manifest = {
+    const systemTrace = job.systemTraceKnown && mirror.traceBeyond(job.systemTraceKnown);
+    return succeed({
       ...taken.value,
       reached: [...mirror.takeReached(done.process, unattributedCount), ...taken.value.reached],
       ...(oomKills.read() === oomKillsBefore ? {} : { wasShortOfMemory: true }),
-    };
-    if (!job.systemTraceKnown) return succeed(manifest);
-    return succeed({ ...manifest, systemTrace: mirror.traceBeyond(job.systemTraceKnown) });
+      ...(systemTrace ? { systemTrace } : {}),
+    });
   }
 
   /** Why what the command ended with may be the fault of this executor, not its own. */

@@ -13,6 +13,10 @@ import type { Origin } from './origin.ts';
 
 /** Shown as empty directories: the sandbox puts its own there, and what stands there is nobody else's business. */
 const hiddenPaths = ['/proc', '/sys', '/dev', '/tmp', '/run', '/var/tmp'];
+/** With so much observed it is for no further job: who looks at everything there should not burden who comes later. */
+const wornAt = 10_000;
+/** More than this is not told. */
+const maxTold = 20_000;
 const noDigest = { hash: '', sizeBytes: 0 };
 
 /** Of so many jobs the limits are remembered. */
@@ -94,9 +98,9 @@ export class SystemMirror {
     return this.#isBroken;
   }
 
-  /** Somebody has looked at what has changed since: for no further job. */
+  /** For no further job: somebody has looked at what has changed since, or at very much. */
   get isStale(): boolean {
-    return this.#isStale;
+    return this.#isStale || this.#observed.length >= wornAt;
   }
 
   /** Shows what nobody has looked at yet as it is at that revision, or later; see `isStale`. Never rejects. */
@@ -134,8 +138,9 @@ export class SystemMirror {
     else this.#revision = Math.max(revision, wanted);
   }
 
-  /** Everything that jobs looked at so far, as far as `catchUp` has asked, less what is known already. */
-  traceBeyond(known: NonNullable<Job['systemTraceKnown']>): SystemTrace {
+  /** Everything that jobs looked at so far, as far as `catchUp` has asked, less what is known already; undefined: too much. */
+  traceBeyond(known: NonNullable<Job['systemTraceKnown']>): SystemTrace | undefined {
+    if (this.#observed.length > maxTold) return undefined;
     const from = known.mirror === this.#id ? Math.min(known.count, this.#observed.length) : 0;
     return { mirror: this.#id, revision: this.#revision, from, observed: this.#observed.slice(from) };
   }

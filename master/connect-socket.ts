@@ -25,8 +25,8 @@ export async function connectSocket(path: string): Promise<Socket | undefined> {
       socket.once('error', reject);
     });
   } catch (error) {
-    // ENOTSOCK is ECONNREFUSED on Linux: something else has the name.
-    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ECONNREFUSED')) return undefined;
+    // ENOTSOCK is ECONNREFUSED on Linux: something else has the name. ECONNRESET: whoever listened has just ceased to.
+    if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'ECONNRESET')) return undefined;
     throw cannotConnect(path, error);
   } finally {
     usable[Symbol.dispose]();

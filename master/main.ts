@@ -19,7 +19,7 @@ import { Scope } from '../runtime/scope.ts';
 import { CacheService } from './cache-service.ts';
 import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
-import { dismissParked } from './dismiss-parked.ts';
+import { dismissOthers } from './dismiss-others.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Door } from './door.ts';
 import { Ending } from './ending.ts';
@@ -39,13 +39,7 @@ import { resultsName } from './other-results.ts';
 import type { Parking } from './parking.ts';
 import { resolveRoot } from './resolve-root.ts';
 import { Sessions } from './sessions.ts';
-import {
-  parkedSocketPath,
-  removeOtherSockets,
-  rootFilePath,
-  servingSocketPath,
-  socketName,
-} from './socket-path.ts';
+import { removeOtherSockets, rootFilePath, servingSocketPath, socketName } from './socket-path.ts';
 import { StdinRoutes } from './stdin-routes.ts';
 import { Verifier } from './verifier.ts';
 import { Watcher } from './watcher.ts';
@@ -176,12 +170,13 @@ async function build(
   // Nobody waits for a master that ends with its build; the store only when all else is closed and the next can begin.
   const hasTime = () => config.untilIdle && ending.isUnhurried;
   scope.defer(() => (hasTime() ? limit.enforce() : undefined));
-  // It has the databases.
-  await dismissParked(parkedSocketPath(stateDir));
+  const ownSocket = servingSocketPath(stateDir, root);
+  // They have the databases.
+  await dismissOthers(stateDir, ownSocket);
   const cache = scope.use(
     await openWhenFree(() => StatCache.open(join(stateDir, 'db'), { onNotice: say }), lockPatienceMs),
   );
-  removeOtherSockets(stateDir, servingSocketPath(stateDir, root));
+  removeOtherSockets(stateDir, ownSocket);
   const stdinRoutes = new StdinRoutes();
   const watchProgram = join(packageRoot, 'native/build/termite-watch');
   const workspace = scope.use(

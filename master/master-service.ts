@@ -58,6 +58,7 @@ export class MasterService {
   /** To be asked before a session is opened. @returns false when whoever comes has to look for another master */
   async admit(...who: Parameters<Parking['admit']>): Promise<boolean> {
     const { parking, workspace, isEnding, stop } = this.#options;
+    using _session = this.sessions.expect();
     if (isEnding() || !((await parking?.admit(...who)) ?? true)) return false;
     if (await workspace.beginSession()) return true;
     stop();

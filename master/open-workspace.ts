@@ -13,7 +13,7 @@ import { hasFineGrainedTimes } from './fine-grained.ts';
 import type { Inputs } from './inputs.ts';
 import { Journal } from './journal.ts';
 import { LocalOrigin, type ReadStdin } from './local-origin.ts';
-import { changedMounts, readMountTable } from './mount-table.ts';
+import { changedMounts, type MountTable, readMountTable } from './mount-table.ts';
 import { FormerTree, presentNode, presentState, presentTimeNs } from './path-state.ts';
 import { ProjectBlobs } from './project-blobs.ts';
 import { recover } from './recover.ts';
@@ -91,7 +91,9 @@ class LocalWorkspace implements Workspace {
   #isComplete = true;
   #mustCompareAll = false;
   #mustCompareUnwatched = false;
-  #mounts = readMountTable();
+  #mounts: MountTable = new Map();
+  /** Files of the project, relative, that are mounted there: whoever writes to one does so in another folder. */
+  #mountedFiles: readonly string[] = [];
   readonly #rootIdentity: string | undefined;
   /** When everything was compared with the disk last, and how long that took. */
   #compared = { endedMs: Number.NEGATIVE_INFINITY, tookMs: 0 };
@@ -174,6 +176,7 @@ class LocalWorkspace implements Workspace {
     const isFineGrained = hasFineGrainedTimes(join(this.#probeDir(), `${temporaryPrefix}${process.pid}`));
     // Watched first, so that what changes while it is read shows at the next drain.
     await this.#watcher.watchTree(projectRoot, this.#excluded);
+    this.#readMounts();
     await this.#compareAll();
     const shared = {
       projectRoot,
@@ -214,6 +217,7 @@ class LocalWorkspace implements Workspace {
     if (identityOf(this.projectRoot) !== this.#rootIdentity) return false;
     const { endedMs, tookMs } = this.#compared;
     const isRecent = performance.now() - endedMs < Math.max(recentMs, tookMs * recentFactor);
+    if (isRecent && this.#refresh.unwatched.length === 0) return true;
     this.#mustCompareAll ||= !isRecent;
     this.#mustCompareUnwatched = true;
     await this.#refreshing.run();
@@ -240,19 +244,20 @@ class LocalWorkspace implements Workspace {
   async #takeInChanges(): Promise<void> {
     const changes = await this.#drain();
     const isLost = changes.overflow || !this.#isComplete;
+    // What was drained is known nowhere else until it has been taken in.
+    this.#isComplete = false;
     const mustCompareUnwatched = this.#mustCompareUnwatched;
     const isRemounted = changes.mounts && (await this.#takeInMounts());
     const mustCompareAll = isLost || isRemounted || this.#mustCompareAll;
     this.#mustCompareAll = false;
     this.#mustCompareUnwatched = false;
-    // What was drained is known nowhere else until it has been taken in.
-    this.#isComplete = false;
     const { inside, outside } = this.#split(changes);
+    inside.push(...this.#mountedFiles);
     if (isLost || outside.length > 0) await this.#system.absorb({ overflow: isLost, paths: outside });
     if (mustCompareAll) this.#system.recheck();
     if (mustCompareAll) await this.#compareAll();
     else if (inside.length > 0) await this.#refresh.changed(inside, this.#writtenIn(changes));
-    if (mustCompareUnwatched && !mustCompareAll) await this.#refresh.unwatched();
+    if (mustCompareUnwatched && !mustCompareAll) await this.#refresh.changedUnwatched();
     this.#isComplete = true;
     this.#isFresh = true;
     setImmediate(() => {
@@ -269,9 +274,9 @@ class LocalWorkspace implements Workspace {
 
   /** @returns whether something was mounted over part of the project, or unmounted from there: it is watched anew then */
   async #takeInMounts(): Promise<boolean> {
-    const mounts = readMountTable();
-    const places = changedMounts(this.#mounts, mounts);
-    this.#mounts = mounts;
+    const former = this.#mounts;
+    this.#readMounts();
+    const places = changedMounts(former, this.#mounts);
     const outside = places.filter((place) => relativeTo(this.projectRoot, place) === undefined);
     if (outside.length > 0) this.#system.remounted(outside);
     const isCovered = (place: string) =>
@@ -279,6 +284,15 @@ class LocalWorkspace implements Workspace {
     if (!places.some(isCovered)) return false;
     await this.#watcher.watchTree(this.projectRoot, this.#excluded);
     return true;
+  }
+
+  #readMounts(): void {
+    this.#mounts = readMountTable();
+    this.#mountedFiles = [...this.#mounts.keys()].flatMap((place) => {
+      const path = relativeTo(this.projectRoot, place);
+      const isFile = path && !statSync(fsPath(place), { throwIfNoEntry: false })?.isDirectory();
+      return isFile ? [path] : [];
+    });
   }
 
   #writtenIn({ written }: Changes): ReadonlySet<string> {

@@ -99,10 +99,14 @@ export class Refresh {
     await this.#hash(toHash);
   }
 
-  /** Compares the files that change without an event: through a name outside of the project, or through a mapping. */
-  async unwatched(): Promise<void> {
-    const files = [...this.#snapshot.linkedFiles(), ...this.#heldOpen].filter(({ parent }) => parent);
-    if (files.length > 0) await this.changed(files.map(pathOf));
+  /** The files that may change without an event: through a name outside of the project, or through a mapping. */
+  get unwatched(): readonly FileNode[] {
+    return [...this.#snapshot.linkedFiles(), ...this.#heldOpen].filter(({ parent }) => parent);
+  }
+
+  /** Compares these. */
+  async changedUnwatched(): Promise<void> {
+    await this.changed(this.unwatched.map(pathOf));
   }
 
   /** The deepest known directory on the way to `path`, and the name in it to look at. */

@@ -15,6 +15,7 @@ export class Sessions {
   readonly #onClose: (session: Session) => Promise<void>;
   readonly #open = new Map<string, Session>();
   readonly #anonymous: Session;
+  #expectedCount = 0;
   #closingCount = 0;
 
   /**
@@ -33,9 +34,19 @@ export class Sessions {
     return this.#open.size;
   }
 
-  /** Whether there is no build, not even one whose end is still being written down. */
+  /** Whether none is open, about to be, or still being written down. */
   get isIdle(): boolean {
-    return this.#open.size === 0 && this.#closingCount === 0;
+    return this.#open.size === 0 && this.#expectedCount === 0 && this.#closingCount === 0;
+  }
+
+  /** One is about to be opened, until this is disposed of: a master does not end, or begin to wait, meanwhile. */
+  expect(): Disposable {
+    this.#expectedCount += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#expectedCount -= 1;
+      },
+    };
   }
 
   open(

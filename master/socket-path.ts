@@ -46,11 +46,16 @@ export function rootOfSocket(socketPath: string): string | undefined {
   }
 }
 
-/** Takes away what masters of folders that were in this one's place have left, who owns the state now, all but `kept`. */
-export function removeOtherSockets(stateDir: string, kept: string): void {
-  for (const name of listNames(stateDir)) {
-    if (name.startsWith(servingPrefix) && name !== basename(kept)) rmSync(fsPath(join(stateDir, name)));
-  }
+/** The sockets of masters of other folders that are, or were, in the place of the one that is served at `own`. */
+export function otherSockets(stateDir: string, own: string): string[] {
+  return listNames(stateDir)
+    .filter((name) => name.startsWith(servingPrefix) && name !== basename(own))
+    .map((name) => join(stateDir, name));
+}
+
+/** Takes away what is left of those sockets, by who owns the state now. */
+export function removeOtherSockets(stateDir: string, own: string): void {
+  for (const path of otherSockets(stateDir, own)) rmSync(fsPath(path), { force: true });
 }
 
 /** Longest path that a unix socket's address takes. Source: unix(7), sun_path less its NUL. */

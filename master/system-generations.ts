@@ -67,6 +67,9 @@ const entrySchema = z.object({ flags: z.number().int(), state: z.string() });
 
 /** The latest are kept: going back to an earlier compiler finds its results again. */
 const maxGenerations = 8;
+/** A master takes 20 to 60 µs per entry before its first look-up. */
+const maxEntries = 20_000;
+const maxEntriesOfOthers = 20_000;
 const parallelCount = 64;
 
 /**
@@ -130,6 +133,10 @@ export class SystemGenerations {
     const later = changes.epoch === epoch ? changes.since(trace.revision) : undefined;
     if (!later || fresh.some((observation) => later.touches(observation))) return undefined;
     if (!described || this.#valid?.generations[0] !== current) return undefined;
+    if (current.entries.size + described.size > maxEntries) {
+      if (trace.from + trace.observed.length <= maxEntries) await this.#begin();
+      return undefined;
+    }
     const records: ActionRecord[] = [];
     for (const [path, entry] of described) {
       current.set(path, entry);
@@ -169,19 +176,32 @@ export class SystemGenerations {
     // Meanwhile more has changed.
     if (all.some(({ checkedAt }) => checkedAt !== revision)) return;
     const generations = all.filter(({ isValid }) => isValid);
-    const current = generations[0] ?? new Generation(randomBytes(8).toString('hex'), 0);
-    const isNew = this.#valid?.generations[0] !== current;
-    if (generations.length === 0) {
-      current.broken = new Set();
-      current.checkedAt = revision;
-      all.unshift(current);
-      generations.push(current);
-    }
+    const isNew = this.#valid?.generations[0] !== generations[0];
     this.#valid = { revision, generations };
+    if (generations.length === 0) return this.#begin();
     if (!isNew) return;
     this.#known.clear();
-    current.usedMs = Date.now();
-    await cache.write([current.record, ...all.splice(maxGenerations).flatMap(forget)]);
+    generations[0]!.usedMs = Date.now();
+    await cache.write([generations[0]!.record]);
+  }
+
+  /** Makes an empty generation the current one; those that hold go on to do so. */
+  async #begin(): Promise<void> {
+    const { revision, generations } = this.#valid!;
+    const current = new Generation(randomBytes(8).toString('hex'), Date.now());
+    current.broken = new Set();
+    current.checkedAt = revision;
+    generations.unshift(current);
+    this.#known.clear();
+    const all = await this.#load();
+    all.unshift(current);
+    const dropped: Generation[] = [];
+    const isTooMuch = () =>
+      all.length > maxGenerations ||
+      all.reduce((sum, { entries }) => sum + entries.size, 0) > maxEntriesOfOthers;
+    while (isTooMuch()) dropped.push(all.pop()!);
+    this.#valid!.generations = this.#valid!.generations.filter((generation) => all.includes(generation));
+    await this.#options.cache.write([current.record, ...dropped.flatMap(forget)]);
   }
 
   /** Brings what is known of its entries up to date. */

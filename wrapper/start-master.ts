@@ -70,7 +70,9 @@ async function connectToRunning(
   const serving = await MasterClient.connect(project.socketPath, onEvent);
   // From inside a build, which has namespaces of its own, none that waits would suit.
   if (serving || env['TERMITE_STAGED']) return serving;
-  return MasterClient.connect(parkedSocketPath(projectStateDir(env, project.root)), onEvent);
+  const waiting = await MasterClient.connect(parkedSocketPath(projectStateDir(env, project.root)), onEvent);
+  // It may have begun to serve between our two looks.
+  return waiting ?? MasterClient.connect(project.socketPath, onEvent);
 }
 
 async function startAndConnect(

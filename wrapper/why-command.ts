@@ -55,7 +55,7 @@ const notStoredReasons: Readonly<Record<string, string>> = {
   rule: 'a rule says so',
   network: 'it was allowed to use the network',
   'out-of-memory': 'a process was killed for want of memory while it ran',
-  'no-trace': 'the executor could not tell what it looked at',
+  'no-trace': 'the executor could not tell what it looked at, or that was too much',
   'system-changed': 'something outside the project changed while it ran',
   'basis-gone': 'the project as it was when it began is not known any more',
   'content-missing': 'not all of its outputs are in the store',

@@ -1,9 +1,11 @@
 #include "../watch/watcher.h"
+#include "../watch/writers.h"
 #include "fd.h"
 #include "tap.h"
 
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 static char base[] = "/tmp/termite-watcher-test-XXXXXX";
@@ -99,6 +101,41 @@ static void test_files(void)
 	tap_ok(CHANGED("files/a", "files/b", ), "watcher_drain() finds both names of a rename");
 	unlink(at("files/b"));
 	tap_ok(CHANGED("files/b", ), "watcher_drain() finds a removed file");
+	watcher_close(&watcher);
+}
+
+/* Whether it is the one path that has changed, and was written to or not. */
+static bool is_written(struct watcher *watcher, const char *relative, bool expected)
+{
+	const char *path = at(relative);
+	watcher_drain(watcher);
+	const struct watcher_path *found =
+		table_find(&watcher->changed, table_hash(bytes_of(path), 0), is_path, path);
+	bool is_as_expected = watcher->changed.count == 1 && found && found->is_written == expected;
+	watcher_forget_changed(watcher);
+	return is_as_expected;
+}
+
+static void test_writes(void)
+{
+	make_dirs("writes");
+	write_to(at("writes/a"));
+	struct watcher watcher = watch_tree("writes", "");
+	chmod(at("writes/a"), 0600);
+	tap_ok(is_written(&watcher, "writes/a", false), "watcher_drain() tells a chmod from a write");
+	write_to(at("writes/a"));
+	chmod(at("writes/a"), 0644);
+	tap_ok(is_written(&watcher, "writes/a", true), "watcher_drain() tells a write from a chmod");
+
+	int fd = open(at("writes/a"), O_RDWR | O_CLOEXEC);
+	char *mapped = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	forget(&watcher);
+	tap_ok(mapped != MAP_FAILED && writers_has(at("writes/a")), "writers_has() finds a file that is mapped");
+	munmap(mapped, 1);
+	tap_ok(is_written(&watcher, "writes/a", true), "watcher_drain() finds the end of a mapping");
+	tap_ok(!writers_has(at("writes/a")), "writers_has() finds nobody who has let go");
+	tap_ok(!writers_has(at("writes/none")), "writers_has() finds nobody where there is no file");
 	watcher_close(&watcher);
 }
 
@@ -231,6 +268,7 @@ int main(void)
 	}
 	umask(022);
 	test_files();
+	test_writes();
 	test_directories();
 	test_excluded();
 	test_single_directories();

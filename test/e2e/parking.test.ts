@@ -1,4 +1,14 @@
-import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
@@ -134,6 +144,36 @@ m.close()
     assert.is(await rig.build(), 'one');
     assert.equal(rig.masters(), [byHand.child.pid]);
     assert.is.not(parked, byHand.child.pid);
+  });
+});
+
+suite('a master that was started by hand', (test) => {
+  test('sees what is written through a mapping and through a name outside of the project', async () => {
+    await using rig = parkingRig();
+    rig.write({ data: 'before\n', linked: 'before\n' });
+    const outside = join(rig.base, 'outside');
+    linkSync(join(rig.project, 'linked'), outside);
+    await using _byHand = await rig.daemon(['master'], /ready/);
+    const print = async () => (await rig.termite(['run', 'sh', '-c', 'cat data linked; touch done'])).stdout;
+    assert.is(await print(), 'before\nbefore\n');
+    writeFileSync(outside, 'after!\n');
+    const script = 'import mmap, os; m = mmap.mmap(os.open("data", os.O_RDWR), 7); m[0:6] = b"after!"';
+    assert.is((await rig.run(['python3', '-c', script])).status, 0);
+    assert.is(await print(), 'after!\nafter!\n');
+  });
+
+  test('ends when another project stands in the place of its own', async () => {
+    await using rig = parkingRig();
+    await using byHand = await rig.daemon(['master'], /ready/);
+    assert.is(await rig.build(), 'one');
+    renameSync(rig.project, `${rig.project}-before`);
+    cpSync(`${rig.project}-before`, rig.project, {
+      recursive: true,
+      filter: (path) => !/socket|hello$/.test(path),
+    });
+    rig.write({ 'part.h': '#define PART "two"\n' });
+    assert.is(await rig.build(), 'two');
+    await rig.masterEnded(byHand.child.pid);
   });
 });
 

@@ -72,6 +72,32 @@ suite('Around the project', (test) => {
     assert.equal([read('before'), read('after')], ['old\n', 'new\n']);
   });
 
+  test('what nobody looked at may change while a build runs: all results are kept, and none is lost', async () => {
+    await using rig = rigInSight();
+    const [header, folder] = [join(rig.base, 'header'), join(rig.base, 'listed')];
+    writeFileSync(header, 'old\n');
+    writeFileSync(join(rig.base, 'removed'), '');
+    mkdirSync(folder);
+    const change = `echo x > ${rig.base}/made-$@; echo more >> ${rig.base}/made-a; rm -f ${rig.base}/removed; mkdir -p ${rig.base}/dir/deep`;
+    writeFileSync(join(rig.project, '.termite-localrc'), JSON.stringify([{ Regexp: 'made-', Local: true }]));
+    writeFileSync(
+      join(rig.project, 'Makefile'),
+      `all: a b c d\na b c:\n\t${change}; touch $@; sleep 1\nd:\n\tcat ${header} > $@; sleep 2; ls ${folder} >> $@\n`,
+    );
+    const first = await rig.report(['make', '-j4']);
+    assert.equal([first.report.remote, first.report.localByReason['rule']], [1, 3], first.stderr);
+    rmSync(join(rig.project, 'd'));
+    writeFileSync(join(rig.base, 'made between'), '');
+    const second = await rig.report(['make']);
+    assert.equal([second.report.cached, second.report.commands], [1, 1], second.stderr);
+    // What it listed counts by its names.
+    writeFileSync(join(folder, 'new'), '');
+    rmSync(join(rig.project, 'd'));
+    const third = await rig.report(['make']);
+    assert.equal([third.report.cached, third.report.remote], [0, 1], third.stderr);
+    assert.is(readFileSync(join(rig.project, 'd'), 'utf8'), 'old\nnew\n');
+  });
+
   test('a file of the system is read where it is, and its content counts for the cache', async () => {
     await using rig = rigInSight();
     const header = join(rig.base, 'header');

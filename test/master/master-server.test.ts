@@ -294,4 +294,33 @@ suite('MasterServer, for sessions', (test) => {
     await client.closed;
     assert.is(await codeOf(client.ask('status')), 'master-gone');
   });
+
+  test('does not count as idle while a session is about to be opened', async () => {
+    await using rig = await quick();
+    let begin = () => {};
+    rig.fakes.workspace.beginSession = () =>
+      new Promise((resolve) => {
+        begin = () => resolve(true);
+      });
+    const first = (await MasterClient.connect(rig.socketPath))!;
+    const opening = first.ask('open-session', { circumstances: '' });
+    while (rig.sessions.isIdle) await new Promise((wake) => setTimeout(wake, 5));
+    await rig.sessions.close(rig.sessions.open(() => {}));
+    assert.is(rig.counts.idle, 0);
+    begin();
+    await opening;
+    assert.equal([rig.sessions.count, rig.counts.idle], [1, 0]);
+  });
+
+  test('ends, and opens no session, when another project stands in the place of its own', async () => {
+    await using rig = await quick();
+    rig.fakes.workspace.beginSession = async () => false;
+    const client = (await MasterClient.connect(rig.socketPath))!;
+    const asked = client.ask('open-session', { circumstances: '' });
+    void asked.catch(() => {});
+    while (rig.counts.stops === 0) await new Promise((wake) => setTimeout(wake, 5));
+    assert.is(rig.sessions.count, 0);
+    await rig.close();
+    assert.is(await codeOf(asked), 'master-gone');
+  });
 });
