@@ -84,10 +84,10 @@ function processesOf(folder: string): number[] {
     .map(Number);
 }
 
-/** Ends a process at once, unless that has happened. */
-export function killIfThere(pid: number): void {
+/** Ends a process, unless it is gone. */
+export function killIfThere(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if (!isErrno(error, 'ESRCH')) throw error;
   }
