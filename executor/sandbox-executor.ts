@@ -103,6 +103,12 @@ export class SandboxExecutor implements Executor {
     const done = ended.value;
     if (done === 'needs-disk' || done === 'needs-network') return done;
     this.#prediction.learn(project, done.trace);
+    if (done.kind === 'limit') {
+      await mirror.catchUp();
+      const [limit] = [...done.noticed, ...mirror.takeReached(done.process, unattributedCount)];
+      const untold: Failure = { reason: 'sandbox', message: 'the job was ended, and nothing says why' };
+      return fail(limit ? { reason: 'limit', limit } : untold);
+    }
     const doubt = await this.#doubt(done, job);
     if (doubt) return fail(doubt);
     const caughtUp = mirror.catchUp();
@@ -123,8 +129,6 @@ export class SandboxExecutor implements Executor {
 
   /** Why what the command ended with may be the fault of this executor, not its own. */
   async #doubt(done: DoneMessage, { timeoutMs }: Job): Promise<Failure | undefined> {
-    const [limit] = done.noticed;
-    if (done.kind === 'limit' && limit) return { reason: 'limit', limit };
     if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
     if (done.kind === 'exit' && done.value === 0) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;

@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "frame_io.h"
 #include "harvest.h"
+#include "job_process.h"
 #include "storage.h"
 #include "log.h"
 #include "network.h"
@@ -23,6 +24,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -59,6 +61,7 @@ struct job {
 
 	pid_t pid; /* of the sandbox's init; 0: not started, or reaped */
 	int pidfd;
+	int limit_signal; /* a signalfd of LIMIT_SIGNAL */
 	int mount; /* of the project mirror, until the sandbox has it */
 	int network; /* namespace to run in, until the sandbox has it, or -1 */
 	int alive; /* closed by our death, which the sandbox notices */
@@ -301,6 +304,20 @@ static void read_report(struct job *job)
 		job->report_length += (size_t)count;
 }
 
+static void end_at_limit(struct job *job)
+{
+	if (!job->is_at_limit)
+		kill_sandbox(job);
+	job->is_at_limit = true;
+}
+
+static void read_limit_signal(struct job *job)
+{
+	struct signalfd_siginfo ignored;
+	if (read(job->limit_signal, &ignored, sizeof ignored) > 0)
+		end_at_limit(job);
+}
+
 static void read_notices(struct job *job)
 {
 	int got = noticed_read(&job->noticed, job->notice_pipe);
@@ -308,10 +325,8 @@ static void read_notices(struct job *job)
 		break_(job, "read of notices: %s", strerror(-got));
 	if (got <= 0)
 		fd_close(&job->notice_pipe);
-	if (noticed_judge(&job->noticed, &job->project, job->request.project_root) && !job->is_at_limit) {
-		job->is_at_limit = true;
-		kill_sandbox(job);
-	}
+	if (noticed_judge(&job->noticed, &job->project, job->request.project_root))
+		end_at_limit(job);
 }
 
 static void receive(struct job *job)
@@ -368,7 +383,7 @@ static int wait_ms(struct job *job)
 /* The one loop. Ends when the job is over. */
 static void supervise(struct job *job)
 {
-	enum { CONNECTION, TERMINATION, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
+	enum { CONNECTION, TERMINATION, LIMIT, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
 	while (!is_over(job)) {
 		if (!job->is_started)
 			start(job);
@@ -379,6 +394,7 @@ static void supervise(struct job *job)
 		struct pollfd wanted[COUNT] = {
 			[CONNECTION] = { .fd = job->connection->socket, .events = POLLIN },
 			[TERMINATION] = { .fd = job->connection->termination, .events = POLLIN },
+			[LIMIT] = { .fd = job->limit_signal, .events = POLLIN },
 			[FUSE] = { .fd = job->project.mirror.session.ended ? -1 : job->project.mirror.session.fd,
 				   .events = POLLIN },
 			[SANDBOX] = { .fd = job->pidfd, .events = POLLIN },
@@ -404,6 +420,8 @@ static void supervise(struct job *job)
 		}
 		if (wanted[NOTICES].revents)
 			read_notices(job);
+		if (wanted[LIMIT].revents)
+			read_limit_signal(job);
 		if (wanted[REPORT].revents)
 			read_report(job);
 		if (wanted[SANDBOX].revents)
@@ -530,6 +548,7 @@ static void job_free(struct job *job)
 	}
 	fd_close(&job->report_pipe);
 	fd_close(&job->notice_pipe);
+	fd_close(&job->limit_signal);
 	fd_close(&job->alive);
 	noticed_free(&job->noticed);
 	free(job->report);
@@ -539,12 +558,16 @@ static void job_free(struct job *job)
 
 void job_serve(struct connection *connection, struct bytes payload)
 {
+	sigset_t limit_signals;
+	sigemptyset(&limit_signals);
+	sigaddset(&limit_signals, LIMIT_SIGNAL);
 	struct job job = {
 		.connection = connection,
 		.box = connection->box,
 		.pidfd = -1,
 		.storage = { .scratch = -1, .directory = -1 },
 		.mount = -1,
+		.limit_signal = signalfd(-1, &limit_signals, SFD_CLOEXEC | SFD_NONBLOCK),
 		.network = -1,
 		.alive = -1,
 		.report_pipe = -1,
@@ -556,6 +579,8 @@ void job_serve(struct connection *connection, struct bytes payload)
 	int failed = request_parse(&job.request, payload, &field);
 	if (failed)
 		break_(&job, "JOB: %s: %s", field, strerror(-failed));
+	if (job.limit_signal < 0)
+		break_(&job, "signalfd: %s", strerror(errno));
 	job.uid = job.box->is_rootful ? job.request.host_uid : job.box->uid;
 	job.gid = job.box->is_rootful ? job.request.host_gid : job.box->gid;
 	if (!failed && make_directories(&job)) {

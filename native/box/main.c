@@ -8,6 +8,7 @@
  */
 #include "connection.h"
 #include "fd.h"
+#include "job_process.h"
 #include "storage.h"
 #include "log.h"
 #include "namespace.h"
@@ -139,6 +140,11 @@ static int block_signals(struct server *server)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* For the supervisors of jobs, which are made with this mask. */
+	sigset_t of_jobs;
+	sigemptyset(&of_jobs);
+	sigaddset(&of_jobs, LIMIT_SIGNAL);
+	sigprocmask(SIG_BLOCK, &of_jobs, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* A sandbox whose supervisor was killed becomes our child, and is reaped. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -185,6 +185,9 @@ static void report(struct system *system, const struct fuse_request *request, ui
 	size_t next = system->reported_next++ % REPORTED_MAX;
 	system->reported[next].process = process;
 	system->reported[next].kind = kind;
+	/* It might try again for ever. */
+	if (process != 0)
+		kill(process, LIMIT_SIGNAL);
 }
 
 static void refused(struct mirror *mirror, const struct fuse_request *request)

@@ -4,6 +4,7 @@ import { shownDirectories } from '../../master/own-places.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
 import { plainContext } from '../../protocol/process-context.ts';
 import { AppError, explainError } from '../../runtime/app-error.ts';
+import type { Limit } from '../../runtime/limit.ts';
 import { skip } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
 import { DiskOrigin } from './disk-origin.ts';
@@ -113,4 +114,12 @@ async function startOrSkip(options: Parameters<typeof startExecutor>[0]): Promis
     if (!(error instanceof AppError)) throw error;
     return skip(explainError(error), error.code === 'no-fuse' ? 'fuse' : 'sandbox');
   }
+}
+
+/** The limits that a command reached, whether or not that ended it. */
+export async function reached(rig: ExecutorRig, line: string, overrides?: Partial<Job>): Promise<Limit[]> {
+  const result = await rig.execute(['/bin/sh', '-c', line], overrides);
+  if (result.ok) return result.value.reached;
+  if (result.failure.reason === 'limit') return [result.failure.limit];
+  throw new Error(`No result: ${JSON.stringify(result.failure)}`);
 }

@@ -1,18 +1,10 @@
 import { writeFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import type { Job } from '../../protocol/job.ts';
 import type { Limit } from '../../runtime/limit.ts';
 import { suite } from '../harness/suite.ts';
-import { type ExecutorRig, executorRig } from './executor-rig.ts';
+import { executorRig, reached } from './executor-rig.ts';
 
 /** The limits that a command reached, whether it was ended for them or came to its end. */
-async function reached(rig: ExecutorRig, line: string, overrides?: Partial<Job>): Promise<Limit[]> {
-  const result = await rig.execute(['/bin/sh', '-c', line], overrides);
-  if (result.ok) return result.value.reached;
-  if (result.failure.reason === 'limit') return [result.failure.limit];
-  throw new Error(`No result: ${JSON.stringify(result.failure)}`);
-}
-
 const python = (script: string) => `/usr/bin/python3 -c '${script}'`;
 const ordinary = { uid: 1000, gid: 1000 };
 const root = { uid: 0, gid: 0 };

@@ -5,7 +5,7 @@ import { digestOf } from '../../cas/digest.ts';
 import { type Job, type JobResult, ObservationFlag } from '../../protocol/job.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
-import { executorRig } from './executor-rig.ts';
+import { executorRig, reached } from './executor-rig.ts';
 import { endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
 
 function failureOf(result: JobResult) {
@@ -199,17 +199,24 @@ suite('SandboxExecutor', (test) => {
     await using rig = await executorRig();
     const path = '/usr/termite-test';
     const writing = { kind: 'refused-write', path } as const;
-    const reached = async (script: string) => (await rig.sh(script)).manifest.reached;
     for (const _time of ['first', 'again']) {
       const [refused, ignored, others] = await Promise.all([
-        reached(`echo > ${path}`),
-        reached(`(echo > ${path}) 2>/dev/null; exit 0`),
-        reached('ls /usr >/dev/null'),
+        reached(rig, `echo > ${path}`),
+        reached(rig, `(echo > ${path}) 2>/dev/null; exit 0`),
+        reached(rig, 'ls /usr >/dev/null'),
       ]);
       assert.equal([refused, ignored, others], [[writing], [writing], []]);
     }
     // What has lost its parent belongs to its job all the same.
-    assert.equal(await reached(`(sh -c "mkdir ${path}" 2>/dev/null &) ; sleep 0.3; exit 0`), [writing]);
+    assert.equal(await reached(rig, `(sh -c "mkdir ${path}" 2>/dev/null &) ; sleep 0.3; exit 0`), [writing]);
+  });
+
+  test('execute() ends what is refused something and tries again for ever', async () => {
+    await using rig = await executorRig();
+    const path = '/usr/termite-test';
+    assert.equal(await reached(rig, `until (echo > ${path}) 2>/dev/null; do :; done`), [
+      { kind: 'refused-write', path },
+    ]);
   });
 
   test('execute() tells what was looked for in the places of its own, and not what the job made there', async () => {
