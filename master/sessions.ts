@@ -70,9 +70,12 @@ export class Sessions {
   async close(session: Session): Promise<void> {
     if (!this.#open.delete(session.id)) return;
     this.#closingCount += 1;
-    await session.close();
-    await this.#onClose(session);
-    this.#closingCount -= 1;
+    try {
+      await session.close();
+      await this.#onClose(session);
+    } finally {
+      this.#closingCount -= 1;
+    }
     if (this.isIdle) await this.#onIdle(session);
   }
 

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { IdleWatch } from '../../master/idle-watch.ts';
 import { Sessions } from '../../master/sessions.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { suite } from '../harness/suite.ts';
@@ -21,11 +22,27 @@ suite('Sessions', (test) => {
     const closing = sessions.close(session);
     await new Promise(setImmediate);
     assert.equal([sessions.count, sessions.isIdle], [0, false]);
-    // Somebody else who is refused meanwhile does not end the master either.
+    // Neither somebody else who is refused meanwhile nor a timer that fires meanwhile ends the master.
     await sessions.refused();
+    using watch = new IdleWatch({
+      isIdle: () => sessions.isIdle,
+      end: () => assert.unreachable('ended in the middle of a build'),
+      parking: undefined,
+    });
+    await watch.check(undefined);
     assert.is(idleCount, 0);
     finishWriting();
     await closing;
     assert.equal([sessions.isIdle, idleCount], [true, 1]);
+  });
+
+  test('is idle again after an end that went wrong', async () => {
+    const sessions = new Sessions({
+      clock: systemClock,
+      onIdle: () => {},
+      onClose: () => Promise.reject(new Error('disk on fire')),
+    });
+    await sessions.close(sessions.open(() => {})).catch(() => {});
+    assert.ok(sessions.isIdle);
   });
 });
