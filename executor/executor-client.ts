@@ -2,6 +2,7 @@ import type { BlobStore } from '../cas/blob-store.ts';
 import { HttpBlobStore } from '../cas/http-blob-store.ts';
 import { type Job, type JobResult, jobResultSchema } from '../protocol/job.ts';
 import { describeError } from '../runtime/app-error.ts';
+import { describeIssue } from '../runtime/describe-issue.ts';
 import { fail } from '../runtime/failure.ts';
 import { HttpClient } from '../runtime/http-client.ts';
 import type { Executor } from './executor.ts';
@@ -44,13 +45,19 @@ export class ExecutorClient implements Executor, AsyncDisposable {
         chunks.push(chunk);
         timer.refresh();
       }
-      return jobResultSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+      const answer = jobResultSchema.safeParse(JSON.parse(Buffer.concat(chunks).toString()));
+      if (answer.success) return answer.data;
+      return this.#lost(`it gave a result that makes no sense: ${describeIssue(answer.error)}`);
     } catch (error) {
       if (signal.aborted) return fail({ reason: 'cancelled' });
-      return fail({ reason: 'executor-lost', executor: this.#name, message: describeError(error) });
+      return this.#lost(describeError(error));
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #lost(message: string): JobResult {
+    return fail({ reason: 'executor-lost', executor: this.#name, message });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import type { z } from 'zod';
 import { AppError } from './app-error.ts';
+import { describeIssue } from './describe-issue.ts';
 import { decodeHttpError } from './http-error.ts';
 import { encodeJson } from './json.ts';
 
@@ -105,7 +106,9 @@ export class HttpClient implements AsyncDisposable {
   async #readJson<S extends z.ZodType>({ body }: HttpResponse, schema: S): Promise<z.output<S>> {
     const parsed = schema.safeParse(parseJson(await collect(body)));
     if (parsed.success) return parsed.data;
-    throw new AppError(`${this.url}: answer of another form`, { code: 'bad-answer', cause: parsed.error });
+    throw new AppError(`${this.url}: answer of another form: ${describeIssue(parsed.error)}`, {
+      code: 'bad-answer',
+    });
   }
 
   async *#explainBody(body: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {

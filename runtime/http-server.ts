@@ -4,6 +4,7 @@ import { type AddressInfo, isIP } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { AppError } from './app-error.ts';
+import { describeIssue } from './describe-issue.ts';
 import { encodeHttpError } from './http-error.ts';
 import { encodeJson } from './json.ts';
 import { decodeUrlBytes } from './url-bytes.ts';
@@ -80,7 +81,7 @@ export class HttpCall {
       throw badRequest('the body is no JSON', cause);
     }
     const parsed = schema.safeParse(value);
-    if (!parsed.success) throw badRequest('the body has another form', parsed.error);
+    if (!parsed.success) throw badRequest(`the body has another form: ${describeIssue(parsed.error)}`);
     return parsed.data;
   }
 }
