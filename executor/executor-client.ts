@@ -5,6 +5,7 @@ import { describeError } from '../runtime/app-error.ts';
 import { describeIssue } from '../runtime/describe-issue.ts';
 import { fail } from '../runtime/failure.ts';
 import { HttpClient } from '../runtime/http-client.ts';
+import type { Token } from '../runtime/token.ts';
 import type { Executor } from './executor.ts';
 
 /** Three heartbeats and a little. */
@@ -21,9 +22,9 @@ export class ExecutorClient implements Executor, AsyncDisposable {
   readonly #client: HttpClient;
 
   /** @param name for failures */
-  constructor(name: string, url: string) {
+  constructor(name: string, url: string, token: Token) {
     this.#name = name;
-    this.#client = new HttpClient(url);
+    this.#client = new HttpClient(url, token);
     this.blobs = new HttpBlobStore(this.#client);
   }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Where another process listens. */
-export const urlSchema = z.url({ protocol: /^https?$/ }).max(2048);
+export const urlSchema = z.url({ protocol: /^https$/ }).max(2048);
 const countSchema = z.number().int().nonnegative().max(1_000_000);
 
 /** What an executor tells the coordinator about itself, every two seconds. */

@@ -24,8 +24,10 @@ const observationSchema = z.strictObject({
   path: observedPathSchema,
   flags: z.number().int().min(0).max(0xffff),
 });
-/** Of the master, an executor's mirror, a job. */
+/** Of a master or a job. */
 const idSchema = z.string().regex(/^[\w-]{1,100}$/);
+/** Of a system mirror; "" for none. */
+const mirrorSchema = z.union([z.literal(''), idSchema]);
 
 /** What a command looked at: the union of these flags per path, see native/README.md. */
 export const ObservationFlag = {
@@ -40,7 +42,10 @@ export const ObservationFlag = {
 export type Observation = z.infer<typeof observationSchema>;
 
 /** How much of the trace of one system mirror the master has: the first `count` entries. */
-const systemTraceKnownSchema = z.strictObject({ mirror: idSchema, count: z.number().int().nonnegative() });
+const systemTraceKnownSchema = z.strictObject({
+  mirror: mirrorSchema,
+  count: z.number().int().nonnegative(),
+});
 
 /** One command to execute, with everything that its result may depend on. */
 export const jobSchema = z.strictObject({
@@ -148,7 +153,7 @@ export const manifestSchema = z.strictObject({
    */
   systemTrace: z
     .strictObject({
-      mirror: idSchema,
+      mirror: mirrorSchema,
       revision: z.number().int().nonnegative(),
       from: z.number().int().nonnegative(),
       observed: z.array(observationSchema),

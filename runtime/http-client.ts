@@ -5,6 +5,8 @@ import { AppError } from './app-error.ts';
 import { describeIssue } from './describe-issue.ts';
 import { decodeHttpError } from './http-error.ts';
 import { encodeJson } from './json.ts';
+import { isRefusal, secureClient } from './secure-connection.ts';
+import type { Token } from './token.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -28,21 +30,23 @@ const connectTimeoutMs = 4_000;
 /**
  * Talks to one HttpServer over connections that are kept. No time-out but that of connecting: a job may take hours.
  *
- * Errors: AppError `unreachable` and `connection-lost` (category infrastructure) for trouble on the way, `bad-answer`
- * for answers that make no sense; what the server's handler has thrown, as it was; the reason of `signal` when aborted.
+ * Errors: AppError `unreachable` and `connection-lost` (category infrastructure) for trouble on the way, `unauthorized` when the
+ * server has another token, `bad-answer` for answers that make no sense; what the server's handler has thrown, as it was; the reason of `signal` when aborted.
  */
 export class HttpClient implements AsyncDisposable {
   readonly url: string;
+  readonly #token: Token;
   readonly #pool: Pool;
 
   /** @param connections at most so many at once; more requests wait. Unlimited unless told */
-  constructor(url: string, { connections }: { connections?: number } = {}) {
+  constructor(url: string, token: Token, { connections }: { connections?: number } = {}) {
     this.url = url;
+    this.#token = token;
     this.#pool = new Pool(url, {
       connections: connections ?? null,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: connectTimeoutMs },
+      connect: { ...secureClient(token), timeout: connectTimeoutMs },
     });
   }
 
@@ -119,10 +123,19 @@ export class HttpClient implements AsyncDisposable {
     }
   }
 
+  #unauthorized(cause: unknown): AppError {
+    return new AppError(`${this.url}: it does not have the token in "${this.#token.path}"`, {
+      code: 'unauthorized',
+      hint: 'Start coordinator, executors and masters as one user with one XDG_CACHE_HOME, and again when that file is newer',
+      cause,
+    });
+  }
+
   /** @param code for errors of the connection; a stream being sent may also throw its own */
   #explain(cause: unknown, code: string, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason;
     if (cause instanceof AppError) return cause;
+    if (isRefusal(cause)) return this.#unauthorized(cause);
     return new AppError(`${this.url}: ${code === 'unreachable' ? 'cannot be reached' : 'connection lost'}`, {
       code,
       cause,

@@ -1,12 +1,15 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { AppError } from './app-error.ts';
 import { describeIssue } from './describe-issue.ts';
 import { encodeHttpError } from './http-error.ts';
 import { encodeJson } from './json.ts';
+import { secureServer } from './secure-connection.ts';
+import type { Token } from './token.ts';
 import { decodeUrlBytes } from './url-bytes.ts';
 
 /** What a route answers; absent `status`: 200, and 204 without content. */
@@ -87,28 +90,31 @@ export class HttpCall {
 }
 
 /**
- * A small HTTP server over a table of routes, for loopback only. Errors are answered as JSON {code, message, category},
- * see runtime/http-error.ts. Refuses what a web page could make a browser send.
+ * A small HTTPS server over a table of routes, for loopback only, and for peers with the same token only: others do not get as far
+ * as a request. Errors are answered as JSON {code, message, category}, see runtime/http-error.ts.
  */
 export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #routes: { route: Route; pattern: RegExp }[];
   readonly #running = new Map<AbortController, Promise<void>>();
+  /** All connections, also those that have not shown yet that they may be here. */
+  readonly #sockets = new Set<Socket>();
   #closing: Promise<void> | undefined;
 
   /** Starts to listen. @throws AppError `not-loopback` for any address that others could reach, `cannot-listen` */
   static async listen(
     routes: readonly Route[],
+    token: Token,
     { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {},
   ): Promise<HttpServer> {
     if (!isLoopback(host)) {
       throw new AppError(`Cannot listen on "${host}": only loopback addresses are allowed`, {
         code: 'not-loopback',
         category: 'caller',
-        hint: 'Connections between machines need authentication, which a later version brings: use 127.0.0.1',
+        hint: 'Other machines do not have the token of this one, and a later version brings keys for them: use 127.0.0.1',
       });
     }
-    const server = new HttpServer(routes);
+    const server = new HttpServer(routes, token);
     try {
       server.#server.listen({ host, port });
       await once(server.#server, 'listening');
@@ -122,13 +128,18 @@ export class HttpServer implements AsyncDisposable {
     return server;
   }
 
-  private constructor(routes: readonly Route[]) {
+  private constructor(routes: readonly Route[], token: Token) {
     this.#routes = routes.map((route) => ({ route, pattern: compile(route.path) }));
     // No request time-out: a body may take as long as the content it brings.
-    this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, (request, response) => {
+    const options = { ...secureServer(token), requestTimeout: 0, keepAliveTimeout: 60_000 };
+    this.#server = createServer(options, (request, response) => {
       const aborter = new AbortController();
       const done = this.#serve(request, response, aborter).finally(() => this.#running.delete(aborter));
       this.#running.set(aborter, done);
+    });
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
@@ -136,10 +147,10 @@ export class HttpServer implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** `http://127.0.0.1:1234`, for HttpClient. */
+  /** `https://127.0.0.1:1234`, for HttpClient. */
   get url(): string {
     const { address, family } = this.#server.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${this.port}`;
+    return `https://${family === 'IPv6' ? `[${address}]` : address}:${this.port}`;
   }
 
   /** Stops listening, lets running requests finish until the deadline, then aborts them. Idempotent. */
@@ -158,12 +169,16 @@ export class HttpServer implements AsyncDisposable {
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
       for (const aborter of this.#running.keys()) aborter.abort();
-      this.#server.closeAllConnections();
+      this.#hangUp();
     }, deadlineMs);
     await Promise.all(this.#running.values());
     clearTimeout(timer);
-    this.#server.closeAllConnections();
+    this.#hangUp();
     await closed;
+  }
+
+  #hangUp(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse, aborter: AbortController): Promise<void> {
@@ -171,7 +186,6 @@ export class HttpServer implements AsyncDisposable {
       if (!response.writableFinished) aborter.abort();
     });
     try {
-      refuseBrowsers(request);
       const [path, query = ''] = request.url!.split('?', 2);
       const { route, params } = this.#find(request.method!, path!);
       await send(response, await route.handle(new HttpCall(request, params, query, aborter.signal)));
@@ -230,14 +244,6 @@ function compile(path: string): RegExp {
 export function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1' || host === '[::1]') return true;
   return isIP(host) === 4 && host.startsWith('127.');
-}
-
-/** Loopback is within reach of any page in the user's browser: by forms and fetch, and by names that resolve to it. */
-function refuseBrowsers({ headers }: IncomingMessage): void {
-  const host = headers.host?.replace(/:\d+$/, '') ?? '';
-  if (headers.origin !== undefined || !isLoopback(host)) {
-    throw new AppError('Requests of web pages are refused', { code: 'refused', category: 'caller' });
-  }
 }
 
 function badRequest(problem: string, cause?: unknown): AppError {

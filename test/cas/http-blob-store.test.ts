@@ -8,6 +8,7 @@ import { type HttpReply, HttpServer, type Route } from '../../runtime/http-serve
 import { Scope } from '../../runtime/scope.ts';
 import { assertMismatch, assertRejects, flip, readAll } from '../contracts/blob-store.ts';
 import { contentOf } from '../contracts/content.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 interface Rig extends AsyncDisposable {
@@ -17,8 +18,8 @@ interface Rig extends AsyncDisposable {
 
 async function rig(routes: Route[]): Promise<Rig> {
   const scope = new Scope();
-  const server = scope.use(await HttpServer.listen(routes));
-  const client = scope.use(new HttpClient(server.url, { connections: 2 }));
+  const server = scope.use(await HttpServer.listen(routes, testToken));
+  const client = scope.use(new HttpClient(server.url, testToken, { connections: 2 }));
   return { store: new HttpBlobStore(client), client, [Symbol.asyncDispose]: () => scope.close() };
 }
 

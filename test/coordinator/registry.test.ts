@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert';
 import { Registry } from '../../coordinator/registry.ts';
 import { suite } from '../harness/suite.ts';
 
-const info = (name: string, free = 2) => ({ name, url: 'http://127.0.0.1:1', slots: 2, free, waiting: 0 });
+const info = (name: string, free = 2) => ({ name, url: 'https://127.0.0.1:1', slots: 2, free, waiting: 0 });
 
 suite('Registry', (test) => {
   test('list() is empty at first', () => {

@@ -7,13 +7,14 @@ import { executorRoutes } from '../../executor/executor-server.ts';
 import type { Job, JobResult } from '../../protocol/job.ts';
 import { plainContext } from '../../protocol/process-context.ts';
 import { HttpServer } from '../../runtime/http-server.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 const digest = digestOf(Buffer.from('x'));
 const job: Job = {
   ...{
     id: 'job-1',
-    origin: { id: 'here', epoch: 3, revision: 0, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 3, revision: 0, url: 'https://127.0.0.1:1' },
     projectRoot: '/p\udcff',
     root: digest,
   },
@@ -57,9 +58,9 @@ const never = new AbortController().signal;
 
 async function httpRig(execute: Executor['execute']) {
   const store = new MemoryBlobStore();
-  const status = () => ({ name: 'far', url: 'http://127.0.0.1:1', slots: 1, free: 1, waiting: 0 });
-  const server = await HttpServer.listen(executorRoutes({ executor: { execute }, store, status }));
-  const client = new ExecutorClient('far', server.url);
+  const status = () => ({ name: 'far', url: 'https://127.0.0.1:1', slots: 1, free: 1, waiting: 0 });
+  const server = await HttpServer.listen(executorRoutes({ executor: { execute }, store, status }), testToken);
+  const client = new ExecutorClient('far', server.url, testToken);
   return {
     ...{ store, server, client },
     async [Symbol.asyncDispose]() {

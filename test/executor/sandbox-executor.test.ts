@@ -351,7 +351,9 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
 
   test('a later epoch has a mirror of its own, and that of the former ends with its last job', async () => {
     await using rig = await executorRig();
-    const at = (epoch: number) => ({ origin: { id: 'here', epoch, revision: 0, url: 'http://127.0.0.1:1' } });
+    const at = (epoch: number) => ({
+      origin: { id: 'here', epoch, revision: 0, url: 'https://127.0.0.1:1' },
+    });
     const aborter = new AbortController();
     const executing = rig.execute(['/bin/sleep', '1000.5'], at(1), { signal: aborter.signal });
     await untilProcess('1000.5', true);

@@ -3,6 +3,7 @@ import { ExecutorClient } from '../../executor/executor-client.ts';
 import type { Manifest } from '../../protocol/job.ts';
 import { HttpServer } from '../../runtime/http-server.ts';
 import { Scope } from '../../runtime/scope.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 import { DispatcherRig, succeeding } from './dispatcher-rig.ts';
 import { runRequest } from './run-request.ts';
@@ -28,8 +29,8 @@ async function rigWith(part: object) {
   const value = { ...(await rig.manifest()), ...part } as Manifest;
   const scope = new Scope();
   const handle = () => ({ json: { ok: true, value } });
-  const server = scope.use(await HttpServer.listen([{ method: 'POST', path: '/jobs', handle }]));
-  const far = scope.use(new ExecutorClient('far', server.url));
+  const server = scope.use(await HttpServer.listen([{ method: 'POST', path: '/jobs', handle }], testToken));
+  const far = scope.use(new ExecutorClient('far', server.url, testToken));
   rig.addExecutor('far', (job, signal) => far.execute(job, { signal }), { slotCount: 2 });
   return Object.assign(rig, { [Symbol.asyncDispose]: () => scope.close() });
 }

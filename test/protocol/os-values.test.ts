@@ -19,7 +19,7 @@ const manifest = {
   ...{ reached: [], hiddenTrace: [], trace: [{ path: 'x', flags: 1 }], startedNs: '1', finishedNs: '2' },
   resources: { userUs: 1, systemUs: 1, maxRssKib: 1 },
 };
-const origin = { id: 'm', epoch: 1, revision: 1, url: 'http://127.0.0.1:1' };
+const origin = { id: 'm', epoch: 1, revision: 1, url: 'https://127.0.0.1:1' };
 const job = {
   ...{ id: 'm-1', origin },
   ...{ projectRoot: '/p', root: digest, argv: ['cc'], env: ['A=b'], cwd: '/p', umask: 0o22, uid: 0, gid: 0 },
