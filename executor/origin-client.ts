@@ -37,7 +37,8 @@ export class OriginClient implements Origin, AsyncDisposable {
   }
 
   readStdin(jobId: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#client.bytes({ method: 'POST', path: `/jobs/${jobId}/stdin?max=${maxBytes}`, signal });
+    const path = `/jobs/${jobId}/stdin?max=${maxBytes}`;
+    return this.#client.bytes({ method: 'POST', path, signal, isPatient: true }, { limitBytes: maxBytes });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

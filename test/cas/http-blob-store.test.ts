@@ -32,6 +32,31 @@ function lying(reply: HttpReply): Route[] {
   ];
 }
 
+suite('HttpBlobStore, and who claims that a blob is huge', (test) => {
+  test('does not take it into memory, at either end', async () => {
+    const huge = { hash: 'a'.repeat(64), sizeBytes: 2 ** 40 };
+    let askedCount = 0;
+    const inner = new MemoryBlobStore();
+    inner.getMany = async () => {
+      askedCount += 1;
+      return [];
+    };
+    await using r = await rig(blobRoutes(inner));
+    const codeOf = (answer: Promise<unknown>) =>
+      answer.then(
+        () => '',
+        ({ code }) => code,
+      );
+    assert.is(await codeOf(r.store.getMany([huge])), 'blob-too-large');
+    assert.is(await codeOf(r.store.get(huge)), 'blob-too-large');
+    for (const json of [[huge], Array(4097).fill({ hash: 'a'.repeat(64), sizeBytes: 1 })]) {
+      const answer = r.client.bytes({ method: 'POST', path: '/blobs/get-many', json });
+      assert.is(await codeOf(answer), 'bad-request');
+    }
+    assert.is(askedCount, 0);
+  });
+});
+
 suite('HttpBlobStore', (test) => {
   const content = contentOf(100_000, 1);
   const digest = digestOf(content);

@@ -123,6 +123,27 @@ suite('ExecutorClient', (test) => {
     }
   });
 
+  test('execute() gives up an answer of endless white space, and keeps nothing of it', async () => {
+    const spaces = Buffer.alloc(1024 * 1024, ' ');
+    const before = process.memoryUsage().arrayBuffers;
+    let mostBytes = 0;
+    const handle = () => ({
+      stream: (async function* () {
+        for (;;) {
+          yield spaces;
+          mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - before);
+        }
+      })(),
+    });
+    await using server = await HttpServer.listen([{ method: 'POST', path: '/jobs', handle }], testToken);
+    await using client = new ExecutorClient('far', server.url, testToken);
+    const outcome = await client.execute(job, { signal: never });
+    const failure = outcome.ok ? undefined : outcome.failure;
+    assert.is(failure?.reason, 'executor-lost');
+    assert.match(failure?.reason === 'executor-lost' ? failure.message : '', /longer than/);
+    assert.ok(mostBytes < 64 * 1024 * 1024, `${mostBytes} bytes`);
+  });
+
   test('blobs gives what jobs left in the store over there', async () => {
     await using rig = await httpRig(async () => result);
     await rig.store.put(digest, Buffer.from('x'));
