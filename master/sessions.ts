@@ -27,7 +27,8 @@ export class Sessions {
     this.#onClose = onClose ?? (async () => {});
     this.#clock = clock;
     this.#onIdle = onIdle;
-    this.#anonymous = new Session('none', { clock, send: () => {} });
+    // It never ends, and nobody asks it what became of its commands.
+    this.#anonymous = new Session('none', { clock, send: () => {}, maxRecords: 0 });
   }
 
   get count(): number {

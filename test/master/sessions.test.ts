@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { IdleWatch } from '../../master/idle-watch.ts';
+import { Session } from '../../master/session.ts';
 import { Sessions } from '../../master/sessions.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { suite } from '../harness/suite.ts';
@@ -44,5 +45,27 @@ suite('Sessions', (test) => {
     });
     await sessions.close(sessions.open(() => {})).catch(() => {});
     assert.ok(sessions.isIdle);
+  });
+
+  test('keeps no list of the commands that belong to no build, and no more than so many of any', () => {
+    const sessions = new Sessions({ clock: systemClock, onIdle: () => {} });
+    const anonymous = sessions.of([]);
+    anonymous.begin('cc').end();
+    assert.equal(anonymous.records, []);
+    const said: unknown[] = [];
+    const session = new Session('s', {
+      clock: systemClock,
+      send: (reply) => said.push(reply),
+      maxRecords: 2,
+    });
+    for (let i = 0; i < 2_000; i++) {
+      session.begin(`cc ${i}`).end();
+      session.notice(`kind ${i}`, 'notice');
+    }
+    assert.equal(
+      session.records.map(({ number }) => number),
+      [1, 2],
+    );
+    assert.is(said.length, 1_000);
   });
 });
