@@ -17,6 +17,15 @@ const batchBytes = 8 * 1024 * 1024;
 /** A store that can at least be read. */
 export type ReadableBlobs = Pick<BlobStore, 'get' | 'getMany' | 'read'> & Partial<BlobStore>;
 
+/** A store for those who may only read. */
+export function readOnly(store: BlobStore): ReadableBlobs {
+  return {
+    get: (digest, options) => store.get(digest, options),
+    getMany: (digests, options) => store.getMany(digests, options),
+    read: (digest, options) => store.read(digest, options),
+  };
+}
+
 /**
  * Routes that give a store to HttpBlobStore:
  *

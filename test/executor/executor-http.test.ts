@@ -148,6 +148,13 @@ suite('ExecutorClient', (test) => {
     await using rig = await httpRig(async () => result);
     await rig.store.put(digest, Buffer.from('x'));
     assert.equal(await rig.client.blobs.get(digest), Buffer.from('x'));
+    // But takes none: a store could be filled that way.
+    const other = Buffer.from('y');
+    const refused = await rig.client.blobs.put(digestOf(other), other).then(
+      () => 'taken',
+      ({ code }) => code,
+    );
+    assert.is(refused, 'no-route');
   });
 });
 
