@@ -12,6 +12,8 @@ export interface SystemMirrorsOptions {
   dir: string;
   /** How long an unused mirror is kept; 60,000 unless told. */
   idleMs?: number;
+  /** How many unused ones are kept; 16 unless told. Each has a process of its own. */
+  maxIdle?: number;
 }
 
 /** A mirror in use; dispose of it when the job is over. */
@@ -34,12 +36,14 @@ interface Entry {
 export class SystemMirrors implements AsyncDisposable {
   readonly #dir: string;
   readonly #idleMs: number;
+  readonly #maxIdle: number;
   readonly #entries = new Set<Entry>();
   readonly #closing = new Set<Promise<void>>();
   #count = 0;
 
-  constructor({ dir, idleMs = 60_000 }: SystemMirrorsOptions) {
+  constructor({ dir, idleMs = 60_000, maxIdle = 16 }: SystemMirrorsOptions) {
     this.#dir = dir;
+    this.#maxIdle = maxIdle;
     this.#idleMs = idleMs;
   }
 
@@ -123,8 +127,12 @@ export class SystemMirrors implements AsyncDisposable {
     if (entry.userCount > 0) return;
     if (entry.mirror.isBroken || entry.mirror.isStale) return this.#close(entry);
     this.#closeIfSuperseded(entry);
-    if (this.#entries.has(entry))
-      entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
+    if (!this.#entries.delete(entry)) return;
+    // The last one to be used is the last one to go.
+    this.#entries.add(entry);
+    entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
+    const idle = [...this.#entries].filter(({ userCount }) => userCount === 0);
+    if (idle.length > this.#maxIdle) this.#close(idle[0]!);
   }
 
   #closeIfSuperseded(entry: Entry): void {

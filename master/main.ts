@@ -16,6 +16,7 @@ import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { exactEnvironment } from '../runtime/process-bytes.ts';
 import { Scope } from '../runtime/scope.ts';
+import { Token } from '../runtime/token.ts';
 import { CacheService } from './cache-service.ts';
 import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
@@ -211,13 +212,14 @@ async function build(
   }
   let originUrl = '';
   if (url) {
+    const token = Token.open(baseDir);
     const originServer = scope.use(
-      await listenForOrigin(workspace.origin, parseListenAddress(config.listen)),
+      await listenForOrigin(workspace.origin, token, parseListenAddress(config.listen)),
     );
     originUrl = originServer.url;
     // Loaded only here: the HTTP client takes longer than all the rest.
     const { joinCoordinator } = await import('./join-coordinator.ts');
-    scope.use(await joinCoordinator(url, { pool, report: say }));
+    scope.use(await joinCoordinator(url, { token, pool, report: say }));
   }
 
   const results = await openResultCache({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { exhaustive } from './exhaustive.ts';
 
-const path = z.string();
+const path = z.string().max(64 * 1024);
 
 /**
  * What a sandbox cannot show, keep or allow, and a command reached for although it would have had it beside make: the
@@ -22,7 +22,7 @@ export const limitSchema = z.discriminatedUnion('kind', [
   /** It locked a file, or waits for one that another command makes. */
   z.strictObject({ kind: z.literal('lock') }),
   /** It was refused a system call that needs powers which the caller has. */
-  z.strictObject({ kind: z.literal('privilege'), call: z.string() }),
+  z.strictObject({ kind: z.literal('privilege'), call: z.string().max(100) }),
   /** It made something that cannot be brought back: a socket, a device, extended attributes, a file of somebody else's. */
   z.strictObject({ kind: z.literal('unsupported-output'), path }),
   /** It wrote to a file with several names: the others may have to show the new content, or the old. */

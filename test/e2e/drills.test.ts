@@ -229,9 +229,9 @@ async function assertNextBuildCompletes(rig: TermiteRig): Promise<void> {
 async function startSite(rig: TermiteRig, names: readonly string[], prefix: readonly string[] = []) {
   const coordinatorDaemon = await rig.daemon(
     ['coordinator', '--listen', '127.0.0.1:0'],
-    /http:\/\/127\.0\.0\.1:\d+/,
+    /https:\/\/127\.0\.0\.1:\d+/,
   );
-  const coordinator = (await coordinatorDaemon.said(/http:\/\/127\.0\.0\.1:\d+/))[0];
+  const coordinator = (await coordinatorDaemon.said(/https:\/\/127\.0\.0\.1:\d+/))[0];
   const executors: DaemonRig[] = [];
   for (const name of names) {
     const store = join(rig.base, name);

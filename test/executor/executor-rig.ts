@@ -66,7 +66,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
   });
   const job = (argv: readonly string[], overrides: Partial<Job> = {}): Job => ({
     id: `job-${++jobCount}`,
-    origin: { id: 'here', epoch: 1, revision: 0, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 1, revision: 0, url: 'https://127.0.0.1:1' },
     projectRoot: project,
     root: origin.snapshot(project),
     argv: [...argv],

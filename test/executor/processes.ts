@@ -25,6 +25,11 @@ export function findProcesses(argument: string): number[] {
     .map(Number);
 }
 
+export function childrenOf(parent: number): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return all.map(Number).filter((pid) => isChildOf(pid, parent));
+}
+
 export function isChildOf(pid: number, parent: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[1] === String(parent);

@@ -6,7 +6,7 @@ import { type Job, type JobResult, ObservationFlag } from '../../protocol/job.ts
 import { skip, suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { executorRig, reached } from './executor-rig.ts';
-import { endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
+import { childrenOf, endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
 
 function failureOf(result: JobResult) {
   assert.not.ok(result.ok, 'expected a failure');
@@ -358,7 +358,9 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
 
   test('a later epoch has a mirror of its own, and that of the former ends with its last job', async () => {
     await using rig = await executorRig();
-    const at = (epoch: number) => ({ origin: { id: 'here', epoch, revision: 0, url: 'http://127.0.0.1:1' } });
+    const at = (epoch: number) => ({
+      origin: { id: 'here', epoch, revision: 0, url: 'https://127.0.0.1:1' },
+    });
     const aborter = new AbortController();
     const executing = rig.execute(['/bin/sleep', '1000.5'], at(1), { signal: aborter.signal });
     await untilProcess('1000.5', true);
@@ -367,6 +369,25 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
     aborter.abort();
     await executing;
     assert.is(rig.running.mirrors.mirrors.length, 1);
+  });
+
+  test('a job that makes no sense leaves nothing in the box', async () => {
+    await using rig = await executorRig();
+    await rig.sh('true');
+    const box = findProcesses('--store').find((pid) => isChildOf(pid, process.pid))!;
+    for (let i = 0; i < 30; i++) {
+      assert.is(failureOf(await rig.execute(['/bin/true'], { umask: -1 })).reason, 'sandbox');
+    }
+    // One for the mirror, one that waits for the next job.
+    while (childrenOf(box).length > 2) await new Promise((wake) => setTimeout(wake, 5));
+    await rig.sh('true');
+  });
+
+  test('mirrors of many machines do not pile up', async () => {
+    await using rig = await executorRig();
+    for (let i = 0; i < 20; i++)
+      await rig.sh('true', { origin: { id: `m${i}`, epoch: 1, revision: 0, url: 'https://127.0.0.1:1' } });
+    assert.is(rig.running.mirrors.mirrors.length, 16);
   });
 
   test('a box that is killed fails its jobs with `sandbox`; the next job gets a new one', async () => {

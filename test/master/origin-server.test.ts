@@ -9,6 +9,7 @@ import { AppError } from '../../runtime/app-error.ts';
 import { fsPath } from '../../runtime/byte-path.ts';
 import { isErrno } from '../../runtime/errno.ts';
 import { Scope } from '../../runtime/scope.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { workspaceRig } from '../rigs/workspace.ts';
@@ -23,8 +24,8 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
     dir.write('project/other', 'other');
     const rig = scope.use(await workspaceRig(dir.path));
     const { origin } = rig.workspace;
-    const server = scope.use(await listenForOrigin(origin));
-    const client = scope.use(new OriginClient(server.url));
+    const server = scope.use(await listenForOrigin(origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
     const { root } = await rig.workspace.snapshot();
     for (const { blobs } of [client, origin]) {
       const blob = await blobs.get(root);
@@ -61,8 +62,8 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
     writeFileSync(fsPath(dir.join('odd \udcff%')), 'odd');
     const rig = scope.use(await workspaceRig(dir.path));
     const { origin } = rig.workspace;
-    const server = scope.use(await listenForOrigin(origin));
-    const client = scope.use(new OriginClient(server.url));
+    const server = scope.use(await listenForOrigin(origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
     const root = realpathSync(dir.path);
     for (const each of [origin, client]) {
       const { files, directories } = decodeDirectory(await each.listDirectory(root));
@@ -116,8 +117,8 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
         },
       }),
     );
-    const server = scope.use(await listenForOrigin(rig.workspace.origin));
-    const client = scope.use(new OriginClient(server.url));
+    const server = scope.use(await listenForOrigin(rig.workspace.origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
     const { signal } = new AbortController();
     assert.is(Buffer.from(await client.readStdin('job-1', 100, signal)).toString(), 'line\n');
     assert.is((await rig.workspace.origin.readStdin('job-1', 7, signal)).length, 5);
