@@ -190,7 +190,7 @@ export class Dispatcher {
   #atLimit(command: Command, limit: Limit): Promise<void> {
     command.running.note({ limit });
     // What waits for another command must not keep it from its slot.
-    const needsSlot = limit.kind !== 'lock' && limit.kind !== 'network';
+    const needsSlot = !['lock', 'network', 'background'].includes(limit.kind);
     return this.#local(command, { reason: limit.kind, needsSlot, isFallback: false });
   }
 

@@ -444,6 +444,11 @@ static bool has_objects(const char *path)
 	return line != NULL && line[1] != 0;
 }
 
+void notices_running(const struct notices *notices)
+{
+	tell(notices, NOTICED_RUNNING, "");
+}
+
 void notices_end(struct notices *notices)
 {
 	bool is_filtered = notices->listener >= 0;

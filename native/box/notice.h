@@ -35,6 +35,9 @@ void notices_begin(struct notices *notices, const struct sandbox *sandbox);
 /* A call waits at the listener: says what there is to say, and lets it happen unless the job is going to be ended. */
 void notices_serve(struct notices *notices);
 
+/* The command has ended, and something that it started goes on. */
+void notices_running(const struct notices *notices);
+
 /* After the job's last process has ended. */
 void notices_end(struct notices *notices);
 

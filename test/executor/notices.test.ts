@@ -99,6 +99,18 @@ suite('A job in a sandbox', (test) => {
     assert.equal(await reached(rig, python(ipc + own)), []);
     assert.equal(await reached(rig, 'sleep 1000 & kill $!; wait $!; kill $! 2>/dev/null; kill -0 $$'), []);
   });
+
+  test('is noticed when it leaves a process running that goes on', async () => {
+    await using rig = await executorRig();
+    for (const line of ['sleep 1000 &', 'setsid sleep 1000 >/dev/null 2>&1 &', '(sleep 1000 & sleep 1000) &'])
+      assert.equal(await reached(rig, line), [{ kind: 'background' }], line);
+    const { manifest } = await rig.sh('{ sleep 0.05; echo late > late; } & sleep 1000 & kill $!');
+    assert.equal(manifest.reached, []);
+    assert.equal(
+      manifest.changes.map(({ path }) => path),
+      ['late'],
+    );
+  });
 });
 
 suite('The network of a job in a sandbox', (test) => {
