@@ -32,14 +32,11 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
-static _Noreturn void run_command(const struct sandbox *sandbox)
+static _Noreturn void run_command(const struct sandbox *sandbox, const struct context *context)
 {
 	const struct job_request *request = sandbox->request;
-	/* The box's own signal handling must not be inherited: what is ignored stays so across exec. */
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	context_apply(&request->context);
+	/* The box's own signal handling must not be inherited: what is ignored or blocked stays so across exec. */
+	context_apply(context);
 	umask((mode_t)request->umask & 07777);
 	environ = request->env;
 	/* Searches the PATH of the new environment, and runs what has no known format by /bin/sh. */
@@ -141,13 +138,14 @@ void init_run(struct sandbox *sandbox)
 	arrange_descriptors(sandbox);
 	int signals = watch_children(sandbox);
 	struct notices notices;
-	notices_begin(&notices, sandbox);
+	struct context context = sandbox->request->context;
+	notices_begin(&notices, sandbox, context_fit(&context));
 	struct report report = { .kind = REPORT_ENDED, .started_ns = now_ns() };
 	pid_t pid = fork();
 	if (pid < 0)
 		sandbox_fail(sandbox, "fork: %s", strerror(errno));
 	if (pid == 0)
-		run_command(sandbox);
+		run_command(sandbox, &context);
 	struct processes processes = { .command = pid };
 	while (!processes.has_ended)
 		serve(sandbox, &notices, &processes, signals, -1);

@@ -330,6 +330,18 @@ static void notice(struct notices *notices, const struct seccomp_notif *call)
 	case SYS_msgget:
 		notice_key(notices, call);
 		return;
+#ifdef SYS_getrlimit
+	case SYS_getrlimit:
+#endif
+	case SYS_prlimit64:
+		tell(notices, NOTICED_HIDDEN, "a limit of its caller");
+		return;
+	case SYS_getpriority:
+		tell(notices, NOTICED_HIDDEN, "the niceness of its caller");
+		return;
+	case SYS_sched_getaffinity:
+		tell(notices, NOTICED_HIDDEN, "the processors of its caller");
+		return;
 	case SYS_setpriority:
 		notice_priority(notices, call);
 		return;
@@ -358,7 +370,7 @@ static int install(const struct filter *filter)
 	return listener < 0 ? -1 : listener;
 }
 
-void notices_begin(struct notices *notices, const struct sandbox *sandbox)
+void notices_begin(struct notices *notices, const struct sandbox *sandbox, struct context_lack lack)
 {
 	const struct job_request *request = sandbox->request;
 	bool may_use_network = (request->flags & JOB_NETWORK) != 0;
@@ -367,8 +379,10 @@ void notices_begin(struct notices *notices, const struct sandbox *sandbox)
 				     .has_own_network = sandbox->network < 0,
 				     .first_process = last_process() };
 	struct filter filter;
-	filter_make(&filter, &(struct filter_options){
-				     .uid = request->uid, .gid = request->gid, .may_use_network = may_use_network });
+	filter_make(&filter, &(struct filter_options){ .uid = request->uid,
+						       .gid = request->gid,
+						       .may_use_network = may_use_network,
+						       .lack = lack });
 	notices->listener = install(&filter);
 	/* Nobody will say that it asks for a socket. */
 	if (notices->listener < 0 && !may_use_network)

@@ -30,7 +30,7 @@ struct notices {
  * In init, before it forks: from then on it and whatever it starts are filtered, so init must make none of the filtered calls.
  * Without a filter, because the kernel will not have it, the rest works.
  */
-void notices_begin(struct notices *notices, const struct sandbox *sandbox);
+void notices_begin(struct notices *notices, const struct sandbox *sandbox, struct context_lack lack);
 
 /* A call waits at the listener: says what there is to say, and lets it happen unless the job is going to be ended. */
 void notices_serve(struct notices *notices);

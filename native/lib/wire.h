@@ -5,7 +5,7 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 
 /* shell → master */
 enum {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import type { Job } from '../../protocol/job.ts';
 import type { Limit } from '../../runtime/limit.ts';
+import { ownContext } from '../../wrapper/own-context.ts';
 import { suite } from '../harness/suite.ts';
 import { type ExecutorRig, executorRig } from './executor-rig.ts';
 
@@ -98,6 +99,25 @@ suite('A job in a sandbox', (test) => {
     const own = 'i = libc.msgget(1234, 0o1600); assert i == libc.msgget(1234, 0); libc.msgctl(i, 0, None)';
     assert.equal(await reached(rig, python(ipc + own)), []);
     assert.equal(await reached(rig, 'sleep 1000 & kill $!; wait $!; kill $! 2>/dev/null; kill -0 $$'), []);
+  });
+
+  test('has niceness, processors and blocked signals of its caller', async () => {
+    await using rig = await executorRig();
+    const context = { ...ownContext(), niceness: 3, processors: [1n], blockedSignals: 0x4000n };
+    assert.is((await rig.sh('nice; nproc', { context })).stdout, '3\n1\n');
+    // Without a shell: dash unblocks all signals.
+    const blocked = await rig.execute(['grep', '-q', 'SigBlk:.*4000$', '/proc/self/status'], { context });
+    assert.equal(blocked.ok && blocked.value.status, { kind: 'exit', code: 0 });
+  });
+
+  test('is noticed when it asks for what it could not be given of its caller', async () => {
+    await using rig = await executorRig();
+    const context = ownContext();
+    // More than any process can have.
+    const limits = context.limits.with(7, [context.limits[7]![0], 2n ** 63n]);
+    const limit: Limit = { kind: 'hidden', path: 'a limit of its caller' };
+    assert.equal(await reached(rig, 'ulimit -n', { context: { ...context, limits } }), [limit]);
+    assert.equal(await reached(rig, 'ulimit -c', { context: { ...context, limits } }), []);
   });
 
   test('is noticed when it leaves a process running that goes on', async () => {
