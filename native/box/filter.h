@@ -1,6 +1,6 @@
 /*
  * Which system calls of a job the sandbox is told of: a seccomp filter that lets everything happen, and notifies of what may
- * work otherwise than it would outside: locks, powers that the job lacks, what other processes there are, the network, and
+ * work otherwise than it would outside: locks, powers that the job lacks, what other processes there are, the network, waiting, and
  * what it could not be given of its caller's context.
  * Pure: notice.c installs it.
  *

@@ -4,6 +4,7 @@
 #include "filter.h"
 #include "wire.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/audit.h>
@@ -244,6 +245,51 @@ static void notice_process(const struct notices *notices, const struct seccomp_n
 	tell(notices, NOTICED_HIDDEN, text);
 }
 
+/* Whether a thread is at work, or waits for a disk. */
+static bool is_at_work(const char *process, const char *thread)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%.16s/task/%.16s/stat", process, thread);
+	AUTO_FREE char *stat = read_file(path);
+	/* Its name, in parentheses, may have any. */
+	const char *name_end = stat ? strrchr(stat, ')') : NULL;
+	return name_end != NULL && name_end[1] == ' ' && (name_end[2] == 'R' || name_end[2] == 'D');
+}
+
+static bool has_thread_at_work(const char *process)
+{
+	char path[40];
+	snprintf(path, sizeof path, "/proc/%.16s/task", process);
+	DIR *threads = opendir(path);
+	bool found = false;
+	for (struct dirent *entry; threads != NULL && !found && (entry = readdir(threads)) != NULL;)
+		found = entry->d_name[0] != '.' && is_at_work(process, entry->d_name);
+	if (threads != NULL)
+		closedir(threads);
+	return found;
+}
+
+/* Who sleeps while others of its job work waits for them. */
+static bool is_job_at_work(void)
+{
+	DIR *processes = opendir("/proc");
+	bool found = false;
+	for (struct dirent *entry; processes != NULL && !found && (entry = readdir(processes)) != NULL;) {
+		const char *name = entry->d_name;
+		found = name[0] >= '1' && name[0] <= '9' && strcmp(name, "1") != 0 && has_thread_at_work(name);
+	}
+	if (processes != NULL)
+		closedir(processes);
+	return found;
+}
+
+/* What others do while a job runs it does not see: one that waits for them would wait forever. */
+static void notice_sleep(struct notices *notices)
+{
+	if (notices->sleep_count < SLEEPS_MAX && !is_job_at_work() && ++notices->sleep_count == SLEEPS_MAX)
+		tell(notices, NOTICED_LOCK, "");
+}
+
 /* Whether an object of System V has the key. Source: proc(5), /proc/sysvipc. */
 static bool is_key_known(const char *table_path, int32_t key)
 {
@@ -324,6 +370,17 @@ static void notice(struct notices *notices, const struct seccomp_notif *call)
 	case SYS_connect:
 	case SYS_bind:
 		notice_address(notices, call, number == SYS_connect);
+		return;
+	case SYS_clock_nanosleep:
+#ifdef SYS_select
+	case SYS_select:
+#endif
+	case SYS_pselect6:
+#ifdef SYS_poll
+	case SYS_poll:
+#endif
+	case SYS_ppoll:
+		notice_sleep(notices);
 		return;
 	case SYS_shmget:
 	case SYS_semget:

@@ -15,12 +15,16 @@
 /* Ports of its own machine that the job connected to when nobody listened there. */
 #define UNHEARD_MAX 32
 
+/* So often a job may sleep while nothing of it runs. Who does it more often waits for somebody: another command. */
+#define SLEEPS_MAX 10
+
 struct notices {
 	int listener; /* of the filter; -1: there is none, as where another one is listened to already */
 	int pipe;
 	bool may_use_network, has_own_network;
 	bool is_over; /* the job is going to be ended, and must not get further */
 	bool has_sockets, has_objects; /* it has asked for sockets, and for objects of System V IPC */
+	unsigned sleep_count;
 	uint32_t first_process; /* ids from this one on are of the job's processes */
 	uint16_t unheard[UNHEARD_MAX];
 	size_t unheard_count;

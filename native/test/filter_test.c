@@ -126,6 +126,12 @@ static void test_others(void)
 	tap_ok(told(&root, SYS_kill, 5, 0, 0) && !told(&root, SYS_kill, 0, 9, 0) &&
 		       !told(&root, SYS_kill, UINT32_MAX, 9, 0),
 	   "a signal to a certain process is told; init's last one to all is not");
+	tap_ok(told(&root, SYS_clock_nanosleep, 0, 0, 0) && told(&root, SYS_pselect6, 0, 0, 0) &&
+		       told(&root, SYS_poll, 0, 0, 10),
+	       "sleeping is told");
+	tap_ok(!told(&root, SYS_pselect6, 4, 0, 0) && !told(&root, SYS_poll, 0, 1, 10) &&
+		       !told(&root, SYS_nanosleep, 0, 0, 0),
+	       "waiting for descriptors is not, nor how Go sleeps");
 	tap_ok(told(&root, SYS_msgget, 7, 0, 0) &&
 		       !told(&root, SYS_msgget, 0, 0, 0), "objects of System V IPC are told when they have a key");
 }

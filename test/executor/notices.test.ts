@@ -49,6 +49,21 @@ suite('A job in a sandbox', (test) => {
     for (const line of lines) assert.equal(await reached(rig, line), [], line);
   });
 
+  test('is ended when it waits for what others do', async () => {
+    await using rig = await executorRig();
+    const lines = [
+      'until [ -e never ]; do sleep 0.01; done',
+      python('import time\nwhile True: time.sleep(0.01)'),
+      `perl -e 'select undef, undef, undef, 0.01 until -e "never"'`,
+    ];
+    for (const line of lines) assert.equal(await reached(rig, line), [lock], line);
+    const waitsForItself = python(`
+import subprocess, time
+child = subprocess.Popen(["sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"])
+while child.poll() is None: time.sleep(0.01)`);
+    assert.equal(await reached(rig, `${waitsForItself}; sleep 0.01; sleep 0.01`), []);
+  });
+
   test('is ended when it needs powers that its user has elsewhere', async () => {
     await using rig = await executorRig();
     const lines: [string, string][] = [
