@@ -8,23 +8,24 @@ const limitNames = [
   ...['open files', 'locked memory', 'address space', 'file locks', 'pending signals', 'msgqueue size'],
   ...['nice priority', 'realtime priority', 'realtime timeout'],
 ];
-/** Node.js ignores it for itself. */
-const sigPipe = 1n << 12n;
-
-/** What this process has from whoever started it, less what Node.js has changed. */
-export function ownContext(): ProcessContext {
+/**
+ * What this process has from whoever started it, less what Node.js has changed.
+ *
+ * @param signals see `inheritedSignals`
+ */
+export function ownContext([ignored, blocked]: readonly [string, string] = ['0', '0']): ProcessContext {
   const limits = readFileSync('/proc/self/limits', 'utf8');
   // Node.js raises its own limit of open files.
   const callersFiles = limitOf(read(`/proc/${process.ppid}/limits`) || limits, 'open files');
   const status = read('/proc/self/status');
-  const fieldOf = (name: string) => new RegExp(`^${name}:\\s*([0-9a-f,]+)`, 'm').exec(status)?.[1] ?? '0';
+  const processors = /^Cpus_allowed:\s*([0-9a-f,]+)/m.exec(status)?.[1] ?? '0';
   return {
     limits: limitNames.map((name) => (name === 'open files' ? callersFiles : limitOf(limits, name))),
-    ignoredSignals: BigInt(`0x${fieldOf('SigIgn')}`) & ~sigPipe,
-    blockedSignals: BigInt(`0x${fieldOf('SigBlk')}`),
+    ignoredSignals: BigInt(`0x${ignored}`),
+    blockedSignals: BigInt(`0x${blocked}`),
     personality: Number.parseInt(read('/proc/self/personality'), 16) || 0,
     niceness: getPriority(),
-    processors: wordsOf(BigInt(`0x${fieldOf('Cpus_allowed').replaceAll(',', '')}`)),
+    processors: wordsOf(BigInt(`0x${processors.replaceAll(',', '')}`)),
     host: hostname(),
     domain: read('/proc/sys/kernel/domainname').trim(),
   };
