@@ -259,6 +259,8 @@ function readNoticed(frame: FrameReader): Limit {
       return { kind: 'hidden', path: text };
     case 5:
       return { kind: 'left-outside', path: text };
+    case 6:
+      return { kind: 'background' };
     default:
       throw new RangeError('Unknown kind of notice from the box');
   }

@@ -19,6 +19,7 @@ import { commandLine, type Placement, place } from './placement.ts';
 import { findHidden, reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { Outcome, Session } from './session.ts';
+import { findStaleInput } from './stale-input.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
 import type { Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
@@ -160,7 +161,8 @@ export class Dispatcher {
       const result = await this.#attempt(command, results);
       if (result.ok) return;
       const { failure } = result;
-      const next = nextStep(failure, command.attempts);
+      const mayLock = mayCreateExclusively(command.request);
+      const next = nextStep(failure, command.attempts, { mayLock });
       if (failure.reason === 'conflict') command.running.conflicted();
       if (next.step === 'cancelled') return this.#cancelled(command);
       // That nobody is left says less than why.
@@ -190,7 +192,7 @@ export class Dispatcher {
   #atLimit(command: Command, limit: Limit): Promise<void> {
     command.running.note({ limit });
     // What waits for another command must not keep it from its slot.
-    const needsSlot = limit.kind !== 'lock' && limit.kind !== 'network';
+    const needsSlot = !['lock', 'network', 'background'].includes(limit.kind);
     return this.#local(command, { reason: limit.kind, needsSlot, isFallback: false });
   }
 
@@ -252,7 +254,7 @@ export class Dispatcher {
         await this.#options.verifier.verify({ ...command, rival, manifest: result.value, basis, content });
       }
       const finished = result.ok
-        ? await this.#finish(command, result.value, { content, isCached: false })
+        ? await this.#finish(command, result.value, { content, isCached: false, basis })
         : result;
       if (finished.ok && result.ok && results) {
         const { question } = command;
@@ -328,7 +330,7 @@ export class Dispatcher {
   async #finish(
     command: Command,
     manifest: Manifest,
-    { content, isCached }: Pick<PoolMember, 'content'> & { isCached: boolean },
+    { content, isCached, basis }: Pick<PoolMember, 'content'> & { isCached: boolean; basis?: Basis },
   ): Promise<Result<JobOutput>> {
     const { workspace, store } = this.#options;
     const { caller, running } = command;
@@ -340,7 +342,11 @@ export class Dispatcher {
       caller.committing();
     };
     const isExclusive = mayCreateExclusively(command.request);
-    const committed = await workspace.commit(manifest, { content, onCommitting, signal, isExclusive });
+    // What comes from the cache was looked up an instant ago.
+    const findStale =
+      isExclusive && basis ? () => findStaleInput(manifest.trace, basis.root, workspace.inputs) : undefined;
+    const options = { content, onCommitting, signal, isExclusive, findStale };
+    const committed = await workspace.commit(manifest, options);
     if (!committed.ok) {
       if (!command.isCommitting) return committed;
       throw new Error(`Internal error: a commit failed half-way: ${describeFailure(committed.failure)}`);
@@ -361,8 +367,8 @@ export class Dispatcher {
   ): Promise<void> {
     if (!command.stdin.canReplay) return this.#giveUp(command, because);
     sayLocal(command, reason, because);
-    // Others do not wait for what waits for a person.
-    const needsSlot = reason !== 'terminal';
+    // Others do not wait for what waits for a person, or for them.
+    const needsSlot = reason !== 'terminal' && reason !== 'lock';
     await this.#local(command, { reason, isFallback, needsSlot });
   }
 

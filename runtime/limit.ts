@@ -21,6 +21,8 @@ export const limitSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('network') }),
   /** It locked a file, or waits for one that another command makes. */
   z.strictObject({ kind: z.literal('lock') }),
+  /** Something that it started was still running when it had ended. */
+  z.strictObject({ kind: z.literal('background') }),
   /** It was refused a system call that needs powers which the caller has. */
   z.strictObject({ kind: z.literal('privilege'), call: z.string().max(100) }),
   /** It made something that cannot be brought back: a socket, a device, extended attributes, a file of somebody else's. */
@@ -39,7 +41,7 @@ export function describeLimit(limit: Limit): string {
     case 'left-outside':
       return `left "${limit.path}", outside the project`;
     case 'hidden':
-      return `looked at "${limit.path}", which the sandbox does not show`;
+      return `looked at "${limit.path === '' ? '.' : limit.path}", which the sandbox does not show`;
     case 'refused-write':
       return `was refused a write to "${limit.path}", outside the project`;
     case 'private-file':
@@ -48,6 +50,8 @@ export function describeLimit(limit: Limit): string {
       return 'used the network';
     case 'lock':
       return 'locks files, or waits for those of other commands';
+    case 'background':
+      return 'left a process running';
     case 'privilege':
       return `was refused ${limit.call}`;
     case 'unsupported-output':

@@ -9,6 +9,7 @@ import { nearest } from '../runtime/nearest.ts';
 import { exactArguments, exactEnvironment } from '../runtime/process-bytes.ts';
 import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
+import { ignoreInherited } from './inherited-signals.ts';
 
 const env = exactEnvironment(process.env);
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -111,6 +112,7 @@ function commandOf(typed: string | undefined): Command {
   });
 }
 
+ignoreInherited(env);
 try {
   // Whoever read our output has gone.
   process.stdout.on('error', () => endLike({ kind: 'signal', signal: constants.signals.SIGPIPE }));

@@ -12,6 +12,7 @@ import { suitable } from './choose-project.ts';
 import type { Environment } from './command.ts';
 import { type Project, projectAround, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
+import { inheritedSignals } from './inherited-signals.ts';
 import { Input } from './input.ts';
 import { ownContext } from './own-context.ts';
 import { splitOwnFlags } from './own-flags.ts';
@@ -174,7 +175,9 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     argv,
     shell: '/bin/sh',
     cwd: currentDir(),
-    env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    env: Object.entries({ ...env, TERMITE_SIGNALS: undefined }).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    ),
     umask: process.umask(),
     mergeOutput: stdout !== undefined && stdout === describeDescriptor(2),
     hasJobserver: false,
@@ -182,7 +185,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
     processId: 0,
-    context: ownContext(),
+    context: ownContext(inheritedSignals(env)),
   };
 }
 

@@ -38,11 +38,13 @@ enum condition {
 	NAMESPACES,  /* args[first] has flags for namespaces, and none for a user namespace */
 	NOT_LOCAL,   /* args[first] is the family of a socket, but AF_UNIX */
 	PROCESS,     /* args[first] names a certain process or group; init itself ends all with -1 */
+	NOTHING,     /* args[first] is 0: of descriptors to wait for */
+	LACKING,     /* args[first] is a resource whose limit is not the caller's, and args[last] says where to put it */
 	KEYED,	     /* args[first] is not 0, that is, IPC_PRIVATE */
 };
 
 /* Whom it is about: what an ordinary user may not do anyway fails in the sandbox as it does outside. */
-enum subject { ANYBODY, ROOT, ORDINARY, WITHOUT_NETWORK };
+enum subject { ANYBODY, ROOT, ORDINARY, WITHOUT_NETWORK, WITHOUT_LIMITS, WITHOUT_NICENESS, WITHOUT_PROCESSORS };
 
 struct rule {
 	uint32_t call;
@@ -62,6 +64,16 @@ static const struct rule rules[] = {
 	{ SYS_socket, NOT_LOCAL, WITHOUT_NETWORK, 0, 0 },
 	{ SYS_connect, ALWAYS, WITHOUT_NETWORK, 0, 0 },
 	{ SYS_bind, ALWAYS, WITHOUT_NETWORK, 0, 0 },
+/* SYS_nanosleep is not among them: the run time of Go calls it all the time, and nothing else does where there is glibc 2.31. */
+	{ SYS_clock_nanosleep, ALWAYS, ANYBODY, 0, 0 },
+#ifdef SYS_select
+	{ SYS_select, NOTHING, ANYBODY, 0, 0 },
+#endif
+	{ SYS_pselect6, NOTHING, ANYBODY, 0, 0 },
+#ifdef SYS_poll
+	{ SYS_poll, NOTHING, ANYBODY, 1, 1 },
+#endif
+	{ SYS_ppoll, NOTHING, ANYBODY, 1, 1 },
 	{ SYS_shmget, KEYED, ANYBODY, 0, 0 },
 	{ SYS_semget, KEYED, ANYBODY, 0, 0 },
 	{ SYS_msgget, KEYED, ANYBODY, 0, 0 },
@@ -103,6 +115,13 @@ static const struct rule rules[] = {
 	{ SYS_fsopen, ALWAYS, ANYBODY, 0, 0 },
 	{ SYS_move_mount, ALWAYS, ANYBODY, 0, 0 },
 	{ SYS_unshare, NAMESPACES, ROOT, 0, 0 },
+
+#ifdef SYS_getrlimit
+	{ SYS_getrlimit, LACKING, WITHOUT_LIMITS, 0, 1 },
+#endif
+	{ SYS_prlimit64, LACKING, WITHOUT_LIMITS, 1, 3 },
+	{ SYS_getpriority, ALWAYS, WITHOUT_NICENESS, 0, 0 },
+	{ SYS_sched_getaffinity, ALWAYS, WITHOUT_PROCESSORS, 0, 0 },
 
 	{ SYS_perf_event_open, ALWAYS, ANYBODY, 0, 0 },
 	{ SYS_bpf, ALWAYS, ANYBODY, 0, 0 },
@@ -245,6 +264,20 @@ static void add_condition(struct filter *filter, const struct rule *rule, const 
 		allow_if(filter, BPF_JEQ, UINT32_MAX);
 		answer(filter, SECCOMP_RET_USER_NOTIF);
 		return;
+	case NOTHING:
+		load_argument(filter, rule->first);
+		notify_if(filter, BPF_JEQ, 0);
+		break;
+	case LACKING:
+		/* No variable lies at a multiple of 4 GiB. */
+		load_argument(filter, rule->last);
+		allow_if(filter, BPF_JEQ, 0);
+		load_argument(filter, rule->first);
+		for (uint32_t i = 0; i < CONTEXT_LIMITS; i++) {
+			if (options->lack.limits & 1u << i)
+				notify_if(filter, BPF_JEQ, i);
+		}
+		break;
 	case KEYED:
 		load_argument(filter, rule->first);
 		jump(filter, BPF_JEQ, 0, 1, 0);
@@ -265,6 +298,12 @@ static bool applies(const struct rule *rule, const struct filter_options *option
 		return options->uid != 0;
 	case WITHOUT_NETWORK:
 		return !options->may_use_network;
+	case WITHOUT_LIMITS:
+		return options->lack.limits != 0;
+	case WITHOUT_NICENESS:
+		return options->lack.niceness;
+	case WITHOUT_PROCESSORS:
+		return options->lack.processors;
 	}
 	return false;
 }

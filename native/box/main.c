@@ -24,6 +24,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -288,6 +289,8 @@ int main(int argc, char **argv)
 {
 	struct server server = { .listener = -1, .signals = -1, .pid = getpid() };
 	log_init("termite-box");
+	/* Whatever that of whoever started us: others are to look into what we make for them. */
+	umask(022);
 	if (parse_options(&server, argc, argv) < 0)
 		return 1;
 	if (namespace_enter(&server.box) < 0 || open_store(&server) < 0 || make_template(&server) < 0 ||

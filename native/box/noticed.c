@@ -41,7 +41,7 @@ static bool counts(struct project *project, const char *project_root, uint32_t k
 
 static bool is_fatal(uint32_t kind)
 {
-	return kind != NOTICED_LEFT;
+	return kind != NOTICED_LEFT && kind != NOTICED_RUNNING;
 }
 
 bool noticed_judge(struct noticed *noticed, struct project *project, const char *project_root)

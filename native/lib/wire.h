@@ -5,7 +5,7 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 
 /* shell → master */
 enum {
@@ -130,6 +130,7 @@ enum {
 	NOTICED_PRIVILEGE = 3, /* what it was refused, as a noun */
 	NOTICED_HIDDEN = 4,    /* what it looked for that exists outside only, as a noun */
 	NOTICED_LEFT = 5,      /* what it left that is no file, as a noun */
+	NOTICED_RUNNING = 6,   /* (empty): what it started was still running when it had ended */
 };
 
 enum {

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static const struct filter_options root = { 0, 0, false };
+static const struct filter_options root = { .uid = 0 };
 
 #if defined(__x86_64__)
 /* What a classic BPF program answers for a system call: the few instructions that the filter is made of. */
@@ -48,15 +48,19 @@ static uint32_t run(const struct filter *filter, const struct seccomp_data *data
 }
 
 #define OWN 1000u
-static const struct filter_options ordinary = { OWN, OWN, false }, networked = { 0, 0, true };
+static const struct filter_options ordinary = { .uid = OWN, .gid = OWN }, networked = { .may_use_network = true };
 
-static bool tells(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
+static bool tells_of(const struct filter_options *options, const struct seccomp_data *data)
 {
 	struct filter filter;
 	filter_make(&filter, options);
-	struct seccomp_data data = { .nr = call, .arch = arch, .args = { a, b, c } };
-	uint32_t answer = run(&filter, &data);
+	uint32_t answer = run(&filter, data);
 	return filter.length <= FILTER_LENGTH_MAX && answer == SECCOMP_RET_USER_NOTIF;
+}
+
+static bool tells(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
+{
+	return tells_of(options, &(struct seccomp_data){ .nr = call, .arch = arch, .args = { a, b, c } });
 }
 
 #define HERE AUDIT_ARCH_X86_64
@@ -122,14 +126,40 @@ static void test_others(void)
 	tap_ok(told(&root, SYS_kill, 5, 0, 0) && !told(&root, SYS_kill, 0, 9, 0) &&
 		       !told(&root, SYS_kill, UINT32_MAX, 9, 0),
 	   "a signal to a certain process is told; init's last one to all is not");
+	tap_ok(told(&root, SYS_clock_nanosleep, 0, 0, 0) && told(&root, SYS_pselect6, 0, 0, 0) &&
+		       told(&root, SYS_poll, 0, 0, 10),
+	       "sleeping is told");
+	tap_ok(!told(&root, SYS_pselect6, 4, 0, 0) && !told(&root, SYS_poll, 0, 1, 10) &&
+		       !told(&root, SYS_nanosleep, 0, 0, 0),
+	       "waiting for descriptors is not, nor how Go sleeps");
 	tap_ok(told(&root, SYS_msgget, 7, 0, 0) &&
 		       !told(&root, SYS_msgget, 0, 0, 0), "objects of System V IPC are told when they have a key");
+}
+
+static bool tells_limit(const struct filter_options *options, uint64_t resource, uint64_t old)
+{
+	return tells_of(options, &(struct seccomp_data){
+					 .nr = SYS_prlimit64, .arch = HERE, .args = { 0, resource, 0x1000, old } });
+}
+
+static void test_context(void)
+{
+	static const struct filter_options lacking = { .lack = { 1u << 7, true, true } };
+	tap_ok(tells_limit(&lacking, 7, 0x1000) && told(&lacking, SYS_getrlimit, 7, 0x1000, 0) &&
+		       told(&lacking, SYS_getpriority, 0, 0, 0) && told(&lacking, SYS_sched_getaffinity, 0, 0, 0),
+	       "what is not as the caller has it is told when it is asked for");
+	tap_ok(!tells_limit(&lacking, 3, 0x1000) && !tells_limit(&lacking, 7, 0),
+	       "limits that are the caller's are not, nor is setting one");
+	tap_ok(!tells_limit(&root, 7, 0x1000) && !told(&root, SYS_getpriority, 0, 0, 0) &&
+		       !told(&root, SYS_sched_getaffinity, 0, 0, 0),
+	       "nor anything where all is as the caller has it");
 }
 #else
 static void test_usual_calls(void) {}
 static void test_locks(void) {}
 static void test_powers(void) {}
 static void test_others(void) {}
+static void test_context(void) {}
 #endif
 
 int main(void)
@@ -138,6 +168,7 @@ int main(void)
 	test_locks();
 	test_powers();
 	test_others();
+	test_context();
 	struct filter filter;
 	filter_make(&filter, &root);
 	tap_ok(filter.length > 0 && filter.length <= FILTER_LENGTH_MAX, "the filter has room");

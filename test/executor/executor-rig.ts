@@ -2,9 +2,9 @@ import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { type RunningExecutor, startExecutor } from '../../executor/start-executor.ts';
 import { shownDirectories } from '../../master/own-places.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
-import { plainContext } from '../../protocol/process-context.ts';
 import { AppError, explainError } from '../../runtime/app-error.ts';
 import type { Limit } from '../../runtime/limit.ts';
+import { ownContext } from '../../wrapper/own-context.ts';
 import { skip } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
 import { DiskOrigin } from './disk-origin.ts';
@@ -76,7 +76,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     uid: process.getuid!(),
     gid: process.getgid!(),
     home: '',
-    context: plainContext,
+    context: ownContext(),
     shown: shownDirectories({ projectRoot: project, home: '', env: [] }),
     mergeOutput: false,
     forwardStdin: false,

@@ -420,6 +420,18 @@ suite('Workspace.commit()', (test) => {
     }
   });
 
+  test('of a command that may lock finds a conflict also where another one has left the same', async () => {
+    await using dir = await tempDir();
+    dir.write('project/count', '0');
+    await using rig = await workspaceRig(dir.path);
+    const manifest = manifestOf(rig.project, [{ path: 'count', node: rig.file('1') }]);
+    const conflict = (path: string) => ({ ok: false, failure: { reason: 'conflict', path } });
+    assert.equal(await rig.commit(manifest, { findStale: () => 'lock' }), conflict('lock'));
+    assert.ok((await rig.commit(manifest, { isExclusive: true })).ok);
+    assert.equal(await rig.commit(manifest, { isExclusive: true }), conflict('count'));
+    assert.ok((await rig.commit(manifest)).ok);
+  });
+
   test('takes no conflict from times, directories that are there, or a result that stands there already', async () => {
     await using dir = await tempDir();
     dir.write('project/file', 'base');
