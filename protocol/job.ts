@@ -95,7 +95,12 @@ export const nodeSchema = z.discriminatedUnion('type', [
     mode: modeSchema,
     mtimeNs: nanoseconds,
   }),
-  z.strictObject({ type: z.literal('directory'), mode: modeSchema, mtimeNs: nanoseconds }),
+  z.strictObject({
+    type: z.literal('directory'),
+    mode: modeSchema,
+    /** Absent where the time is as it was although entries have changed: bringing them into place must not change it either. */
+    mtimeNs: nanoseconds.optional(),
+  }),
   z.strictObject({
     type: z.literal('symlink'),
     target: linkTargetSchema,

@@ -55,7 +55,6 @@ struct job {
 	struct frame_out out;
 	uid_t uid; /* the job's, outside */
 	gid_t gid;
-	mode_t root_mode;
 
 	pid_t pid; /* of the sandbox's init; 0: not started, or reaped */
 	int pidfd;
@@ -242,9 +241,8 @@ static void start(struct job *job)
 		break_(job, "the project's root directory: %s", strerror(-failed));
 		return;
 	}
-	job->root_mode = mode & 07777;
 	times[1] = times[0];
-	if (fchmodat(job->storage.directory, JOB_UPPER, job->root_mode, 0) < 0 ||
+	if (fchmodat(job->storage.directory, JOB_UPPER, mode & 07777, 0) < 0 ||
 	    utimensat(job->storage.directory, JOB_UPPER, times, 0) < 0) {
 		break_(job, "chmod of the upper directory: %s", strerror(errno));
 		return;
@@ -449,7 +447,7 @@ static void put_done(struct job *job, const struct report *report, const char *t
 	AUTO_FREE char *path = NULL;
 	frame_put_string(out, directory ? directory : "");
 	int failed = directory == NULL ? -ENOMEM :
-					 harvest(out, job->storage.directory, JOB_UPPER, job->root_mode, &path);
+					 harvest(out, job->storage.directory, JOB_UPPER, &path);
 	if (failed)
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");
