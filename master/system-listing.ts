@@ -1,5 +1,12 @@
 import { type BigIntStats, lstatSync, realpathSync, statfsSync } from 'node:fs';
-import { type Directory, decodeDirectory, encodeDirectory, type FileNode } from '../cas/directory.ts';
+import {
+  type Directory,
+  decodeDirectory,
+  encodeDirectory,
+  type FileNode,
+  usageOfDirectory,
+  usageOfFile,
+} from '../cas/directory.ts';
 import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
@@ -49,6 +56,7 @@ export function listSystemDirectory(path: string): SystemListing {
     symlinks: [],
     mode: Number(own.mode) & 0o7777,
     mtimeNs: own.mtimeNs,
+    ...usageOfDirectory({ sizeBytes: Number(own.size), blocks: Number(own.blocks) }),
     ...rightsIn(path, own),
   };
   const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
@@ -127,6 +135,7 @@ function describe(name: string, stats: BigIntStats): FileNode {
     digest: { hash: '', sizeBytes: isHidden ? hiddenSize : Number(stats.size) },
     mode: Number(stats.mode) & 0o7777,
     mtimeNs: isHidden ? 0n : stats.mtimeNs,
+    ...(!isHidden && usageOfFile({ sizeBytes: Number(stats.size), blocks: Number(stats.blocks) })),
   };
 }
 

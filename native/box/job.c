@@ -299,6 +299,13 @@ static void read_report(struct job *job)
 		job->report_length += (size_t)count;
 }
 
+static void end_at_limit(struct job *job)
+{
+	if (!job->is_at_limit)
+		kill_sandbox(job);
+	job->is_at_limit = true;
+}
+
 static void read_notices(struct job *job)
 {
 	int got = noticed_read(&job->noticed, job->notice_pipe);
@@ -306,10 +313,19 @@ static void read_notices(struct job *job)
 		break_(job, "read of notices: %s", strerror(-got));
 	if (got <= 0)
 		fd_close(&job->notice_pipe);
-	if (noticed_judge(&job->noticed, &job->project, job->request.project_root) && !job->is_at_limit) {
-		job->is_at_limit = true;
-		kill_sandbox(job);
-	}
+	if (noticed_judge(&job->noticed, &job->project, job->request.project_root))
+		end_at_limit(job);
+}
+
+static void serve_mirror(struct job *job)
+{
+	if (fuse_serve(&job->project.mirror.session) < 0)
+		break_(job, "read of /dev/fuse: %s", strerror(errno));
+	if (job->project.concealed == NULL || job->is_at_limit)
+		return;
+	if (noticed_add(&job->noticed, NOTICED_HIDDEN, job->project.concealed) < 0)
+		break_(job, "no memory for a notice");
+	end_at_limit(job);
 }
 
 static void receive(struct job *job)
@@ -392,8 +408,8 @@ static void supervise(struct job *job)
 			break_(job, "poll: %s", strerror(errno));
 		if (wanted[TERMINATION].revents)
 			job->is_closed = true;
-		if (wanted[FUSE].revents && fuse_serve(&job->project.mirror.session) < 0)
-			break_(job, "read of /dev/fuse: %s", strerror(errno));
+		if (wanted[FUSE].revents)
+			serve_mirror(job);
 		if (wanted[CONNECTION].revents)
 			receive(job);
 		for (int i = 0; i < OUTPUTS; i++) {
