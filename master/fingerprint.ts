@@ -13,7 +13,7 @@ export interface Question
 }
 
 /** Counts up whenever the meaning of a fingerprint, or of what jobs are shown, changes: then all that was stored is void. */
-const version = 2;
+const version = 3;
 
 /** What a result depends on besides files: hash in hex. All that is to be said of a command before looking at anything. */
 export function weakFingerprint(question: Question): string {

@@ -371,11 +371,8 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		}
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
-		if (S_ISSOCK(child->mode)) {
-			writer->index++;
-			continue;
-		}
-		if (!put_entry(writer, inode_of(child), child->mode, name))
+		/* Of what kind a socket or device is, only a look-up tells, which is noticed. */
+		if (!put_entry(writer, inode_of(child), S_ISSOCK(child->mode) ? 0 : child->mode, name))
 			return 0;
 	}
 	struct bytes name;
