@@ -70,6 +70,11 @@ for (const user of availableUsers()) {
       };
       assert.equal(await build('echo more >> a; cat b > seen'), [0, { linked: 1 }]);
       assert.is(readFileSync(join(rig.project, 'seen'), 'utf8'), 'text\nmore\n');
+      // How many names the others say there are would not be true any more.
+      assert.equal(await build('ln a more; stat -c %h b more >counts'), [0, { linked: 1 }]);
+      assert.is(readFileSync(join(rig.project, 'counts'), 'utf8'), '3\n3\n');
+      assert.equal(await build('rm more; stat -c %h b >counts'), [0, { linked: 1 }]);
+      assert.is(readFileSync(join(rig.project, 'counts'), 'utf8'), '2\n');
       assert.equal(await build('sed -i s/text/other/ a'), [0, { linked: 1 }]);
       assert.is(readFileSync(join(rig.project, 'b'), 'utf8'), 'text\nmore\n');
       assert.equal(await build('tar cf t.tar a b; ln c d; cp b e'), [1, {}]);
