@@ -180,11 +180,12 @@ export class Dispatcher {
   #limitOf(command: Command, manifest: Manifest): Limit | undefined {
     const { workspace } = this.#options;
     const hasOtherNames = (path: string) => workspace.inputs.hasOtherNames(path);
+    const otherNames = (path: string) => workspace.inputs.otherNames(path);
     const isConcealed = (observation: Observation) => workspace.inputs.isConcealed(observation);
     return reachedLimit(manifest, {
       mayFail: mayFail(command),
       ownDir: this.#options.stateDir,
-      ...{ hasOtherNames, isConcealed },
+      ...{ hasOtherNames, otherNames, isConcealed },
     });
   }
 

@@ -161,6 +161,14 @@ class LocalWorkspace implements Workspace {
         const node = this.#snapshot.lookup(path);
         return node?.type === 'file' && node.linkCount > 1;
       },
+      otherNames: (path) => {
+        const node = this.#snapshot.lookup(path);
+        if (node?.type !== 'file') return [];
+        return this.#snapshot
+          .namesOf(node.inode)
+          .filter((name) => name !== node)
+          .map(pathOf);
+      },
       isConcealed: ({ path, flags }) =>
         (flags & ObservationFlag.absent ? this.#snapshot.conceals(path) : false) ||
         (flags & ObservationFlag.listed ? this.#snapshot.concealsNamesIn(path) : false),

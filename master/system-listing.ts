@@ -1,5 +1,12 @@
 import { type BigIntStats, lstatSync, realpathSync, statfsSync } from 'node:fs';
-import { type Directory, decodeDirectory, encodeDirectory, type FileNode } from '../cas/directory.ts';
+import {
+  type Directory,
+  decodeDirectory,
+  encodeDirectory,
+  type FileNode,
+  usageOfDirectory,
+  usageOfFile,
+} from '../cas/directory.ts';
 import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
 import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
@@ -32,7 +39,8 @@ export function isPrivate(stats: BigIntStats): boolean {
 }
 
 /**
- * Lists a directory; sockets and devices are left out. Private files are shown empty and without time: so their
+ * Lists a directory. Sockets and devices, which can be used here only, both stand in it as sockets: mirrors tell their names, and who
+ * has looked at one. Private files are shown empty and without time: so their
  * steady growth (histories, logs) is no change either.
  *
  * @param path absolute, without symlinks in it
@@ -49,6 +57,7 @@ export function listSystemDirectory(path: string): SystemListing {
     symlinks: [],
     mode: Number(own.mode) & 0o7777,
     mtimeNs: own.mtimeNs,
+    ...usageOfDirectory({ sizeBytes: Number(own.size), blocks: Number(own.blocks) }),
     ...rightsIn(path, own),
   };
   const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
@@ -62,7 +71,7 @@ export function listSystemDirectory(path: string): SystemListing {
     } else if (stats.isSymbolicLink()) {
       const target = targetOf(place);
       if (target !== undefined) directory.symlinks.push({ name, target, mtimeNs: stats.mtimeNs });
-    } else if (stats.isFile() || stats.isFIFO()) {
+    } else {
       const shown = { ...describe(name, stats), ...rightsIn(place, stats) };
       directory.files.push(shown);
       if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
@@ -123,10 +132,11 @@ function describe(name: string, stats: BigIntStats): FileNode {
   const hiddenSize = stats.isFile() ? privateSizeBytes : 0;
   return {
     name,
-    type: stats.isFile() ? 'file' : 'fifo',
+    type: stats.isFile() ? 'file' : stats.isFIFO() ? 'fifo' : 'socket',
     digest: { hash: '', sizeBytes: isHidden ? hiddenSize : Number(stats.size) },
     mode: Number(stats.mode) & 0o7777,
     mtimeNs: isHidden ? 0n : stats.mtimeNs,
+    ...(!isHidden && usageOfFile({ sizeBytes: Number(stats.size), blocks: Number(stats.blocks) })),
   };
 }
 

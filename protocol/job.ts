@@ -104,7 +104,12 @@ export const nodeSchema = z.discriminatedUnion('type', [
     mode: modeSchema,
     mtimeNs: timeSchema,
   }),
-  z.strictObject({ type: z.literal('directory'), mode: modeSchema, mtimeNs: timeSchema }),
+  z.strictObject({
+    type: z.literal('directory'),
+    mode: modeSchema,
+    /** Absent where the time is as it was although entries have changed: bringing them into place must not change it either. */
+    mtimeNs: timeSchema.optional(),
+  }),
   z.strictObject({
     type: z.literal('symlink'),
     target: linkTargetSchema,

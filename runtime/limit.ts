@@ -27,7 +27,7 @@ export const limitSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('privilege'), call: z.string().max(100) }),
   /** It made something that cannot be brought back: a socket, a device, extended attributes, a file of somebody else's. */
   z.strictObject({ kind: z.literal('unsupported-output'), path }),
-  /** It wrote to a file with several names: the others may have to show the new content, or the old. */
+  /** It wrote to a file with several names, or gave it or took from it one: the others may have to show that. */
   z.strictObject({ kind: z.literal('linked'), path }),
   /** It failed, and nobody can tell that it would have failed here. */
   z.strictObject({ kind: z.literal('failed') }),
@@ -57,7 +57,7 @@ export function describeLimit(limit: Limit): string {
     case 'unsupported-output':
       return `made "${limit.path}", which cannot be brought back as it is`;
     case 'linked':
-      return `wrote to "${limit.path}", a file with several names`;
+      return `changed "${limit.path}", a file with several names`;
     case 'failed':
       return 'failed';
     default:

@@ -232,7 +232,7 @@ static int walk_directory(struct walk *walk, int fd, const char *path)
 	return failed;
 }
 
-int harvest(struct frame_out *out, int parent, const char *upper, mode_t root_mode, char **path)
+int harvest(struct frame_out *out, int parent, const char *upper, char **path)
 {
 	struct walk walk = { .out = out };
 	size_t count_at = frame_put_count(out);
@@ -244,10 +244,10 @@ int harvest(struct frame_out *out, int parent, const char *upper, mode_t root_mo
 	    ((st.st_mode & 0700) != 0700 && fchmodat(parent, upper, st.st_mode | 0700, 0) < 0) ||
 	    (fd = openat(parent, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
 		failed = fail_at(&walk, upper, errno);
-	if (!failed && (st.st_mode & 07777) != (root_mode & 07777))
+	if (!failed) {
 		put_entry(&walk, "", &st, 0, "");
-	if (!failed)
 		failed = walk_directory(&walk, fd, "");
+	}
 	frame_set_count(out, count_at, walk.count);
 	*path = walk.failed_path;
 	return failed;

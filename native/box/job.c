@@ -57,7 +57,6 @@ struct job {
 	struct frame_out out;
 	uid_t uid; /* the job's, outside */
 	gid_t gid;
-	mode_t root_mode;
 
 	pid_t pid; /* of the sandbox's init; 0: not started, or reaped */
 	int pidfd;
@@ -245,9 +244,8 @@ static void start(struct job *job)
 		break_(job, "the project's root directory: %s", strerror(-failed));
 		return;
 	}
-	job->root_mode = mode & 07777;
 	times[1] = times[0];
-	if (fchmodat(job->storage.directory, JOB_UPPER, job->root_mode, 0) < 0 ||
+	if (fchmodat(job->storage.directory, JOB_UPPER, mode & 07777, 0) < 0 ||
 	    utimensat(job->storage.directory, JOB_UPPER, times, 0) < 0) {
 		break_(job, "chmod of the upper directory: %s", strerror(errno));
 		return;
@@ -327,6 +325,17 @@ static void read_notices(struct job *job)
 		fd_close(&job->notice_pipe);
 	if (noticed_judge(&job->noticed, &job->project, job->request.project_root))
 		end_at_limit(job);
+}
+
+static void serve_mirror(struct job *job)
+{
+	if (fuse_serve(&job->project.mirror.session) < 0)
+		break_(job, "read of /dev/fuse: %s", strerror(errno));
+	if (job->project.concealed == NULL || job->is_at_limit)
+		return;
+	if (noticed_add(&job->noticed, NOTICED_HIDDEN, job->project.concealed) < 0)
+		break_(job, "no memory for a notice");
+	end_at_limit(job);
 }
 
 static void receive(struct job *job)
@@ -410,8 +419,8 @@ static void supervise(struct job *job)
 			break_(job, "poll: %s", strerror(errno));
 		if (wanted[TERMINATION].revents)
 			job->is_closed = true;
-		if (wanted[FUSE].revents && fuse_serve(&job->project.mirror.session) < 0)
-			break_(job, "read of /dev/fuse: %s", strerror(errno));
+		if (wanted[FUSE].revents)
+			serve_mirror(job);
 		if (wanted[CONNECTION].revents)
 			receive(job);
 		for (int i = 0; i < OUTPUTS; i++) {
@@ -467,7 +476,7 @@ static void put_done(struct job *job, const struct report *report, const char *t
 	AUTO_FREE char *path = NULL;
 	frame_put_string(out, directory ? directory : "");
 	int failed = directory == NULL ? -ENOMEM :
-					 harvest(out, job->storage.directory, JOB_UPPER, job->root_mode, &path);
+					 harvest(out, job->storage.directory, JOB_UPPER, &path);
 	if (failed)
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");

@@ -67,6 +67,24 @@ bool noticed_judge(struct noticed *noticed, struct project *project, const char 
 	return is_over || noticed->needs_network;
 }
 
+int noticed_add(struct noticed *noticed, uint32_t kind, const char *text)
+{
+	uint32_t head[2] = { kind, (uint32_t)strlen(text) };
+	size_t length = HEAD_LENGTH + head[1];
+	unsigned char *grown = realloc(noticed->data, noticed->length + length);
+	if (grown == NULL)
+		return -ENOMEM;
+	noticed->data = grown;
+	unsigned char *record = grown + noticed->taken;
+	memmove(record + length, record, noticed->length - noticed->taken);
+	memcpy(record, head, sizeof head);
+	memcpy(record + HEAD_LENGTH, text, head[1]);
+	noticed->length += length;
+	noticed->taken += length;
+	noticed->count++;
+	return 0;
+}
+
 void noticed_put(const struct noticed *noticed, struct frame_out *out)
 {
 	frame_set_count(out, frame_put_count(out), noticed->count);

@@ -77,6 +77,8 @@ struct properties {
 	struct timespec mtime;
 	struct file_identity identity;
 	enum rights rights;
+	bool has_blocks;
+	struct disk_usage usage; /* begun with DIRECTORY_USAGE */
 };
 
 static int parse_timestamp(struct timespec *time, struct bytes rest)
@@ -133,6 +135,13 @@ static int parse_properties(struct properties *properties, struct bytes rest)
 			if (field.value != RIGHTS_GROUP && field.value != RIGHTS_OTHER)
 				return -EBADMSG;
 			properties->rights = (enum rights)field.value;
+		} else if (is(&field, 20, VARINT)) {
+			properties->has_blocks = true;
+			properties->usage.blocks = field.value;
+		} else if (is(&field, 21, VARINT)) {
+			if (field.value > INT64_MAX)
+				return -EBADMSG;
+			properties->usage.directory_size = field.value;
 		}
 		if (failed)
 			return failed;
@@ -169,10 +178,16 @@ static int file_mode(uint32_t *mode, bool is_executable, const struct properties
 	return 0;
 }
 
+/* As many blocks as whole pages take. */
+static uint64_t blocks_of(uint64_t size)
+{
+	return (size / 4096 + (size % 4096 != 0)) * 8;
+}
+
 /* FileNode, DirectoryNode or SymlinkNode, as `type` (S_IFREG, S_IFDIR, S_IFLNK) says. */
 static int parse_entry(struct directory_entry *entry, uint32_t type, struct bytes rest)
 {
-	struct properties properties = { 0 };
+	struct properties properties = { .usage = DIRECTORY_USAGE };
 	bool is_executable = false;
 	struct field field;
 	int got;
@@ -203,6 +218,9 @@ static int parse_entry(struct directory_entry *entry, uint32_t type, struct byte
 	entry->mtime = properties.mtime;
 	entry->identity = properties.identity;
 	entry->rights = properties.rights;
+	entry->usage = properties.usage;
+	if (!properties.has_blocks && type != S_IFDIR)
+		entry->usage.blocks = blocks_of(type == S_IFLNK ? 0 : entry->digest.size);
 	if (type == S_IFREG)
 		return file_mode(&entry->mode, is_executable, &properties);
 	entry->mode = type | (type == S_IFLNK ? 0777 : 0755);
@@ -228,7 +246,7 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	struct directory_entry *file = directory->entries;
 	struct directory_entry *child = file + directory->file_count;
 	struct directory_entry *link = child + directory->directory_count;
-	struct properties properties = { 0 };
+	struct properties properties = { .usage = DIRECTORY_USAGE };
 	struct field field;
 	int got;
 	while ((got = next_field(&rest, &field)) > 0) {
@@ -249,6 +267,7 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	directory->identity = properties.identity;
 	directory->mtime = properties.mtime;
 	directory->rights = properties.rights;
+	directory->usage = properties.usage;
 	return got;
 }
 

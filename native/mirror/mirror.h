@@ -50,7 +50,7 @@ struct layer {
 	bool (*hidden)(struct mirror *mirror, struct node *directory, size_t index, struct bytes *name);
 	/* Told of every request that is refused with EROFS. May be NULL. */
 	void (*refused)(struct mirror *mirror, const struct fuse_request *request);
-	/* Told of every look-up of something that is there but not shown. NULL: all is shown. */
+	/* Told of every look at something that is there but not shown, or not as it is: a socket, the holes of a file. */
 	void (*concealed)(struct mirror *mirror, const struct fuse_request *request, struct node *node);
 	/* Answers READ of a file that is a stream. May be NULL. */
 	int (*read_stream)(struct mirror *mirror, struct node *file, const struct fuse_request *request, size_t size);

@@ -179,9 +179,18 @@ static int read_stream(struct mirror *mirror, struct node *file, const struct fu
 	return result;
 }
 
+static void concealed(struct mirror *mirror, const struct fuse_request *request, struct node *node)
+{
+	struct project *project = mirror->owner;
+	(void)request;
+	if (project->concealed == NULL)
+		project->concealed = node_path(mirror->top, node);
+}
+
 static const struct layer project_layer = {
 	.list = list,
 	.content = content,
+	.concealed = concealed,
 	.read_stream = read_stream,
 	.answers_open = true,
 	.prefix = "",
@@ -238,6 +247,7 @@ void project_free(struct project *project)
 	mirror_free(&project->mirror);
 	free(project->known);
 	free(project->input);
+	free(project->concealed);
 	free(project->broken);
 	*project = (struct project){ 0 };
 	project->mirror.session.fd = -1;

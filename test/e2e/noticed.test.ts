@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
+import { visiblePlace } from '../rigs/places.ts';
 import { TermiteRig } from '../rigs/termite.ts';
 import { availableUsers, sandboxObstacle, type User } from '../rigs/user.ts';
 
@@ -44,6 +45,24 @@ for (const user of availableUsers()) {
       assert.equal((await run())[0], 'gone\n0\n');
     });
 
+    test('a socket beside the project is there for who asks for it; its name is no secret', async () => {
+      const below = visiblePlace(user);
+      if (below === undefined) skip('this user can reach no folder that sandboxes show');
+      await using rig = rigFor(user, { below });
+      chmodSync(rig.base, 0o755);
+      const place = join(rig.base, 'beside');
+      mkdirSync(place);
+      const run = async () => {
+        const outcome = await build(rig, [`ls ${place}/door 2>/dev/null || echo gone`, `ls -A ${place}`]);
+        return [outcome.stdout, outcome.report.localByReason];
+      };
+      assert.equal(await run(), ['gone\n', {}]);
+      const server = await listening(createServer(), join(place, 'door'));
+      assert.equal(await run(), [`${place}/door\ndoor\n`, { hidden: 1 }]);
+      await server[Symbol.asyncDispose]();
+      assert.is((await run())[0], 'gone\n');
+    });
+
     test('a name in /tmp counts also for a result that was kept when it was not there', async () => {
       await using rig = rigFor(user);
       const path = `/tmp/termite-noticed-${process.pid}`;
@@ -70,10 +89,10 @@ async function build(rig: TermiteRig, lines: readonly string[]) {
   return outcome;
 }
 
-function rigFor(user: User): TermiteRig {
+function rigFor(user: User, options: { below?: string } = {}): TermiteRig {
   const obstacle = sandboxObstacle();
   if (obstacle) skip(obstacle, 'fuse');
-  return new TermiteRig(user);
+  return new TermiteRig(user, options);
 }
 
 async function listening(server: Server, path?: string): Promise<Server & AsyncDisposable> {

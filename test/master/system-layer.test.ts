@@ -8,6 +8,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -48,6 +49,7 @@ suite('SystemLayer', (test) => {
       await new Promise((resolve) => server.once('listening', resolve));
       await using rig = await openRig(dir);
       const { files, directories, symlinks, mode } = await rig.list(rig.root);
+      const socket = { mode: statSync(dir.join('root/socket')).mode & 0o7777 };
       assert.equal(files, [
         {
           name: 'file',
@@ -56,6 +58,7 @@ suite('SystemLayer', (test) => {
           mode: 0o4755,
           mtimeNs: 1_600_000_000_000_000_000n,
         },
+        { ...socket, name: 'socket', type: 'socket', digest: { hash: '', sizeBytes: 0 }, mtimeNs: 0n },
       ]);
       assert.equal(directories, [{ name: 'sub' }]);
       assert.equal(
