@@ -11,6 +11,16 @@ const seeds = readdirSync(goldenPath('.'))
   .map((name) => readFileSync(goldenPath(name)));
 
 suite('decodeDirectory', (test) => {
+  test('decodeDirectory() and encodeDirectory() keep times beyond what a number can hold', () => {
+    const directory = {
+      files: [],
+      directories: [],
+      symlinks: [],
+      mtimeNs: (2n ** 53n + 1n) * 1_000_000_000n,
+    };
+    assert.equal(decodeDirectory(encodeDirectory(directory)), directory);
+  });
+
   test('decodeDirectory() of mutated blobs gives what encodes to the same, or throws bad-directory', () => {
     let count = 0;
     mutateBytes(seeds, (blob) => {

@@ -7,7 +7,7 @@ import { suite } from '../harness/suite.ts';
 
 const rules = [
   { Regexp: '^cc .*\\.c$', Reason: 'here', Timeout: 100 },
-  { Regexp: 'ld', Network: true, Env: { Set: { A: 'b' }, Unset: ['C'] } },
+  { Regexp: 'ld', Network: true, Env: { Set: { A: 'b' }, Unset: ['C'], Ignore: ['CI_*'] } },
 ];
 
 function locatedOrRefused(text: string): unknown {
@@ -21,6 +21,7 @@ function locatedOrRefused(text: string): unknown {
 
 suite('.termite-localrc that is not as it should be', (test) => {
   test('parseLocalRules() takes mutated files or throws bad-configuration', () => {
+    parseLocalRules(JSON.stringify(rules), '/p/.termite-localrc');
     const check = (text: string) => {
       try {
         parseLocalRules(text, '/p/.termite-localrc');
