@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define LENGTH_MAX ((size_t)8 << 10)
+#define LENGTH_MAX ((size_t)6 << 10)
 #define CORPUS_MAX 8192
 #define RUN_SECONDS_MAX 20
 #define PLACES ((size_t)1 << 16)
@@ -204,6 +204,7 @@ static size_t mutate(unsigned char *data, size_t length)
 		add_number(data, length);
 		return length;
 	case 4:
+	case 5:
 		return remove_part(data, length);
 	default:
 		return insert_part(data, length);
