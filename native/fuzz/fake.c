@@ -23,8 +23,9 @@ int __wrap_content_remember(struct content *content, struct digest digest);
 pid_t __wrap_job_process(uint32_t thread);
 const char *__wrap_local_variable(const char *name);
 
-size_t fake_answer_count;
 const char *fake_variable;
+
+static size_t unanswered_count;
 
 void __wrap_log_line(const char *format, ...)
 {
@@ -52,7 +53,7 @@ ssize_t __wrap_writev(int fd, const struct iovec *parts, int count)
 	size_t length = parts[0].iov_len + (count > 1 ? parts[1].iov_len : 0);
 	REQUIRE(parts[0].iov_len == sizeof *header && header->len == length && length <= sizeof *header + FUSE_READ_MAX);
 	REQUIRE(header->error <= 0 && header->error > -512 && (header->error == 0 || count == 1));
-	fake_answer_count++;
+	REQUIRE(unanswered_count-- > 0);
 	return (ssize_t)length;
 }
 
@@ -95,6 +96,11 @@ const char *__wrap_local_variable(const char *name)
 	return fake_variable;
 }
 
+static bool has_answer(uint32_t opcode)
+{
+	return opcode != FUSE_FORGET && opcode != FUSE_BATCH_FORGET && opcode != FUSE_INTERRUPT;
+}
+
 void fake_fuse(struct mirror *mirror, struct bytes payload)
 {
 	static uint64_t unique;
@@ -110,8 +116,14 @@ void fake_fuse(struct mirror *mirror, struct bytes payload)
 	memcpy(message, &header, sizeof header);
 	memcpy(message + sizeof header, arguments.data, arguments.length);
 	message[length] = 0;
+	unanswered_count += has_answer(head[0]);
 	const void *start = message;
 	fuse_handle(&mirror->session,
 		    &(struct fuse_request){ start, message + sizeof header, arguments.length });
 	free(message);
+}
+
+void fake_end(void)
+{
+	REQUIRE(unanswered_count == 0);
 }

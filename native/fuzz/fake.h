@@ -10,7 +10,7 @@ void fake_fuse(struct mirror *mirror, struct bytes payload);
 /* What every variable of the environment is, or NULL. */
 extern const char *fake_variable;
 
-/* Of requests, since the beginning. */
-extern size_t fake_answer_count;
+/* After the mirror is freed: each request that has an answer must have got one. */
+void fake_end(void);
 
 #endif

@@ -43,6 +43,7 @@ static void serve(const struct job_request *request, struct bytes input)
 	trace_put(&project.mirror.trace, &out, project.places, "/");
 	frame_end(&out);
 	project_free(&project);
+	fake_end();
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	if (parse(system, mount.payload) == 0)
 		converse(system, input);
 	system_free(system);
+	fake_end();
 	fuzz_free_frame(&mount);
 	return 0;
 }
