@@ -204,8 +204,12 @@ function writeTimestamp(writer: BackwardProtoWriter, field: number, timeNs: bigi
   const nanos = ((timeNs % nanosPerSecond) + nanosPerSecond) % nanosPerSecond;
   const seconds = (timeNs - nanos) / nanosPerSecond;
   if (nanos !== 0n) writer.varint(2, Number(nanos));
-  if (seconds !== 0n) writer.varint(1, seconds > 0n ? Number(seconds) : seconds);
+  if (seconds !== 0n) writer.varint(1, isExactNumber(seconds) ? Number(seconds) : seconds);
   writer.message(field, end);
+}
+
+function isExactNumber(value: bigint): boolean {
+  return value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 function readDirectory(reader: ProtoReader): Directory {

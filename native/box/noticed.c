@@ -11,8 +11,13 @@
 
 #define HEAD_LENGTH (2 * sizeof(uint32_t))
 
+/* Most records end the job. What is more than this comes from something that is not the init that we have started. */
+#define NOTICED_MAX ((size_t)1 << 20)
+
 int noticed_read(struct noticed *noticed, int pipe)
 {
+	if (noticed->length > NOTICED_MAX)
+		return -EMSGSIZE;
 	unsigned char *grown = realloc(noticed->data, noticed->length + PIPE_BUF);
 	if (grown == NULL)
 		return -ENOMEM;

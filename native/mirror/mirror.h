@@ -94,6 +94,9 @@ void mirror_free(struct mirror *mirror);
 int mirror_park(struct mirror *mirror, enum need_kind kind, struct node *node, const struct fuse_request *request,
 		uint32_t *id);
 
+/* The errno of an answer, 0 for none. One that the kernel would not take from us fails the reading. */
+int mirror_get_errno(struct frame_in *in);
+
 /* The need of that id and kind, or NULL: an answer to a question that nobody asks any more. */
 struct need *mirror_need(const struct mirror *mirror, uint32_t id, enum need_kind kind);
 

@@ -147,6 +147,9 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 	int result = mirror->layer->list(mirror, directory, request);
 	if (result != 0)
 		return result;
+	/* Beside the top is nothing but what the layer has put there, and what is not has no path. */
+	if (directory == mirror->top->parent && directory_find(&directory->listing, name) == NULL)
+		return -ENOENT;
 	int found = find_child(mirror, directory, name, &child);
 	if (found < 0)
 		return found;

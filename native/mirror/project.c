@@ -265,7 +265,8 @@ int project_root(struct project *project, uint32_t *mode, struct timespec *mtime
 
 static int directory_answered(struct project *project, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	struct bytes bytes = frame_get_bytes(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
@@ -274,7 +275,7 @@ static int directory_answered(struct project *project, struct frame_in *in)
 		return 0;
 	struct node *node = need->node;
 	if (error != 0) {
-		break_(project, "directory %.64s: %s", (const char *)node->digest.hash.data, strerror((int)error));
+		break_(project, "directory %.64s: %s", (const char *)node->digest.hash.data, strerror(error));
 		node->failure = EIO;
 	} else {
 		unsigned char *blob = malloc(bytes.length + 1);
@@ -291,7 +292,8 @@ static int directory_answered(struct project *project, struct frame_in *in)
 
 static int blob_answered(struct project *project, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
 	struct need *need = mirror_need(&project->mirror, id, NEED_CONTENT);
@@ -299,9 +301,9 @@ static int blob_answered(struct project *project, struct frame_in *in)
 		return 0;
 	struct node *node = need->node;
 	if (error == 0)
-		error = (uint32_t)-content_remember(&project->mirror.content, node->digest);
+		error = -content_remember(&project->mirror.content, node->digest);
 	if (error != 0) {
-		break_(project, "blob %.64s: %s", (const char *)node->digest.hash.data, strerror((int)error));
+		break_(project, "blob %.64s: %s", (const char *)node->digest.hash.data, strerror(error));
 		node->failure = EIO;
 	}
 	node->is_answered = true;

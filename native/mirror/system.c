@@ -236,7 +236,8 @@ static int take_listing(const struct node_table *nodes, struct node *node, struc
 
 static int listed(struct system *system, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	struct bytes bytes = frame_get_bytes(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
@@ -244,7 +245,7 @@ static int listed(struct system *system, struct frame_in *in)
 	if (need == NULL)
 		return 0;
 	struct node *node = need->node;
-	node->failure = error != 0 ? (int)error : take_listing(&system->mirror.nodes, node, bytes);
+	node->failure = error != 0 ? error : take_listing(&system->mirror.nodes, node, bytes);
 	if (node->failure == EBADMSG) {
 		log_line("mirror: a listing is malformed");
 		node->failure = EIO;
@@ -324,7 +325,8 @@ static void content_answered(struct system *system, struct need *need, int faile
 
 static int file_answered(struct system *system, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	struct digest digest = frame_get_digest(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
@@ -335,7 +337,7 @@ static int file_answered(struct system *system, struct frame_in *in)
 	/* The file has changed: the kernel was told the old size, and may hold pages of the old content. */
 	bool is_same = digest.size == node->digest.size &&
 		       (node->digest.hash.length == 0 || bytes_equal(digest.hash, node->digest.hash));
-	int failed = -(int)error;
+	int failed = -error;
 	if (!failed && (!digest_is_valid(digest) || !is_same))
 		failed = mirror_fault(&system->mirror, node, "it has changed");
 	if (!failed)
@@ -488,8 +490,10 @@ static int parse(struct system *system, struct bytes mount)
 		char *path = bytes_to_string(frame_get_bytes(&in));
 		if (path == NULL)
 			return -EBADMSG;
-		path_clean(path);
 		system->hidden[system->hidden_count++] = path;
+		if (path[0] != '/')
+			return -EBADMSG;
+		path_clean(path);
 	}
 	return frame_in_done(&in) ? 0 : -EBADMSG;
 }
