@@ -21,6 +21,8 @@ export const perBuild: readonly string[] = [
   'TERMITE_LOCAL',
   'TERMITE_SLOT',
   'TERMITE_SIGNALS',
+  'TERMITE_PRELOAD',
+  'TERMITE_LINE_SHELL',
 ];
 
 /** Of this very program, relative to its package. */

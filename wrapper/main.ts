@@ -17,6 +17,7 @@ const packageRoot = resolve(import.meta.dirname, '../..');
 const native: NativePaths = {
   shellPath: join(packageRoot, 'native/build/libexec/sh'),
   standInPath: join(packageRoot, 'native/build/libexec/stand-in'),
+  preloadPath: join(packageRoot, 'native/build/libexec/long-lines.so'),
   stagePath: join(packageRoot, 'native/build/termite-stage'),
   launcherPath: join(packageRoot, 'native/build/termite-launcher'),
 };
