@@ -103,7 +103,7 @@ export class SandboxExecutor implements Executor {
     const done = ended.value;
     if (done === 'needs-disk' || done === 'needs-network') return done;
     this.#prediction.learn(project, done.trace);
-    const doubt = await this.#doubt(done, job);
+    const doubt = await this.#doubt(done, options, unattributedCount);
     if (doubt) return fail(doubt);
     const caughtUp = mirror.catchUp();
     // Awaited here: the files are gone as soon as this scope ends.
@@ -122,10 +122,19 @@ export class SandboxExecutor implements Executor {
   }
 
   /** Why what the command ended with may be the fault of this executor, not its own. */
-  async #doubt(done: DoneMessage, { timeoutMs }: Job): Promise<Failure | undefined> {
-    const [limit] = done.noticed;
-    if (done.kind === 'limit' && limit) return { reason: 'limit', limit };
-    if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
+  async #doubt(
+    done: DoneMessage,
+    { job, mirror }: JobRunOptions,
+    unattributedCount: number,
+  ): Promise<Failure | undefined> {
+    if (done.kind === 'limit') {
+      // The mirror ended it: what it says of that may be on its way.
+      if (done.noticed.length === 0) await mirror.catchUp();
+      const [limit] = [...done.noticed, ...mirror.takeReached(done.process, unattributedCount)];
+      if (!limit) throw new Error('Internal error: a job was ended at a limit that nobody tells');
+      return { reason: 'limit', limit };
+    }
+    if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs: job.timeoutMs };
     if (done.kind === 'exit' && done.value === 0) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;
   }

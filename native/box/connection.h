@@ -10,6 +10,7 @@ struct connection {
 	struct ledger_line *ledger;
 	int socket;      /* closed by the executor: everything is to end */
 	int termination; /* a signalfd of SIGTERM: likewise */
+	int refusal;     /* one of SIGNAL_REFUSED: the job's result is of no use any more */
 	struct frame_reader reader;
 };
 

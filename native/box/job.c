@@ -382,7 +382,7 @@ static int wait_ms(struct job *job)
 /* The one loop. Ends when the job is over. */
 static void supervise(struct job *job)
 {
-	enum { CONNECTION, TERMINATION, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
+	enum { CONNECTION, TERMINATION, REFUSAL, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
 	while (!is_over(job)) {
 		if (!job->is_started)
 			start(job);
@@ -393,6 +393,7 @@ static void supervise(struct job *job)
 		struct pollfd wanted[COUNT] = {
 			[CONNECTION] = { .fd = job->connection->socket, .events = POLLIN },
 			[TERMINATION] = { .fd = job->connection->termination, .events = POLLIN },
+			[REFUSAL] = { .fd = job->is_at_limit ? -1 : job->connection->refusal, .events = POLLIN },
 			[FUSE] = { .fd = job->project.mirror.session.ended ? -1 : job->project.mirror.session.fd,
 				   .events = POLLIN },
 			[SANDBOX] = { .fd = job->pidfd, .events = POLLIN },
@@ -408,6 +409,8 @@ static void supervise(struct job *job)
 			break_(job, "poll: %s", strerror(errno));
 		if (wanted[TERMINATION].revents)
 			job->is_closed = true;
+		if (wanted[REFUSAL].revents)
+			end_at_limit(job);
 		if (wanted[FUSE].revents)
 			serve_mirror(job);
 		if (wanted[CONNECTION].revents)

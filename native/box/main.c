@@ -8,6 +8,7 @@
  */
 #include "connection.h"
 #include "fd.h"
+#include "job_process.h"
 #include "storage.h"
 #include "log.h"
 #include "namespace.h"
@@ -159,8 +160,12 @@ static void serve_child(struct server *server, int socket, struct ledger_line *l
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	AUTO_CLOSE int termination = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigemptyset(&set);
+	sigaddset(&set, SIGNAL_REFUSED);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	AUTO_CLOSE int refusal = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	AUTO_CLOSE int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (termination < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+	if (termination < 0 || refusal < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		return;
 	struct timeval timeout = { .tv_sec = SEND_TIMEOUT_S };
 	setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
@@ -169,6 +174,7 @@ static void serve_child(struct server *server, int socket, struct ledger_line *l
 		.ledger = line,
 		.socket = socket,
 		.termination = termination,
+		.refusal = refusal,
 	});
 }
 

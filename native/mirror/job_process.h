@@ -2,6 +2,7 @@
 #ifndef TERMITE_JOB_PROCESS_H
 #define TERMITE_JOB_PROCESS_H
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -12,5 +13,8 @@
  * The thread must be waiting for an answer of ours, or its number may be another's.
  */
 pid_t job_process(uint32_t thread);
+
+/* What a mirror sends to the process of a job that was refused something. */
+#define SIGNAL_REFUSED SIGUSR1
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -166,7 +167,7 @@ static char *refused_path(const struct system *system, const struct fuse_request
 	return path_join(path, (const char *)request->arguments + offset);
 }
 
-/* Takes over the path. */
+/* Takes over the path. The job ends at once: it might try again for ever, as openssl does with a key that it cannot read. */
 static void report(struct system *system, const struct fuse_request *request, uint32_t kind, char *path)
 {
 	AUTO_FREE char *owned = path;
@@ -182,6 +183,8 @@ static void report(struct system *system, const struct fuse_request *request, ui
 	frame_put_u32(&system->out, kind);
 	frame_put_u32(&system->out, (uint32_t)process);
 	frame_end(&system->out);
+	if (process > 0)
+		kill(process, SIGNAL_REFUSED);
 	size_t next = system->reported_next++ % REPORTED_MAX;
 	system->reported[next].process = process;
 	system->reported[next].kind = kind;
