@@ -67,7 +67,7 @@ export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4, attributes: 8 } 
 
 export interface DoneMessage {
   type: 'done';
-  /** `limit`: ended at once, as its result could not be used; `noticed` says why. */
+  /** `limit`: ended at once, as its result could not be used; `noticed`, or what its system mirror refused, says why. */
   kind: 'exit' | 'signal' | 'timeout' | 'limit';
   value: number;
   startedNs: bigint;
