@@ -8,6 +8,7 @@ import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
 import { mayCreateExclusively } from './exclusive-creation.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import { findForeign } from './foreign-files.ts';
 import { InstalledPrograms } from './installed-programs.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
@@ -186,7 +187,13 @@ export class Dispatcher {
       mayFail: mayFail(command),
       ownDir: this.#options.stateDir,
       ...{ hasOtherNames, otherNames, isConcealed },
+      findForeign: (looked) => this.#foreignIn(looked, command),
     });
+  }
+
+  #foreignIn(manifest: Pick<Manifest, 'changes' | 'trace'>, { question }: Command): string | undefined {
+    const root = this.#options.workspace.projectRoot;
+    return findForeign(manifest, { root, caller: question, showsOwners: question.timeUse === 'shown' });
   }
 
   /** Runs it beside make, since what it does in a sandbox is not what it does here. */
@@ -215,6 +222,7 @@ export class Dispatcher {
       }
       // It was made when the places that a sandbox has for itself were as here, which are no part of the fingerprint.
       if (findHidden(answer.manifest, this.#options.stateDir)) return false;
+      if (this.#foreignIn(answer.manifest, command) !== undefined) return false;
       running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,

@@ -30,6 +30,7 @@ type JudgedManifest = Pick<Manifest, 'reached' | 'trace' | 'hiddenTrace' | 'chan
  * hides, changes or throws away is judged in this one place.
  *
  * @param mayFail whether its failure is to be believed
+ * @param findForeign as in foreign-files.ts
  * @param ownDir absolute path of our state, for which our own programs look wherever they are run
  */
 export function reachedLimit(
@@ -40,7 +41,12 @@ export function reachedLimit(
     hasOtherNames,
     otherNames,
     isConcealed,
-  }: { mayFail: boolean; ownDir: string } & Pick<Inputs, 'hasOtherNames' | 'otherNames' | 'isConcealed'>,
+    findForeign,
+  }: {
+    mayFail: boolean;
+    ownDir: string;
+    findForeign: (manifest: Pick<Manifest, 'changes' | 'trace'>) => string | undefined;
+  } & Pick<Inputs, 'hasOtherNames' | 'otherNames' | 'isConcealed'>,
 ): Limit | undefined {
   const limit = reached.find((each) => !isAsHere(each));
   if (limit) return limit;
@@ -60,6 +66,8 @@ export function reachedLimit(
     (change) => isRewrittenLink(change) || (hasOtherNames(change.path) && showsInOtherNames(change)),
   );
   if (linked) return { kind: 'linked', path: linked.path };
+  const foreign = findForeign({ changes, trace });
+  if (foreign !== undefined) return { kind: 'owner', path: foreign };
   const hasFailed = status.kind === 'exit' && status.code !== 0;
   return hasFailed && !mayFail ? { kind: 'failed' } : undefined;
 }

@@ -29,6 +29,8 @@ export const limitSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('unsupported-output'), path }),
   /** It wrote to a file with several names, or gave it or took from it one: the others may have to show that. */
   z.strictObject({ kind: z.literal('linked'), path }),
+  /** It changed a file of somebody else's, or may have shown whose it is: in a sandbox all are the caller's. */
+  z.strictObject({ kind: z.literal('owner'), path }),
   /** It failed, and nobody can tell that it would have failed here. */
   z.strictObject({ kind: z.literal('failed') }),
 ]);
@@ -58,6 +60,8 @@ export function describeLimit(limit: Limit): string {
       return `made "${limit.path}", which cannot be brought back as it is`;
     case 'linked':
       return `changed "${limit.path}", a file with several names`;
+    case 'owner':
+      return `changed or showed "${limit.path === '' ? '.' : limit.path}", which is somebody else's`;
     case 'failed':
       return 'failed';
     default:

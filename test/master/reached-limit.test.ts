@@ -25,6 +25,7 @@ function judge(
   const options = {
     mayFail: false,
     ownDir: '/state/termite',
+    findForeign: () => undefined,
     ...links,
     isConcealed,
   };
