@@ -61,6 +61,11 @@ export interface Directory {
   mtimeNs?: bigint;
   identity?: FileIdentity;
   rights?: Rights;
+  /**
+   * There is more in it than is shown: to look for that, or to list it, is refused. No part of REAPI, whose readers skip it:
+   * `NodeProperties` 20.
+   */
+  isPartial?: boolean;
 }
 
 const rightsNumbers = ['group', 'other'] as const;
@@ -145,11 +150,12 @@ function writeDigest(writer: BackwardProtoWriter, field: number, digest: Digest)
 function writeProperties(
   writer: BackwardProtoWriter,
   field: number,
-  { mtimeNs, identity, rights, ...node }: Properties,
+  { mtimeNs, identity, rights, isPartial, ...node }: Properties,
   mode = node.mode,
 ): void {
-  if (mode === undefined && mtimeNs === undefined && identity === undefined && rights === undefined) return;
+  if ([mode, mtimeNs, identity, rights, isPartial].every((property) => property === undefined)) return;
   const end = writer.end();
+  if (isPartial) writer.varint(20, 1);
   if (rights) writer.varint(19, rightsNumbers.indexOf(rights) + 1);
   if (identity) {
     const { inode, ctimeNs, linkCount } = identity;
@@ -256,7 +262,7 @@ function readDigest(reader: ProtoReader): Digest {
   return { hash, sizeBytes };
 }
 
-type Properties = Pick<FileNode, 'mtimeNs' | 'identity' | 'rights'> & { mode?: number };
+type Properties = Pick<Directory, 'mtimeNs' | 'identity' | 'rights' | 'isPartial'> & { mode?: number };
 
 function readProperties(reader: ProtoReader): Properties {
   const properties: Properties = {};
@@ -268,6 +274,7 @@ function readProperties(reader: ProtoReader): Properties {
     else if (reader.is(17, WireType.lengthDelimited)) ctimeNs = readTimestamp(reader.message());
     else if (reader.is(18, WireType.varint)) linkCount = reader.varint();
     else if (reader.is(19, WireType.varint)) properties.rights = readRights(reader);
+    else if (reader.is(20, WireType.varint)) properties.isPartial = reader.varint() !== 0;
     else reader.skip();
   }
   if (inode !== undefined && ctimeNs !== undefined)

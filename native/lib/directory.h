@@ -48,6 +48,7 @@ struct directory {
 	struct timespec mtime;
 	struct file_identity identity;
 	enum rights rights;
+	bool is_partial; /* there is more in it than is told, see Directory in cas/directory.ts */
 };
 
 /*

@@ -53,6 +53,14 @@ suite('directory: byte-exact examples', (test) => {
 });
 
 suite('directory', (test) => {
+  test('tells of one with more in it than is shown', () => {
+    const partial: Directory = { files: [], directories: [], symlinks: [], isPartial: true };
+    const bytes = encodeDirectory(partial);
+    // As in native/test/directory_test.c.
+    assert.is(bytes.toString('hex'), '2a03a00101');
+    assert.equal(decodeDirectory(bytes), partial);
+  });
+
   const sample: Directory = {
     files: [
       { name: 'a.c', type: 'file', digest: digestOf(Buffer.from('a')), mode: 0o644, mtimeNs: 1n },
