@@ -72,6 +72,11 @@ export interface Directory extends DiskUsage {
   rights?: Rights;
   /** As stat(2) tells it; absent: `directoryUsage`. No part of REAPI: `NodeProperties` 21. */
   sizeBytes?: number;
+  /**
+   * There is more in it than is shown: to look for that, or to list it, is refused. No part of REAPI, whose readers skip it:
+   * `NodeProperties` 22.
+   */
+  isPartial?: boolean;
 }
 
 const rightsNumbers = ['group', 'other'] as const;
@@ -175,12 +180,13 @@ function writeDigest(writer: BackwardProtoWriter, field: number, digest: Digest)
 function writeProperties(
   writer: BackwardProtoWriter,
   field: number,
-  { mtimeNs, identity, rights, blocks, sizeBytes, ...node }: Properties,
+  { mtimeNs, identity, rights, blocks, sizeBytes, isPartial, ...node }: Properties,
   mode = node.mode,
 ): void {
-  const all = [mode, mtimeNs, identity, rights, blocks, sizeBytes];
+  const all = [mode, mtimeNs, identity, rights, blocks, sizeBytes, isPartial];
   if (all.every((each) => each === undefined)) return;
   const end = writer.end();
+  if (isPartial) writer.varint(22, 1);
   if (sizeBytes !== undefined) writer.varint(21, sizeBytes);
   if (blocks !== undefined) writer.varint(20, blocks);
   if (rights) writer.varint(19, rightsNumbers.indexOf(rights) + 1);
@@ -293,7 +299,10 @@ function readDigest(reader: ProtoReader): Digest {
   return { hash, sizeBytes };
 }
 
-type Properties = Pick<Directory, 'mode' | 'mtimeNs' | 'identity' | 'rights' | 'blocks' | 'sizeBytes'>;
+type Properties = Pick<
+  Directory,
+  'mtimeNs' | 'identity' | 'rights' | 'blocks' | 'sizeBytes' | 'isPartial'
+> & { mode?: number };
 
 function readProperties(reader: ProtoReader): Properties {
   const properties: Properties = {};
@@ -307,6 +316,7 @@ function readProperties(reader: ProtoReader): Properties {
     else if (reader.is(19, WireType.varint)) properties.rights = readRights(reader);
     else if (reader.is(20, WireType.varint)) properties.blocks = reader.varint();
     else if (reader.is(21, WireType.varint)) properties.sizeBytes = reader.varint();
+    else if (reader.is(22, WireType.varint)) properties.isPartial = reader.varint() !== 0;
     else reader.skip();
   }
   if (inode !== undefined && ctimeNs !== undefined)

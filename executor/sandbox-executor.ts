@@ -12,7 +12,7 @@ import type { Executor } from './executor.ts';
 import type { JobMemory } from './job-memory.ts';
 import { JobRun, type JobRunOptions } from './job-run.ts';
 import type { OomKills } from './oom-kills.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, originKey } from './origin.ts';
 import { takeOutputs } from './outputs.ts';
 import { Prediction } from './prediction.ts';
 import { RememberedCommands } from './remembered-commands.ts';
@@ -70,7 +70,7 @@ export class SandboxExecutor implements Executor {
   async #execute(job: Job, signal: AbortSignal): Promise<JobResult> {
     const { box, mirrors, slots, memory, jobsDir, hostId, sourceOf } = this.#options;
     const { origin, content } = sourceOf(job.origin);
-    const project = `${job.origin.id} ${job.projectRoot}`;
+    const project = `${originKey(job.origin)} ${job.projectRoot}`;
     const collecting = this.#prediction.collect(project, job.root, content);
     using _slots = await slots.acquire(signal, job.slots);
     const acquired = await mirrors.acquire(await box.box(), job.origin, { origin, content });

@@ -4,7 +4,7 @@ import type { Job } from '../protocol/job.ts';
 import { type Result, succeed } from '../runtime/failure.ts';
 import type { Box } from './box-client.ts';
 import type { Content } from './content.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, originKey } from './origin.ts';
 import { SystemMirror } from './system-mirror.ts';
 
 export interface SystemMirrorsOptions {
@@ -22,7 +22,7 @@ export interface MirrorLease extends Disposable {
 }
 
 interface Entry {
-  readonly originId: string;
+  readonly origin: string;
   readonly epoch: number;
   readonly mirror: SystemMirror;
   userCount: number;
@@ -85,11 +85,11 @@ export class SystemMirrors implements AsyncDisposable {
     await Promise.all(this.#closing);
   }
 
-  #find(box: Box, { id, epoch }: Job['origin']): Entry | undefined {
+  #find(box: Box, origin: Job['origin']): Entry | undefined {
     for (const entry of this.#entries) {
       if (
-        entry.originId === id &&
-        entry.epoch === epoch &&
+        entry.origin === originKey(origin) &&
+        entry.epoch === origin.epoch &&
         entry.mirror.box === box &&
         !entry.mirror.isBroken &&
         !entry.mirror.isStale
@@ -101,15 +101,12 @@ export class SystemMirrors implements AsyncDisposable {
   }
 
   /** Synchronous up to its registration, so that the next job finds it. */
-  #open(
-    box: Box,
-    { id, epoch, revision }: Job['origin'],
-    source: { origin: Origin; content: Content },
-  ): Entry {
+  #open(box: Box, of: Job['origin'], source: { origin: Origin; content: Content }): Entry {
+    const { epoch, revision } = of;
     const mountDir = join(this.#dir, `system-${++this.#count}`);
     mkdirSync(mountDir);
     const entry: Entry = {
-      originId: id,
+      origin: originKey(of),
       epoch,
       mirror: new SystemMirror({ box, mountDir, moment: { epoch, revision }, ...source }),
       userCount: 0,
@@ -137,7 +134,7 @@ export class SystemMirrors implements AsyncDisposable {
 
   #closeIfSuperseded(entry: Entry): void {
     const isSuperseded = [...this.#entries].some(
-      ({ originId, epoch }) => originId === entry.originId && epoch > entry.epoch,
+      ({ origin, epoch }) => origin === entry.origin && epoch > entry.epoch,
     );
     if (isSuperseded && entry.userCount === 0) this.#close(entry);
   }

@@ -9,7 +9,13 @@ import { startExecutor } from '../executor/start-executor.ts';
 import type { CommandRecord } from '../protocol/build-log.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
 import { encodeBytes, fsPath, showBytes } from '../runtime/byte-path.ts';
-import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
+import {
+  accountHome,
+  cacheDir,
+  explainCacheError,
+  makePrivateDir,
+  projectStateDir,
+} from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
@@ -180,10 +186,13 @@ async function build(
   removeOtherSockets(stateDir, ownSocket);
   const stdinRoutes = new StdinRoutes();
   const watchProgram = join(packageRoot, 'native/build/termite-watch');
+  const rules = new LocalRules(root);
   const workspace = scope.use(
     await openWorkspace({
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
       watchProgram,
+      homes: [env['HOME'], accountHome()].filter((home) => home !== undefined),
+      privatePlaces: () => rules.privatePlaces,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
       onProgress: hashingProgress(systemClock, (message) => {
         process.stdout.write(`${message}\n`);
@@ -230,7 +239,6 @@ async function build(
   results?.prepare();
   const cacheService = scope.use(new CacheService({ store, results, limit, stateDir, onNotice: say }));
   scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
-  const rules = new LocalRules(root);
   const sessions = new Sessions({
     clock: systemClock,
     onIdle: (last) => (idleWatch ? idleWatch.check(last) : void cacheService.tidy()),

@@ -73,7 +73,7 @@ static bool is(const struct field *field, uint32_t number, unsigned type)
 
 struct properties {
 	uint32_t unix_mode;
-	bool has_mode, has_mtime;
+	bool has_mode, has_mtime, is_partial;
 	struct timespec mtime;
 	struct file_identity identity;
 	enum rights rights;
@@ -142,6 +142,8 @@ static int parse_properties(struct properties *properties, struct bytes rest)
 			if (field.value > INT64_MAX)
 				return -EBADMSG;
 			properties->usage.directory_size = field.value;
+		} else if (is(&field, 22, VARINT)) {
+			properties->is_partial = field.value != 0;
 		}
 		if (failed)
 			return failed;
@@ -268,6 +270,7 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	directory->mtime = properties.mtime;
 	directory->rights = properties.rights;
 	directory->usage = properties.usage;
+	directory->is_partial = properties.is_partial;
 	return got;
 }
 

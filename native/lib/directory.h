@@ -55,6 +55,7 @@ struct directory {
 	struct file_identity identity;
 	enum rights rights;
 	struct disk_usage usage;
+	bool is_partial; /* there is more in it than is told, see Directory in cas/directory.ts */
 };
 
 /* That of a directory of which nothing is told. */

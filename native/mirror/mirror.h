@@ -52,6 +52,8 @@ struct layer {
 	void (*refused)(struct mirror *mirror, const struct fuse_request *request);
 	/* Told of every look at something that is there but not shown, or not as it is: a socket, the holes of a file. */
 	void (*concealed)(struct mirror *mirror, const struct fuse_request *request, struct node *node);
+	/* Told of whoever lists a partial directory (its node), or looks for a name that it does not show. NULL: there are none. */
+	void (*withheld)(struct mirror *mirror, const struct fuse_request *request, struct node *node);
 	/* Answers READ of a file that is a stream. May be NULL. */
 	int (*read_stream)(struct mirror *mirror, struct node *file, const struct fuse_request *request, size_t size);
 	/* OPEN is answered, so that it is traced; else the kernel is told to open files without asking. */

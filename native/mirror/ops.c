@@ -161,6 +161,11 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 		mirror->layer->concealed(mirror, request, child);
 		return -ENOENT;
 	}
+	/* An error for the same reason, and not absence: a command that takes it for that would go on with something else. */
+	if (!found && directory->listing.is_partial && mirror->layer->withheld) {
+		mirror->layer->withheld(mirror, request, child);
+		return -EACCES;
+	}
 	/* Mode and time of a directory stand in its own listing. */
 	if (found && S_ISDIR(child->mode)) {
 		result = mirror->layer->list(mirror, child, request);
@@ -400,6 +405,10 @@ static int readdir_(struct mirror *mirror, const struct fuse_request *request, v
 	int result = mirror->layer->list(mirror, node, request);
 	if (result != 0)
 		return result;
+	if (node->listing.is_partial && mirror->layer->withheld) {
+		mirror->layer->withheld(mirror, request, node);
+		return -EACCES;
+	}
 	result = trace_note(&mirror->trace, node, TRACE_LISTED);
 	if (result != 0)
 		return result;

@@ -202,6 +202,13 @@ static void concealed(struct mirror *mirror, const struct fuse_request *request,
 	report(system, request, REFUSED_HIDDEN, absolute_path(system, node));
 }
 
+/* On its own machine the command may well be allowed to. */
+static void withheld(struct mirror *mirror, const struct fuse_request *request, struct node *node)
+{
+	struct system *system = mirror->owner;
+	report(system, request, REFUSED_PRIVATE, absolute_path(system, node));
+}
+
 static const struct layer system_layer = {
 	.list = list,
 	.content = content,
@@ -209,6 +216,7 @@ static const struct layer system_layer = {
 	.hidden = hidden,
 	.refused = refused,
 	.concealed = concealed,
+	.withheld = withheld,
 	.answers_open = false,
 	.prefix = "/",
 };

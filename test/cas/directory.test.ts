@@ -74,6 +74,14 @@ suite('directory', (test) => {
     assert.is(directory.sizeBytes, 0);
   });
 
+  test('tells of one with more in it than is shown', () => {
+    const partial: Directory = { files: [], directories: [], symlinks: [], isPartial: true };
+    const bytes = encodeDirectory(partial);
+    // As in native/test/directory_test.c.
+    assert.is(bytes.toString('hex'), '2a03b00101');
+    assert.equal(decodeDirectory(bytes), partial);
+  });
+
   const sample: Directory = {
     files: [
       { name: 'a.c', type: 'file', digest: digestOf(Buffer.from('a')), mode: 0o644, mtimeNs: 1n },

@@ -1,4 +1,4 @@
-import { readdirSync, utimesSync } from 'node:fs';
+import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { blobRoutes } from '../../cas/blob-server.ts';
@@ -76,6 +76,16 @@ function originRoutes(origin: DiskOrigin): Route[] {
 }
 
 suite('termite executor', (test) => {
+  test('lets nobody else into its folders, also where it makes them first', async () => {
+    await using dir = await tempDir();
+    {
+      const args = ['--store', dir.join('state/cas'), '--slots', '1'];
+      await using _executor = await daemon('executor/main.js', 'executorMain', dir.join('state-home'), args);
+    }
+    for (const name of ['state', 'state/cas', 'state/executor'])
+      assert.is(statSync(dir.join(name)).mode & 0o777, 0o700, name);
+  });
+
   test('keeps its store within the limit', async () => {
     await using dir = await tempDir();
     const store = await FileBlobStore.open(dir.join('cas'));

@@ -412,4 +412,14 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
     assert.equal(readdirSync(rig.dir.join('executor')), []);
     assert.not.match(readFileSync('/proc/self/mounts', 'utf8'), rig.dir.path);
   });
+
+  test('keeps origins apart by their addresses, for two may say the same id', async () => {
+    await using rig = await executorRig();
+    const origin = { id: 'here', epoch: 1, revision: 0, url: 'http://127.0.0.1:1' };
+    await rig.sh('true', { origin });
+    await rig.sh('true', { origin: { ...origin, url: 'http://127.0.0.1:2', epoch: 2 } });
+    assert.is(rig.running.mirrors.mirrors.length, 2);
+    await rig.sh('true', { origin: { ...origin, epoch: 2 } });
+    assert.is(rig.running.mirrors.mirrors.length, 2);
+  });
 });

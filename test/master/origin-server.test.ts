@@ -1,4 +1,4 @@
-import { realpathSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
@@ -101,6 +101,32 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
       decodeDirectory(await client.listDirectory(root)).files.map(({ name }) => name),
       ['new', 'odd \udcff%'],
     );
+  });
+
+  test('gives nothing private to whoever asks, by path or by digest', async () => {
+    await using scope = new Scope();
+    await using dir = await tempDir('/var');
+    for (const path of ['closed/file', 'home/.ssh/key', 'home/file']) dir.write(path, path);
+    dir.write('secret', 'secret', { mode: 0o640 });
+    for (const path of ['closed', 'home']) chmodSync(dir.join(path), 0o700);
+    chownSync(dir.join('secret'), process.getuid!(), process.getuid!() === 0 ? 0 : process.getgid!());
+    const rig = scope.use(await workspaceRig(dir.path, { homes: [dir.join('home')] }));
+    const server = scope.use(await listenForOrigin(rig.workspace.origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
+    const secrets = ['closed/file', 'home/.ssh/key', ...(process.getuid!() === 0 ? ['secret'] : [])];
+    for (const path of secrets) {
+      const error = await client.digestFile(dir.join(path)).then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      assert.ok(isErrno(error, 'EACCES'), `${path}: ${error}`);
+      assert.is(await client.blobs.get(digestOf(Buffer.from(path))), undefined, path);
+    }
+    for (const path of ['closed', 'home/.ssh']) {
+      const { isPartial, files } = decodeDirectory(await client.listDirectory(dir.join(path)));
+      assert.equal([isPartial, files], [true, []], path);
+    }
+    assert.equal(await client.digestFile(dir.join('home/file')), digestOf(Buffer.from('home/file')));
   });
 
   test('hands on the stdin of jobs', async () => {
