@@ -2,6 +2,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { say } from '../runtime/say.ts';
 import { untilSignalled } from '../runtime/until-signalled.ts';
 import { coordinatorConfigSchema } from './config.ts';
 import { coordinatorRoutes } from './coordinator-server.ts';
@@ -27,6 +28,6 @@ export async function coordinatorMain(argv: readonly string[]): Promise<void> {
     coordinatorRoutes(new Registry(systemClock)),
     parseListenAddress(flags.values.listen),
   );
-  process.stderr.write(`termite coordinator: ready on ${server.url}\n`);
+  say(`ready on ${server.url}`, { program: 'termite coordinator' });
   await untilSignalled(() => server.close());
 }
