@@ -11,6 +11,7 @@ import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { exactEnvironment } from '../runtime/process-bytes.ts';
+import { say as sayAs } from '../runtime/say.ts';
 import { Scope } from '../runtime/scope.ts';
 import { Token } from '../runtime/token.ts';
 import { untilSignalled } from '../runtime/until-signalled.ts';
@@ -81,5 +82,5 @@ async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite executor: ${message}\n`);
+  sayAs(message, { program: 'termite executor' });
 }

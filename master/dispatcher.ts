@@ -4,6 +4,7 @@ import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { Limit } from '../runtime/limit.ts';
+import { showLine } from '../runtime/say.ts';
 import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
 import { mayCreateExclusively } from './exclusive-creation.ts';
@@ -100,7 +101,7 @@ export class Dispatcher {
       ruleSet = this.#options.rules.current();
     } catch (error) {
       session.fail(describeError(error));
-      await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
+      await caller.write('stderr', Buffer.from(`termite: ${showLine(describeError(error))}\n`));
       running.end({ where: 'remote', isCached: false, hasFailed: true });
       caller.exited({ kind: 'exit', code: 125 });
       return undefined;
@@ -385,7 +386,7 @@ export class Dispatcher {
   async #giveUp({ caller, running }: Command, because: string): Promise<void> {
     await caller.write(
       'stderr',
-      Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`),
+      Buffer.from(`termite: ${showLine(because)}; its input is used up, so it cannot run again\n`),
     );
     running.end({ where: 'remote', isCached: false, hasFailed: true });
     caller.exited({ kind: 'exit', code: 125 });

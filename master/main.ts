@@ -8,7 +8,7 @@ import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import type { CommandRecord } from '../protocol/build-log.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { encodeBytes, fsPath, showBytes } from '../runtime/byte-path.ts';
+import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
 import {
   accountHome,
   cacheDir,
@@ -21,6 +21,7 @@ import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { exactEnvironment } from '../runtime/process-bytes.ts';
+import { printLines, say as sayAs } from '../runtime/say.ts';
 import { Scope } from '../runtime/scope.ts';
 import { Token } from '../runtime/token.ts';
 import { CacheService } from './cache-service.ts';
@@ -117,7 +118,7 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
   }
   // Closed before all that it makes use of.
   scope.use(server);
-  process.stdout.write(`ready: ${root}\n`);
+  printLines([`ready: ${root}`]);
 }
 
 interface Premises {
@@ -195,7 +196,7 @@ async function build(
       privatePlaces: () => rules.privatePlaces,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
       onProgress: hashingProgress(systemClock, (message) => {
-        process.stdout.write(`${message}\n`);
+        printLines([message]);
         parking?.tell(message);
       }),
     }),
@@ -303,5 +304,5 @@ function tryTo(action: () => void, tell: (message: string) => void): void {
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite master: ${showBytes(message)}\n`);
+  sayAs(message, { program: 'termite master' });
 }

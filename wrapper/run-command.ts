@@ -5,8 +5,9 @@ import { type MasterEvent, type RunEnd, runOnMaster } from '../master/master-cli
 import type { Check } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, explainError } from '../runtime/app-error.ts';
-import { currentDir, showBytes } from '../runtime/byte-path.ts';
+import { currentDir } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { say } from '../runtime/say.ts';
 import { checkOf } from './check-flags.ts';
 import { suitable } from './choose-project.ts';
 import type { Environment } from './command.ts';
@@ -84,10 +85,6 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
       say('the master is gone: running locally');
       return await runHere([program, ...args], env, input.rest());
   }
-}
-
-function say(message: string): void {
-  process.stderr.write(`termite: ${showBytes(message)}\n`);
 }
 
 /**

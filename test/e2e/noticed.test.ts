@@ -63,6 +63,24 @@ for (const user of availableUsers()) {
       assert.is((await run())[0], 'gone\n');
     });
 
+    test('names that a command makes up reach the terminal spelt out and cut', async () => {
+      await using rig = rigFor(user);
+      const deep = 'x'.repeat(200);
+      const lines = [
+        `printf x >"$HOME/$(printf 'a\\033[2J\\ntermite: all is well')"`,
+        `cd "$HOME" && for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do mkdir -p ${deep} && cd ${deep}; done; echo x >y`,
+      ];
+      const { stderr, report } = await build(rig, lines);
+      assert.ok((report.localByReason['left-outside'] ?? 0) > 0, stderr);
+      assert.ok(!stderr.includes('\x1b') && !stderr.includes('\ntermite: all'), JSON.stringify(stderr));
+      assert.ok(
+        stderr.split('\n').every((line) => line.length < 1100),
+        stderr,
+      );
+      const why = await rig.termite(['why', 'printf']);
+      assert.ok(!why.stdout.includes('\x1b'), JSON.stringify(why.stdout));
+    });
+
     test('a name in /tmp counts also for a result that was kept when it was not there', async () => {
       await using rig = rigFor(user);
       const path = `/tmp/termite-noticed-${process.pid}`;
@@ -82,7 +100,7 @@ for (const user of availableUsers()) {
 
 /** Builds, one after the other, commands that are nothing else. */
 async function build(rig: TermiteRig, lines: readonly string[]) {
-  const recipe = lines.map((line) => `\t@${line.replaceAll('$', '$$')}\n`).join('');
+  const recipe = lines.map((line) => `\t@${line.replaceAll('$', '$$$$')}\n`).join('');
   writeFileSync(join(rig.project, 'Makefile'), `all:\n${recipe}.PHONY: all\n`);
   const outcome = await rig.report(['make']);
   assert.is(outcome.status, 0, outcome.stderr);
