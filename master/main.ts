@@ -84,11 +84,19 @@ export async function masterMain(argv: readonly string[]): Promise<void> {
   } catch (error) {
     // Another one was quicker, which is as good for the build that has started us.
     const isNeedless = flags.values.untilIdle && error instanceof AppError && error.code === 'master-running';
-    if (!isNeedless) throw error;
+    if (!isNeedless) {
+      if (flags.values.untilIdle) tellStarter(error);
+      throw error;
+    }
   } finally {
     await scope.close();
   }
   ending.end();
+}
+
+/** On stdout as well: the log, where stderr goes, may lie on a disk that is full. */
+function tellStarter(error: unknown): void {
+  printLines([`failed: ${JSON.stringify(explainError(error).slice(0, 2000))}`]);
 }
 
 async function start(config: MasterConfig, scope: Scope, ending: Ending): Promise<void> {

@@ -127,11 +127,14 @@ async function startMaster(
       },
     );
     onWaiting();
+    let problem: string | undefined;
     for await (const line of createInterface(child.stdout)) {
       if (line.startsWith('ready')) return undefined;
-      tell(line);
+      if (line.startsWith('failed: ')) problem = JSON.parse(line.slice('failed: '.length));
+      else tell(line);
     }
     await child.ended;
+    if (problem !== undefined) return problem;
     return readFileSync(fsPath(logPath)).subarray(logStart).toString().trim() || undefined;
   } finally {
     closeSync(log);
