@@ -21,7 +21,7 @@ import { commandLine, type Placement, place } from './placement.ts';
 import { findHidden, reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { Outcome, Session } from './session.ts';
-import { findStaleInput } from './stale-input.ts';
+import { findStaleInput, isUpdate } from './stale-input.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
 import type { Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
@@ -354,7 +354,9 @@ export class Dispatcher {
     const isExclusive = mayCreateExclusively(command.request);
     // What comes from the cache was looked up an instant ago.
     const findStale =
-      isExclusive && basis ? () => findStaleInput(manifest.trace, basis.root, workspace.inputs) : undefined;
+      isExclusive && basis && isUpdate(manifest)
+        ? () => findStaleInput(manifest.trace, basis.root, workspace.inputs)
+        : undefined;
     const options = { content, onCommitting, signal, isExclusive, findStale };
     const committed = await workspace.commit(manifest, options);
     if (!committed.ok) {

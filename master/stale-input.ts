@@ -1,6 +1,12 @@
 import type { Digest } from '../protocol/digest.ts';
-import { type Observation, ObservationFlag, type TreeNode } from '../protocol/job.ts';
+import { type Manifest, type Observation, ObservationFlag, type TreeNode } from '../protocol/job.ts';
 import type { Inputs } from './inputs.ts';
+
+/** Whether a command has read a file and changed it: what others did to it meanwhile would be lost. */
+export function isUpdate({ changes, trace }: Pick<Manifest, 'changes' | 'trace'>): boolean {
+  const changed = new Set(changes.flatMap(({ path, base, node }) => (base && node ? [path] : [])));
+  return trace.some(({ path, flags }) => flags & ObservationFlag.read && changed.has(path));
+}
 
 /**
  * The first path of the project that is not as a command saw it any more: a name that it did not find is there now, or something

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { FormerTree } from '../../master/path-state.ts';
-import { findStaleInput } from '../../master/stale-input.ts';
+import { findStaleInput, isUpdate } from '../../master/stale-input.ts';
 import { ObservationFlag, type TreeNode } from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
 import { someDigest } from './fake-workspace.ts';
@@ -38,5 +38,16 @@ suite('findStaleInput()', (test) => {
   test('does not mind what was only found, or other names in a folder', () => {
     assert.not(isStale(found, file('a'), file('b')));
     assert.not(isStale(found | listed, null, file('b')));
+  });
+});
+
+suite('isUpdate()', (test) => {
+  test('is to read a file and to change it', () => {
+    const change = { path: 'x', base: file('a'), node: file('b') };
+    const seen = (flags: number, path = 'x') => [{ path, flags }];
+    assert.ok(isUpdate({ changes: [change], trace: seen(found | read) }));
+    assert.not(isUpdate({ changes: [change], trace: seen(found) }));
+    assert.not(isUpdate({ changes: [change], trace: seen(found | read, 'y') }));
+    assert.not(isUpdate({ changes: [{ ...change, base: null }], trace: seen(found | read) }));
   });
 });
