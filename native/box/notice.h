@@ -16,7 +16,7 @@
 #define UNHEARD_MAX 32
 
 /* So often a job may sleep while nothing of it runs. Who does it more often waits for somebody: another command. */
-#define SLEEPS_MAX 10
+#define SLEEPS_MAX 30
 
 struct notices {
 	int listener; /* of the filter; -1: there is none, as where another one is listened to already */
