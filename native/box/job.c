@@ -449,7 +449,7 @@ static void put_done(struct job *job, const struct report *report, const char *t
 	AUTO_FREE char *path = NULL;
 	frame_put_string(out, directory ? directory : "");
 	int failed = directory == NULL ? -ENOMEM :
-					 harvest(out, job->storage.directory, JOB_UPPER, job->root_mode, &path);
+					 harvest(out, job->storage.directory, job->box->is_rootful, job->root_mode, &path);
 	if (failed)
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");

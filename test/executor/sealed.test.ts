@@ -20,5 +20,7 @@ suite('A sandbox is sealed', (test) => {
         assert.is(stdout.toString(), 'sealed\n', stderr.toString());
       });
     attempt('no job reaches another');
+    attempt('a descriptor of a layer leads nowhere');
+    attempt('attributes of a command are not marks of overlayfs');
   }
 });
