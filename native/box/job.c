@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "frame_io.h"
 #include "harvest.h"
+#include "limits.h"
 #include "storage.h"
 #include "log.h"
 #include "network.h"
@@ -159,6 +160,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int notices, in
 	fd_close(&job->alive);
 	sandbox_follow_supervisor(&sandbox);
 	setsid();
+	limits_yield_memory();
 	apply_mounts(&sandbox);
 	apply_identity(&sandbox);
 	init_run(&sandbox);

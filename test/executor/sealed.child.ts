@@ -50,6 +50,28 @@ const trials: Record<string, (rig: ExecutorRig) => Promise<void>> = {
     assert.is(existsSync(rig.store.pathOf(digestOf(Buffer.from(secret)))), false);
   },
 
+  'no job has processes without number, or the keys of a session': async (rig) => {
+    const script = `
+import threading
+threading.stack_size(32768)
+end = threading.Event()
+count = 0
+try:
+    while count < 6000:
+        threading.Thread(target=end.wait).start()
+        count += 1
+except RuntimeError:
+    pass
+end.set()
+print(count, "termite-test-key" in open("/proc/keys").read(), open("/proc/self/oom_score_adj").read().strip())
+`;
+    const result = await rig.execute(['/usr/bin/python3', '-c', script]);
+    assert.ok(result.ok, 'expected a result');
+    const [count, seesKey, score] = (await rig.store.get(result.value.stdout))!.toString().trim().split(' ');
+    assert.ok(Number(count) > 3500 && Number(count) < 4096, count);
+    assert.equal([seesKey, score], ['False', '500']);
+  },
+
   /** `user.overlay.*` means something to overlayfs when it is mounted without privileges, and only there. */
   'attributes of a command are not marks of overlayfs': async (rig) => {
     rig.dir.write('project/d/kept', 'kept\n');
