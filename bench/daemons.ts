@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { makePrivateDir } from '../runtime/cache-dir.ts';
+import { Token } from '../runtime/token.ts';
 
 /**
- * A coordinator, an executor and a master as processes of their own, which share nothing but HTTP: each has its own
+ * A coordinator, an executor and a master as processes of their own, which share nothing but HTTP and their token: each has its own
  * state. The master stays for the project in `projectDir`, where `termite make` finds it, and runs nothing itself.
  */
 export class Daemons implements AsyncDisposable {
@@ -27,8 +30,14 @@ export class Daemons implements AsyncDisposable {
   ): Promise<Daemons> {
     const daemons = new Daemons(program, stateDir);
     try {
+      const { path } = Token.open(join(stateDir, 'coordinator/termite'));
+      for (const name of ['executor', 'master']) {
+        const dir = join(stateDir, name, 'termite');
+        makePrivateDir(dir);
+        copyFileSync(path, join(dir, 'token'));
+      }
       const ready = await daemons.#spawn('coordinator', ['--listen', '127.0.0.1:0']);
-      const url = /http:\S+/.exec(ready)![0];
+      const url = /https:\S+/.exec(ready)![0];
       await daemons.#spawn('executor', ['--coordinator', url, '--slots', `${slots}`]);
       await daemons.#spawn('master', ['--coordinator', url, '--slots', '0', '--root', projectDir]);
       return daemons;

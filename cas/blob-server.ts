@@ -5,11 +5,26 @@ import type { HttpCall, Route } from '../runtime/http-server.ts';
 import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { formatDigest, parseDigest } from './digest.ts';
 
-const digestsSchema = z.array(digestSchema);
+/** What one question may be about, and what one blob of many may have: what is larger is to be had by itself, as a stream. */
+export const maxBatchCount = 4096;
+export const maxBatchBlobBytes = 32 * 1024 * 1024;
+const digestsSchema = z.array(digestSchema).max(maxBatchCount);
+const smallDigestsSchema = z
+  .array(digestSchema.refine(({ sizeBytes }) => sizeBytes <= maxBatchBlobBytes, { error: 'is too large' }))
+  .max(maxBatchCount);
 const batchBytes = 8 * 1024 * 1024;
 
 /** A store that can at least be read. */
 export type ReadableBlobs = Pick<BlobStore, 'get' | 'getMany' | 'read'> & Partial<BlobStore>;
+
+/** A store for those who may only read. */
+export function readOnly(store: BlobStore): ReadableBlobs {
+  return {
+    get: (digest, options) => store.get(digest, options),
+    getMany: (digests, options) => store.getMany(digests, options),
+    read: (digest, options) => store.read(digest, options),
+  };
+}
 
 /**
  * Routes that give a store to HttpBlobStore:
@@ -40,7 +55,7 @@ export function blobRoutes(store: ReadableBlobs): Route[] {
       method: 'POST',
       path: '/blobs/get-many',
       async handle(call) {
-        return { stream: encodeMany(store, await call.json(digestsSchema), call) };
+        return { stream: encodeMany(store, await call.json(smallDigestsSchema), call) };
       },
     },
   ];

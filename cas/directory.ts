@@ -21,8 +21,17 @@ export interface FileIdentity {
  */
 export type Rights = 'group' | 'other';
 
+/** The blocks of 512 bytes that something takes on its disk where it comes from. No part of REAPI: `NodeProperties` 20. */
+export interface DiskUsage {
+  /** Absent: as many as its size wants, in pages; of a directory `directoryUsage`, of a symlink none. */
+  blocks?: number;
+}
+
+/** What a directory is taken for where it is not told. */
+export const directoryUsage = { sizeBytes: 4096, blocks: 8 } as const;
+
 /** A regular file, FIFO or socket. */
-export interface FileNode {
+export interface FileNode extends DiskUsage {
   name: string;
   type: 'file' | 'fifo' | 'socket';
   /** In shallow directories, and of what is no regular file, the hash is "". */
@@ -42,7 +51,7 @@ export interface DirectoryNode {
   digest?: Digest;
 }
 
-export interface SymlinkNode {
+export interface SymlinkNode extends DiskUsage {
   name: string;
   target: string;
   /** As the system tells it; means nothing. */
@@ -52,7 +61,7 @@ export interface SymlinkNode {
 }
 
 /** One level of a tree. Each list is sorted by the bytes of its names; no name occurs twice. */
-export interface Directory {
+export interface Directory extends DiskUsage {
   files: FileNode[];
   directories: DirectoryNode[];
   symlinks: SymlinkNode[];
@@ -61,6 +70,13 @@ export interface Directory {
   mtimeNs?: bigint;
   identity?: FileIdentity;
   rights?: Rights;
+  /** As stat(2) tells it; absent: `directoryUsage`. No part of REAPI: `NodeProperties` 21. */
+  sizeBytes?: number;
+  /**
+   * There is more in it than is shown: to look for that, or to list it, is refused. No part of REAPI, whose readers skip it:
+   * `NodeProperties` 22.
+   */
+  isPartial?: boolean;
 }
 
 const rightsNumbers = ['group', 'other'] as const;
@@ -125,6 +141,25 @@ export function decodeDirectory(blob: Uint8Array): Directory {
   }
 }
 
+/** To be spread: nothing for what takes as much as is taken for granted. */
+export function usageOfFile({ sizeBytes, blocks }: { sizeBytes: number; blocks: number }): DiskUsage {
+  return blocks === Math.ceil(sizeBytes / 4096) * 8 ? {} : { blocks };
+}
+
+/** The same of a directory. */
+export function usageOfDirectory({
+  sizeBytes,
+  blocks,
+}: {
+  sizeBytes: number;
+  blocks: number;
+}): Pick<Directory, 'blocks' | 'sizeBytes'> {
+  return {
+    ...(blocks !== directoryUsage.blocks && { blocks }),
+    ...(sizeBytes !== directoryUsage.sizeBytes && { sizeBytes }),
+  };
+}
+
 /** Whether this may be the name of a directory entry. */
 export function isEntryName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name);
@@ -145,11 +180,15 @@ function writeDigest(writer: BackwardProtoWriter, field: number, digest: Digest)
 function writeProperties(
   writer: BackwardProtoWriter,
   field: number,
-  { mtimeNs, identity, rights, ...node }: Properties,
+  { mtimeNs, identity, rights, blocks, sizeBytes, isPartial, ...node }: Properties,
   mode = node.mode,
 ): void {
-  if (mode === undefined && mtimeNs === undefined && identity === undefined && rights === undefined) return;
+  const all = [mode, mtimeNs, identity, rights, blocks, sizeBytes, isPartial];
+  if (all.every((each) => each === undefined)) return;
   const end = writer.end();
+  if (isPartial) writer.varint(22, 1);
+  if (sizeBytes !== undefined) writer.varint(21, sizeBytes);
+  if (blocks !== undefined) writer.varint(20, blocks);
   if (rights) writer.varint(19, rightsNumbers.indexOf(rights) + 1);
   if (identity) {
     const { inode, ctimeNs, linkCount } = identity;
@@ -171,8 +210,12 @@ function writeTimestamp(writer: BackwardProtoWriter, field: number, timeNs: bigi
   const nanos = ((timeNs % nanosPerSecond) + nanosPerSecond) % nanosPerSecond;
   const seconds = (timeNs - nanos) / nanosPerSecond;
   if (nanos !== 0n) writer.varint(2, Number(nanos));
-  if (seconds !== 0n) writer.varint(1, seconds > 0n ? Number(seconds) : seconds);
+  if (seconds !== 0n) writer.varint(1, isExactNumber(seconds) ? Number(seconds) : seconds);
   writer.message(field, end);
+}
+
+function isExactNumber(value: bigint): boolean {
+  return value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER);
 }
 
 function readDirectory(reader: ProtoReader): Directory {
@@ -256,7 +299,10 @@ function readDigest(reader: ProtoReader): Digest {
   return { hash, sizeBytes };
 }
 
-type Properties = Pick<FileNode, 'mtimeNs' | 'identity' | 'rights'> & { mode?: number };
+type Properties = Pick<
+  Directory,
+  'mtimeNs' | 'identity' | 'rights' | 'blocks' | 'sizeBytes' | 'isPartial'
+> & { mode?: number };
 
 function readProperties(reader: ProtoReader): Properties {
   const properties: Properties = {};
@@ -268,6 +314,9 @@ function readProperties(reader: ProtoReader): Properties {
     else if (reader.is(17, WireType.lengthDelimited)) ctimeNs = readTimestamp(reader.message());
     else if (reader.is(18, WireType.varint)) linkCount = reader.varint();
     else if (reader.is(19, WireType.varint)) properties.rights = readRights(reader);
+    else if (reader.is(20, WireType.varint)) properties.blocks = reader.varint();
+    else if (reader.is(21, WireType.varint)) properties.sizeBytes = reader.varint();
+    else if (reader.is(22, WireType.varint)) properties.isPartial = reader.varint() !== 0;
     else reader.skip();
   }
   if (inode !== undefined && ctimeNs !== undefined)

@@ -51,7 +51,7 @@ export async function edit(
     };
     if (plan.node?.type === 'directory') {
       directory.mode = plan.node.mode;
-      directory.mtimeNs = plan.node.mtimeNs;
+      if (plan.node.mtimeNs !== undefined) directory.mtimeNs = plan.node.mtimeNs;
     }
     for (const [name, child] of plan.children) {
       const node = child.node;

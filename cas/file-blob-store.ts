@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
+import { makePrivateDir } from '../runtime/cache-dir.ts';
 import { isErrno } from '../runtime/errno.ts';
 import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { chunksOf, chunksOfFile, collect } from './chunks.ts';
@@ -45,10 +46,11 @@ export class FileBlobStore implements BlobStore {
   #tempCount = 0;
   readonly #knownGood = new KnownGood();
 
-  /** Opens a store, making its folder if need be, and removes temporary files that are more than an hour old. */
+  /** Opens a store, making its folder if need be, for the user alone, and removes temporary files that are more than an hour old. */
   static async open(dir: string): Promise<FileBlobStore> {
     const store = new FileBlobStore(dir);
     try {
+      makePrivateDir(dir);
       mkdirSync(fsPath(join(dir, 'tmp')), { recursive: true });
       removeStaleTemps(join(dir, 'tmp'));
       if (!store.#has(emptyDigest)) store.#putSmall(emptyDigest, new Uint8Array());

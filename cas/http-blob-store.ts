@@ -2,15 +2,17 @@ import { z } from 'zod';
 import { type Digest, digestSchema } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import type { HttpClient } from '../runtime/http-client.ts';
+import { maxBatchBlobBytes, maxBatchCount } from './blob-server.ts';
 import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { chunksOf, collect } from './chunks.ts';
 import { digestOf, emptyDigest, equalDigests, expectDigest, formatDigest } from './digest.ts';
 import { verifyChunks } from './verify-chunks.ts';
 
 const digestsSchema = z.array(digestSchema);
-/** Keeps a request below what a server takes as JSON, and an answer below what should be lost by a cut connection. */
-const maxBatchCount = 4096;
-const maxBatchBytes = 32 * 1024 * 1024;
+/** Keeps an answer below what should be lost by a cut connection. */
+const maxBatchBytes = maxBatchBlobBytes;
+/** Whoever says how large a blob is may have made that up. */
+const maxInMemoryBytes = 256 * 1024 * 1024;
 
 /**
  * Another machine's store, through blob-server.ts. All that arrives is hashed before it is handed out. Errors, beside
@@ -35,6 +37,11 @@ export class HttpBlobStore implements BlobStore {
   }
 
   async get(digest: Digest, options: BlobOptions = {}): Promise<Buffer | undefined> {
+    if (digest.sizeBytes > maxInMemoryBytes) {
+      throw new AppError(`${this.#client.url}: blob ${formatDigest(digest)} is too large for memory`, {
+        code: 'blob-too-large',
+      });
+    }
     const chunks = await this.read(digest, options);
     return chunks && collect(chunks, digest.sizeBytes);
   }
@@ -42,6 +49,11 @@ export class HttpBlobStore implements BlobStore {
   async getMany(digests: readonly Digest[], options: BlobOptions = {}): Promise<(Buffer | undefined)[]> {
     const blobs: (Buffer | undefined)[] = [];
     while (blobs.length < digests.length) {
+      const next = digests[blobs.length]!;
+      if (next.sizeBytes > maxBatchBlobBytes) {
+        blobs.push(await this.get(next, options));
+        continue;
+      }
       const batch = cutBatch(digests, blobs.length);
       const { body } = await this.#client.request({
         method: 'POST',
@@ -92,7 +104,7 @@ export class HttpBlobStore implements BlobStore {
   }
 }
 
-/** The next digests from `start` on, at least one. */
+/** The next digests from `start` on, at least one, which is not too large. */
 function cutBatch(digests: readonly Digest[], start: number): Digest[] {
   let end = start;
   let sizeBytes = 0;

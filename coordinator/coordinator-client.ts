@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ExecutorInfo, executorInfoSchema } from '../protocol/executor-info.ts';
 import { HttpClient } from '../runtime/http-client.ts';
+import type { Token } from '../runtime/token.ts';
 import { encodeUrlBytes } from '../runtime/url-bytes.ts';
 
 /**
@@ -10,9 +11,9 @@ export class CoordinatorClient implements AsyncDisposable {
   readonly url: string;
   readonly #client: HttpClient;
 
-  constructor(url: string) {
+  constructor(url: string, token: Token) {
     this.url = url;
-    this.#client = new HttpClient(url, { connections: 1 });
+    this.#client = new HttpClient(url, token, { connections: 1 });
   }
 
   /** Says that an executor is alive, and how it is doing. */

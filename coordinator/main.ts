@@ -1,7 +1,11 @@
+import { cacheDir } from '../runtime/cache-dir.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
+import { exactEnvironment } from '../runtime/process-bytes.ts';
+import { say } from '../runtime/say.ts';
+import { Token } from '../runtime/token.ts';
 import { untilSignalled } from '../runtime/until-signalled.ts';
 import { coordinatorConfigSchema } from './config.ts';
 import { coordinatorRoutes } from './coordinator-server.ts';
@@ -25,8 +29,9 @@ export async function coordinatorMain(argv: readonly string[]): Promise<void> {
   }
   const server = await HttpServer.listen(
     coordinatorRoutes(new Registry(systemClock)),
+    Token.open(cacheDir(exactEnvironment(process.env))),
     parseListenAddress(flags.values.listen),
   );
-  process.stderr.write(`termite coordinator: ready on ${server.url}\n`);
+  say(`ready on ${server.url}`, { program: 'termite coordinator' });
   await untilSignalled(() => server.close());
 }

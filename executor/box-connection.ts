@@ -40,11 +40,18 @@ export class BoxConnection {
     return this;
   }
 
-  /** Does nothing when the connection is closed. */
+  /** Does nothing when the connection is closed. @throws RangeError for what no frame can hold: then this is over */
   send(request: BoxRequest): void {
     if (!this.#socket.writable) return;
+    let parts: readonly Uint8Array[];
+    try {
+      parts = encodeBoxRequest(request).finishParts();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
     this.#socket.cork();
-    for (const part of encodeBoxRequest(request).finishParts()) this.#socket.write(part);
+    for (const part of parts) this.#socket.write(part);
     this.#socket.uncork();
   }
 

@@ -67,7 +67,7 @@ export const UpperFlag = { whiteout: 1, opaque: 2, redirect: 4, attributes: 8 } 
 
 export interface DoneMessage {
   type: 'done';
-  /** `limit`: ended at once, as its result could not be used; `noticed` says why. */
+  /** `limit`: ended at once, as its result could not be used; `noticed`, or what its system mirror refused, says why. */
   kind: 'exit' | 'signal' | 'timeout' | 'limit';
   value: number;
   startedNs: bigint;
@@ -259,6 +259,8 @@ function readNoticed(frame: FrameReader): Limit {
       return { kind: 'hidden', path: text };
     case 5:
       return { kind: 'left-outside', path: text };
+    case 6:
+      return { kind: 'background' };
     default:
       throw new RangeError('Unknown kind of notice from the box');
   }

@@ -5,7 +5,7 @@ import { listenAddressSchema } from '../runtime/listen-address.ts';
 /** What the command line may say; what it leaves out depends on the machine, see main.ts. */
 export const executorConfigSchema = z.strictObject({
   coordinator: z
-    .url({ protocol: /^http$/ })
+    .url({ protocol: /^https$/, error: 'expected a URL like https://HOST:PORT' })
     .optional()
     .describe('URL of the coordinator to report to; none: masters must be told of this executor'),
   listen: listenAddressSchema

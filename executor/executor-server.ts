@@ -1,4 +1,4 @@
-import { blobRoutes } from '../cas/blob-server.ts';
+import { blobRoutes, readOnly } from '../cas/blob-server.ts';
 import type { BlobStore } from '../cas/blob-store.ts';
 import type { ExecutorInfo } from '../protocol/executor-info.ts';
 import { jobSchema } from '../protocol/job.ts';
@@ -28,7 +28,8 @@ export function executorRoutes({ executor, store, status }: ExecutorServerOption
       },
     },
     { method: 'GET', path: '/status', handle: () => ({ json: status() }) },
-    ...blobRoutes(store),
+    // What comes into the store is fetched: nobody brings it.
+    ...blobRoutes(readOnly(store)),
   ];
 }
 

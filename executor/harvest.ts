@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { equalDigests } from '../cas/digest.ts';
 import type { Digest } from '../protocol/digest.ts';
+import { isDuringRun } from '../protocol/during-run.ts';
 import { type Change, type Observation, ObservationFlag, type TreeNode } from '../protocol/job.ts';
 import { compareBytes } from '../runtime/byte-path.ts';
 import { fail, type Result, succeed } from '../runtime/failure.ts';
@@ -30,6 +31,8 @@ export interface Harvest {
   observed: Observation[];
 }
 
+type DirectoryState = Extract<TreeNode, { type: 'directory' }>;
+
 interface UpperNode {
   /** Only the root has none, unless the layer lists it. */
   entry?: UpperEntry;
@@ -37,8 +40,6 @@ interface UpperNode {
 }
 
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO } = constants;
-/** The kernel stamps files with the time of its last tick: at most this much behind the clock (CONFIG_HZ=100). */
-const tickNs = 20_000_000n;
 
 /**
  * What the writable layer of an overlay holds → what the command changed, as seen in the merged tree. Pure.
@@ -105,13 +106,16 @@ class Harvester {
     const mode = entry.mode & 0o7777;
     switch (entry.mode & S_IFMT) {
       case S_IFDIR: {
-        const after: TreeNode = { type: 'directory', mode, mtimeNs: entry.mtimeNs };
         const count = this.#changes.length;
         const lower = await this.#mergedWith(entry, below);
         await this.#visitChildren(path, node, lower);
+        const { mtimeNs } = entry;
         const hasChangedEntry = this.#hasChangedSince(count, path);
-        const entries = { hasChangedEntry, isElsewhere: lower !== path };
-        if (this.#isDirectoryChanged(before, after, entries)) this.#push(path, before, after);
+        // Another directory of the same age in its place has an age of its own.
+        const isKept =
+          lower === path && before?.type === 'directory' && before.mtimeNs === mtimeNs && hasChangedEntry;
+        const after: DirectoryState = { type: 'directory', mode, ...(!isKept && { mtimeNs }) };
+        if (this.#isDirectoryChanged(before, after, hasChangedEntry)) this.#push(path, before, after);
         return;
       }
       case S_IFLNK:
@@ -192,7 +196,9 @@ class Harvester {
 
   /** Its time only where the command has set or kept it. */
   #symlink({ target, mtimeNs }: UpperEntry): TreeNode {
-    return this.#isDuringRun(mtimeNs) ? { type: 'symlink', target } : { type: 'symlink', target, mtimeNs };
+    return isDuringRun(mtimeNs, this.#options)
+      ? { type: 'symlink', target }
+      : { type: 'symlink', target, mtimeNs };
   }
 
   #push(path: string, base: TreeNode | null, node: TreeNode | null): void {
@@ -201,22 +207,17 @@ class Harvester {
 
   /**
    * A directory is in the layer as soon as anything below it is. Its time then says nothing new when it lies within
-   * the run and an entry was made, replaced or removed in it: making that change makes that time.
+   * the run and an entry was made, replaced or removed in it: making that change makes that time. When it is as it was all the
+   * same, the command has written into files that were there, or has set it back.
    */
   #isDirectoryChanged(
     before: TreeNode | null,
-    after: Extract<TreeNode, { type: 'directory' }>,
-    { hasChangedEntry, isElsewhere }: { hasChangedEntry: boolean; isElsewhere: boolean },
+    { mode, mtimeNs }: DirectoryState,
+    hasChangedEntry: boolean,
   ): boolean {
-    if (before?.type !== 'directory' || before.mode !== after.mode) return true;
-    // Another directory of the same age in its place: bringing its entries there would change that age.
-    if (before.mtimeNs === after.mtimeNs) return hasChangedEntry && isElsewhere;
-    return !(this.#isDuringRun(after.mtimeNs) && hasChangedEntry);
-  }
-
-  #isDuringRun(timeNs: bigint): boolean {
-    const { startedNs, finishedNs } = this.#options;
-    return timeNs >= startedNs - tickNs && timeNs <= finishedNs + tickNs;
+    if (before?.type !== 'directory' || before.mode !== mode) return true;
+    if (mtimeNs === undefined || before.mtimeNs === mtimeNs) return hasChangedEntry;
+    return !(isDuringRun(mtimeNs, this.#options) && hasChangedEntry);
   }
 }
 

@@ -1,6 +1,6 @@
 import type { CoordinatorClient } from '../coordinator/coordinator-client.ts';
 import type { ExecutorInfo } from '../protocol/executor-info.ts';
-import { describeError } from '../runtime/app-error.ts';
+import { explainError } from '../runtime/app-error.ts';
 
 const intervalMs = 2_000;
 const withdrawDeadlineMs = 2_000;
@@ -49,7 +49,7 @@ export class Heartbeat implements AsyncDisposable {
       this.#isLost = false;
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      if (!this.#isLost) report(`cannot reach the coordinator: ${describeError(error)}`);
+      if (!this.#isLost) report(`cannot reach the coordinator: ${explainError(error)}`);
       this.#isLost = true;
     }
     if (!this.#stopping.signal.aborted) this.#timer = setTimeout(() => void this.#beat(), intervalMs);

@@ -44,6 +44,7 @@ export class JobRun implements Disposable {
   readonly ended: Promise<Result<JobEnd>>;
   readonly #options: JobRunOptions;
   readonly #connection: BoxConnection;
+  readonly #mirrorWatch: Disposable;
   /** Made when stdin is first asked for: few commands do, and aborting is not cheap. */
   #stdin: AbortController | undefined;
   #end: (result: Result<JobEnd>) => void = () => {};
@@ -56,9 +57,6 @@ export class JobRun implements Disposable {
       this.#end = resolve;
     });
     this.#connection = mirror.box.connect((message) => this.#receive(message));
-    void this.#connection.closed.then((why) => this.#fail({ reason: 'sandbox', message: why }));
-    void mirror.broken.then((failure) => this.#fail(failure));
-    signal.addEventListener('abort', this.#abort);
     const { root, projectRoot, argv, env, cwd, umask, uid, gid, home, shown, context } = job;
     const { mergeOutput, network, forwardStdin, timeoutMs } = job;
     this.#connection.send({
@@ -70,12 +68,17 @@ export class JobRun implements Disposable {
         directories,
       },
     });
+    // Not before: a job that cannot be sent leaves nothing behind.
+    void this.#connection.closed.then((why) => this.#fail({ reason: 'sandbox', message: why }));
+    this.#mirrorWatch = mirror.whenBroken((failure) => this.#fail(failure));
+    signal.addEventListener('abort', this.#abort);
     if (signal.aborted) this.#abort();
   }
 
   /** Idempotent. */
   [Symbol.dispose](): void {
     this.#options.signal.removeEventListener('abort', this.#abort);
+    this.#mirrorWatch[Symbol.dispose]();
     this.#stdin?.abort();
     this.#connection.close();
   }

@@ -11,7 +11,9 @@ import { parseFlags } from '../runtime/flags.ts';
 import { HttpServer } from '../runtime/http-server.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { exactEnvironment } from '../runtime/process-bytes.ts';
+import { say as sayAs } from '../runtime/say.ts';
 import { Scope } from '../runtime/scope.ts';
+import { Token } from '../runtime/token.ts';
 import { untilSignalled } from '../runtime/until-signalled.ts';
 import { type ExecutorConfig, executorConfigSchema } from './config.ts';
 import { executorRoutes } from './executor-server.ts';
@@ -49,7 +51,9 @@ export async function executorMain(argv: readonly string[]): Promise<void> {
 async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
   const { listen, slots: slotCount = availableParallelism(), hostId, deadlineMs } = config;
   const name = config.name ?? `${hostname().replace(/[^\w.-]/g, '_')}-${process.pid}`;
-  const storeDir = resolve(config.store ?? join(cacheDir(exactEnvironment(process.env)), 'cas'));
+  const stateDir = cacheDir(exactEnvironment(process.env));
+  const token = Token.open(stateDir);
+  const storeDir = resolve(config.store ?? join(stateDir, 'cas'));
   const store = await FileBlobStore.open(storeDir);
   const maxBytes = cacheSizeBytes(config.cacheSizeMib, process.env);
   const limit = scope.use(new StoreLimit(store, { maxBytes, clock: systemClock, onNotice: say }));
@@ -58,7 +62,7 @@ async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
     await startExecutor({
       ...{ name, store, slotCount, hostId },
       workParent: join(dirname(storeDir), 'executor'),
-      openOrigin: ({ url }) => new OriginClient(url),
+      openOrigin: ({ url }) => new OriginClient(url, token),
     }),
   );
   const info = (): ExecutorInfo => ({
@@ -66,16 +70,17 @@ async function start(config: ExecutorConfig, scope: Scope): Promise<void> {
   });
   const server = await HttpServer.listen(
     executorRoutes({ executor, store, status: info }),
+    token,
     parseListenAddress(listen),
   );
   scope.defer(() => server.close({ deadlineMs }));
   if (config.coordinator !== undefined) {
-    const coordinator = scope.use(new CoordinatorClient(config.coordinator));
+    const coordinator = scope.use(new CoordinatorClient(config.coordinator, token));
     scope.use(await Heartbeat.start({ coordinator, info, report: say }));
   }
   say(`ready on ${server.url} with ${slots.count} slots`);
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite executor: ${message}\n`);
+  sayAs(message, { program: 'termite executor' });
 }

@@ -3,6 +3,7 @@ import { HttpBlobStore } from '../cas/http-blob-store.ts';
 import { type Amendments, amendmentsSchema } from '../protocol/amendments.ts';
 import { type Digest, digestSchema } from '../protocol/digest.ts';
 import { HttpClient } from '../runtime/http-client.ts';
+import type { Token } from '../runtime/token.ts';
 import { encodeUrlBytes } from '../runtime/url-bytes.ts';
 import type { Origin } from './origin.ts';
 
@@ -11,8 +12,8 @@ export class OriginClient implements Origin, AsyncDisposable {
   readonly blobs: BlobStore;
   readonly #client: HttpClient;
 
-  constructor(url: string) {
-    this.#client = new HttpClient(url);
+  constructor(url: string, token: Token) {
+    this.#client = new HttpClient(url, token);
     this.blobs = new HttpBlobStore(this.#client);
   }
 
@@ -36,7 +37,8 @@ export class OriginClient implements Origin, AsyncDisposable {
   }
 
   readStdin(jobId: string, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
-    return this.#client.bytes({ method: 'POST', path: `/jobs/${jobId}/stdin?max=${maxBytes}`, signal });
+    const path = `/jobs/${jobId}/stdin?max=${maxBytes}`;
+    return this.#client.bytes({ method: 'POST', path, signal, isPatient: true }, { limitBytes: maxBytes });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

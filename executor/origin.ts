@@ -1,6 +1,15 @@
 import type { BlobStore } from '../cas/blob-store.ts';
 import type { Amendments } from '../protocol/amendments.ts';
 import type { Digest } from '../protocol/digest.ts';
+import type { Job } from '../protocol/job.ts';
+
+/**
+ * By which everything is kept that comes from a job's origin. Its id is what a master says: another one that says the same must
+ * not be taken for it, so the address counts as well.
+ */
+export function originKey({ id, url }: Job['origin']): string {
+  return `${id} ${url}`;
+}
 
 /** How a file looks as long as nobody changes it. */
 export interface FileSignature {

@@ -12,7 +12,7 @@ import type { Executor } from './executor.ts';
 import type { JobMemory } from './job-memory.ts';
 import { JobRun, type JobRunOptions } from './job-run.ts';
 import type { OomKills } from './oom-kills.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, originKey } from './origin.ts';
 import { type OutputStore, takeOutputs } from './outputs.ts';
 import { Prediction } from './prediction.ts';
 import { RememberedCommands } from './remembered-commands.ts';
@@ -63,7 +63,7 @@ export class SandboxExecutor implements Executor {
   async #execute(job: Job, signal: AbortSignal): Promise<JobResult> {
     const { box, mirrors, slots, memory, jobsDir, hostId, sourceOf } = this.#options;
     const { origin, content } = sourceOf(job.origin);
-    const project = `${job.origin.id} ${job.projectRoot}`;
+    const project = `${originKey(job.origin)} ${job.projectRoot}`;
     const collecting = this.#prediction.collect(project, job.root, content);
     using _slots = await slots.acquire(signal, job.slots);
     const acquired = await mirrors.acquire(await box.box(), job.origin, { origin, content });
@@ -96,6 +96,12 @@ export class SandboxExecutor implements Executor {
     const done = ended.value;
     if (done === 'needs-disk' || done === 'needs-network') return done;
     this.#prediction.learn(project, done.trace);
+    if (done.kind === 'limit') {
+      await mirror.catchUp();
+      const [limit] = [...done.noticed, ...mirror.takeReached(done.process, unattributedCount)];
+      const untold: Failure = { reason: 'sandbox', message: 'the job was ended, and nothing says why' };
+      return fail(limit ? { reason: 'limit', limit } : untold);
+    }
     const doubt = await this.#doubt(done, job);
     if (doubt) return fail(doubt);
     const caughtUp = mirror.catchUp();
@@ -116,8 +122,6 @@ export class SandboxExecutor implements Executor {
 
   /** Why what the command ended with may be the fault of this executor, not its own. */
   async #doubt(done: DoneMessage, { timeoutMs }: Job): Promise<Failure | undefined> {
-    const [limit] = done.noticed;
-    if (done.kind === 'limit' && limit) return { reason: 'limit', limit };
     if (done.kind === 'timeout') return { reason: 'timed-out', timeoutMs };
     if (done.kind === 'exit' && done.value === 0) return undefined;
     return (await this.#isSpaceScarce()) ? { reason: 'disk-full', executor: this.#options.name } : undefined;

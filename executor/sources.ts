@@ -1,7 +1,7 @@
 import type { Job } from '../protocol/job.ts';
 import { ByteLru } from './byte-lru.ts';
 import { Content, type ContentStore } from './content.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, originKey } from './origin.ts';
 
 /** How many machines' jobs are expected at the same time. */
 const maxSources = 64;
@@ -31,7 +31,7 @@ export class Sources implements AsyncDisposable {
   }
 
   of(origin: Job['origin']): Source {
-    const key = `${origin.id} ${origin.url}`;
+    const key = originKey(origin);
     const source = this.#sources.get(key) ?? this.#open(origin);
     this.#sources.delete(key);
     this.#sources.set(key, source);

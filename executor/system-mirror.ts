@@ -21,6 +21,9 @@ const noDigest = { hash: '', sizeBytes: 0 };
 
 /** Of so many jobs the limits are remembered. */
 const maxRemembered = 4_096;
+const maxReached = 100;
+/** Whose they were nobody knows, so that none may be left out. */
+const maxUnattributed = 10_000;
 
 /** An answer to a request, without its number. */
 type Unaddressed = WithoutId<Extract<BoxRequest, { type: 'listed' | 'directory' | 'file' | 'original' }>>;
@@ -62,7 +65,8 @@ export class SystemMirror {
   readonly #reached = new Map<number, Limit[]>([[0, []]]);
   #break: (failure: Failure) => void = () => {};
   #confirm: () => void = () => {};
-  #isBroken = false;
+  #failure: Failure | undefined;
+  readonly #onBroken = new Set<(failure: Failure) => void>();
   /** All that was observed is as it was then. */
   #revision: number;
   #isStale = false;
@@ -77,8 +81,9 @@ export class SystemMirror {
     this.#revision = options.moment.revision;
     this.broken = new Promise((resolve) => {
       this.#break = (failure) => {
-        this.#isBroken = true;
-        resolve(failure);
+        this.#failure ??= failure;
+        resolve(this.#failure);
+        for (const tell of this.#onBroken) tell(this.#failure);
       };
     });
     const confirmed = new Promise<void>((resolve) => {
@@ -95,7 +100,14 @@ export class SystemMirror {
   }
 
   get isBroken(): boolean {
-    return this.#isBroken;
+    return this.#failure !== undefined;
+  }
+
+  /** Calls when it breaks, also if it has, until disposed of: unlike `broken` for those who come and go while it lasts. */
+  whenBroken(tell: (failure: Failure) => void): Disposable {
+    if (this.#failure) tell(this.#failure);
+    this.#onBroken.add(tell);
+    return { [Symbol.dispose]: () => void this.#onBroken.delete(tell) };
   }
 
   /** For no further job: somebody has looked at what has changed since, or at very much. */
@@ -105,7 +117,7 @@ export class SystemMirror {
 
   /** Shows what nobody has looked at yet as it is at that revision, or later; see `isStale`. Never rejects. */
   async amend(revision: number): Promise<void> {
-    while (this.#revision < revision && !this.#isStale && !this.#isBroken) {
+    while (this.#revision < revision && !this.#isStale && !this.isBroken) {
       this.#amending ??= this.#amend(revision)
         .catch((error) => {
           const message = `ask the origin what has changed: ${describeError(error)}`;
@@ -147,7 +159,7 @@ export class SystemMirror {
 
   /** Learns what jobs have looked at, and were refused, up to now; resolves at once when the mirror has ended. */
   catchUp(): Promise<void> {
-    if (this.#isBroken) return Promise.resolve();
+    if (this.isBroken) return Promise.resolve();
     return new Promise((resolve) => {
       const id = this.#nextTraceId++;
       this.#traceReplies.set(id, resolve);
@@ -217,7 +229,16 @@ export class SystemMirror {
   #note(limit: Limit, process: number): void {
     const reached = this.#reached.get(process) ?? [];
     this.#reached.set(process, reached);
+    // That it was one of so many is all that its job has to know.
+    if (process !== 0 && reached.length >= maxReached) return;
     reached.push(limit);
+    if (process === 0 && reached.length >= maxReached) this.#isStale = true;
+    if (reached.length >= maxUnattributed) {
+      this.#break({
+        reason: 'sandbox',
+        message: 'commands were refused too much by the mirror of the system',
+      });
+    }
     if (this.#reached.size <= maxRemembered) return;
     const [oldest] = [...this.#reached.keys()].filter((key) => key !== 0);
     this.#reached.delete(oldest!);

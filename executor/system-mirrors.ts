@@ -4,7 +4,7 @@ import type { Job } from '../protocol/job.ts';
 import { type Result, succeed } from '../runtime/failure.ts';
 import type { Box } from './box-client.ts';
 import type { Content } from './content.ts';
-import type { Origin } from './origin.ts';
+import { type Origin, originKey } from './origin.ts';
 import { SystemMirror } from './system-mirror.ts';
 
 export interface SystemMirrorsOptions {
@@ -12,6 +12,8 @@ export interface SystemMirrorsOptions {
   dir: string;
   /** How long an unused mirror is kept; 60,000 unless told. */
   idleMs?: number;
+  /** How many unused ones are kept; 16 unless told. Each has a process of its own. */
+  maxIdle?: number;
 }
 
 /** A mirror in use; dispose of it when the job is over. */
@@ -20,7 +22,7 @@ export interface MirrorLease extends Disposable {
 }
 
 interface Entry {
-  readonly originId: string;
+  readonly origin: string;
   readonly epoch: number;
   readonly mirror: SystemMirror;
   userCount: number;
@@ -34,12 +36,14 @@ interface Entry {
 export class SystemMirrors implements AsyncDisposable {
   readonly #dir: string;
   readonly #idleMs: number;
+  readonly #maxIdle: number;
   readonly #entries = new Set<Entry>();
   readonly #closing = new Set<Promise<void>>();
   #count = 0;
 
-  constructor({ dir, idleMs = 60_000 }: SystemMirrorsOptions) {
+  constructor({ dir, idleMs = 60_000, maxIdle = 16 }: SystemMirrorsOptions) {
     this.#dir = dir;
+    this.#maxIdle = maxIdle;
     this.#idleMs = idleMs;
   }
 
@@ -81,11 +85,11 @@ export class SystemMirrors implements AsyncDisposable {
     await Promise.all(this.#closing);
   }
 
-  #find(box: Box, { id, epoch }: Job['origin']): Entry | undefined {
+  #find(box: Box, origin: Job['origin']): Entry | undefined {
     for (const entry of this.#entries) {
       if (
-        entry.originId === id &&
-        entry.epoch === epoch &&
+        entry.origin === originKey(origin) &&
+        entry.epoch === origin.epoch &&
         entry.mirror.box === box &&
         !entry.mirror.isBroken &&
         !entry.mirror.isStale
@@ -97,15 +101,12 @@ export class SystemMirrors implements AsyncDisposable {
   }
 
   /** Synchronous up to its registration, so that the next job finds it. */
-  #open(
-    box: Box,
-    { id, epoch, revision }: Job['origin'],
-    source: { origin: Origin; content: Content },
-  ): Entry {
+  #open(box: Box, of: Job['origin'], source: { origin: Origin; content: Content }): Entry {
+    const { epoch, revision } = of;
     const mountDir = join(this.#dir, `system-${++this.#count}`);
     mkdirSync(mountDir);
     const entry: Entry = {
-      originId: id,
+      origin: originKey(of),
       epoch,
       mirror: new SystemMirror({ box, mountDir, moment: { epoch, revision }, ...source }),
       userCount: 0,
@@ -123,13 +124,17 @@ export class SystemMirrors implements AsyncDisposable {
     if (entry.userCount > 0) return;
     if (entry.mirror.isBroken || entry.mirror.isStale) return this.#close(entry);
     this.#closeIfSuperseded(entry);
-    if (this.#entries.has(entry))
-      entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
+    if (!this.#entries.delete(entry)) return;
+    // The last one to be used is the last one to go.
+    this.#entries.add(entry);
+    entry.idleTimer = setTimeout(() => this.#close(entry), this.#idleMs).unref();
+    const idle = [...this.#entries].filter(({ userCount }) => userCount === 0);
+    if (idle.length > this.#maxIdle) this.#close(idle[0]!);
   }
 
   #closeIfSuperseded(entry: Entry): void {
     const isSuperseded = [...this.#entries].some(
-      ({ originId, epoch }) => originId === entry.originId && epoch > entry.epoch,
+      ({ origin, epoch }) => origin === entry.origin && epoch > entry.epoch,
     );
     if (isSuperseded && entry.userCount === 0) this.#close(entry);
   }

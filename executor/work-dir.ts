@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { makePrivateDir } from '../runtime/cache-dir.ts';
 import { runProgram } from '../runtime/child-process.ts';
 import { isErrno } from '../runtime/errno.ts';
 
@@ -14,7 +15,7 @@ export class WorkDir implements AsyncDisposable {
 
   /** Makes `parent` if need be. */
   static async open(parent: string): Promise<WorkDir> {
-    mkdirSync(parent, { recursive: true });
+    makePrivateDir(parent);
     for (const name of readdirSync(parent)) if (isLeftOver(name)) await remove(join(parent, name));
     for (let count = 0; ; count++) {
       const path = join(parent, `${ownerPrefix()}${process.pid}-${startTimeOf(process.pid)}-${count}`);

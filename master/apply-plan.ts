@@ -1,5 +1,6 @@
 import { equalDigests } from '../cas/digest.ts';
 import type { Digest } from '../protocol/digest.ts';
+import { isDuringRun } from '../protocol/during-run.ts';
 import type { Change, TreeNode } from '../protocol/job.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
 import { equalsPresent, findConflict } from './conflicts.ts';
@@ -58,9 +59,6 @@ export interface PlanOptions {
   isExclusive?: boolean | undefined;
 }
 
-/** A time this much before the start of a command, or after its end, was set by it, not made by writing. */
-const slackNs = 1_000_000_000n;
-
 /**
  * What has to be done to bring the present tree to what a command left. Pure.
  *
@@ -83,7 +81,8 @@ class Planner {
   constructor(options: PlanOptions) {
     this.#options = options;
     this.#changeByPath = new Map(options.changes.map((change) => [change.path, change]));
-    this.#entryParents = new Set(options.changes.map((change) => parentPath(change.path)));
+    const entries = options.changes.filter(({ path }) => path !== '');
+    this.#entryParents = new Set(entries.map(({ path }) => parentPath(path)));
   }
 
   plan(): ApplyPlan {
@@ -177,18 +176,19 @@ class Planner {
   ): DirectoryStep {
     const isNew = present?.type !== 'directory';
     const isModeChanged = isNew || (base?.type === 'directory' && base.mode !== node.mode);
-    const isTimeChanged = isNew || (base?.type === 'directory' && base.mtimeNs !== node.mtimeNs);
+    const isKept = node.mtimeNs === undefined;
+    const isTimeChanged = isNew || (!isKept && base?.type === 'directory' && base.mtimeNs !== node.mtimeNs);
     // Changing an entry sets the time of its directory by itself.
     const isStamped = this.#entryParents.has(path);
     let time: StepTime;
-    if ((isTimeChanged || isStamped) && this.#isSetOnPurpose(node)) time = node.mtimeNs;
+    if (isKept) time = isNew ? undefined : present.mtimeNs;
+    else if ((isTimeChanged || isStamped) && this.#isSetOnPurpose(node)) time = node.mtimeNs;
     else if (isTimeChanged && !isNew && !isStamped) time = 'now';
     return { path, mode: isModeChanged ? node.mode : undefined, time };
   }
 
-  #isSetOnPurpose({ mtimeNs }: { mtimeNs: bigint }): boolean {
-    const { startedNs, finishedNs } = this.#options;
-    return mtimeNs < startedNs - slackNs || (finishedNs !== undefined && mtimeNs > finishedNs + slackNs);
+  #isSetOnPurpose({ mtimeNs }: { mtimeNs?: bigint | undefined }): boolean {
+    return mtimeNs !== undefined && !isDuringRun(mtimeNs, this.#options);
   }
 }
 

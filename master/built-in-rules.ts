@@ -18,7 +18,10 @@ export interface BuiltInRule {
 /** Programs for nothing but locks. Debian has them in util-linux, procmail, liblockfile-bin, daemontools and moreutils. */
 const lockPrograms = ['flock', 'lockfile', 'dotlockfile', 'lockfile-create', 'setlock', 'lckdo'];
 
-/** Programs that change who one is or what one sees, or remember by device and inode who owns what (fakeroot). */
+/**
+ * Programs that change who one is or what one sees, or remember by device and inode who owns what (fakeroot), and those for nothing but
+ * what things take on the disk: that of what a command has just made is another in a sandbox, and is no part of any content.
+ */
 const privilegedPrograms = [
   ...[
     'fakeroot',
@@ -34,6 +37,7 @@ const privilegedPrograms = [
     'mount',
   ],
   ...['umount', 'losetup', 'mknod', 'setcap', 'bwrap', 'docker', 'podman', 'systemd-nspawn', 'mmdebstrap'],
+  ...['df', 'du'],
 ];
 const privileged = new RegExp(`\\b(?:${privilegedPrograms.join('|')})\\b`);
 

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { RunRequest } from '../protocol/run-request.ts';
 import type { Caller, LocalRun } from './caller.ts';
 import { ccacheNotice, withoutCcache } from './ccache.ts';
-import { countedContext } from './counted-context.ts';
+import { countedContext, shownContext } from './counted-context.ts';
 import { countedEnvironment } from './counted-environment.ts';
 import { editEnvironment, environmentEdits } from './environment-rule.ts';
 import type { Question, StdinUse } from './fingerprint.ts';
@@ -61,6 +61,7 @@ export function newCommand(asked: RunRequest, placement: Placement, options: New
   if (ccacheOff !== undefined) session.notice('ccache', ccacheNotice);
   const request = {
     ...asked,
+    context: shownContext(asked.context),
     env: ccacheOff === undefined ? env : [...env, ccacheOff],
     isStdinEmpty: asked.isStdinEmpty || hasEmptyStdin,
   };

@@ -39,11 +39,15 @@ export interface CommitOptions {
   signal: AbortSignal;
   /** See `findConflict`. */
   isExclusive?: boolean | undefined;
+  /** The path of something that is no longer as the command saw it, where that matters: a conflict. Must not await anything. */
+  findStale?: (() => string | undefined) | undefined;
 }
 
 /** Bytes kept free on the project's file system, for directories and the like. */
 const reserveBytes = 4 * 1024 * 1024;
 const maxFetches = 3;
+/** The lock of those that look at more than they change: they take turns. */
+const turn: Change = { path: '', base: null, node: null };
 /** Content of one commit that may be in memory. */
 const maxHeldBytes = 8 * 1024 * 1024;
 
@@ -73,11 +77,13 @@ export class Committer {
     try {
       const unfetched = await this.#fetch(differingContent(changes, snapshot), held, options);
       if (unfetched) return fail(unfetched);
-      using _lock = await this.#locks.acquire(changes);
+      using _lock = await this.#locks.acquire(options.findStale ? [...changes, turn] : changes);
       for (let fetches = 0; ; fetches++) {
         await refresh();
         if (options.signal.aborted) return fail({ reason: 'cancelled' });
-        const { isExclusive } = options;
+        const { isExclusive, findStale } = options;
+        const stale = findStale?.();
+        if (stale !== undefined) return fail({ reason: 'conflict', path: stale });
         const planned = planApply({ changes, startedNs, finishedNs, snapshot, isExclusive });
         if (!planned.ok) return planned;
         const notHeld = contentOf(planned.value).filter(({ hash }) => !held.has(hash));

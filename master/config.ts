@@ -7,7 +7,7 @@ import { socketName } from './socket-path.ts';
 const defaultIdleSeconds = 300;
 const maxIdleSeconds = 7 * 24 * 3600;
 
-const coordinatorSchema = z.url({ protocol: /^http$/, error: 'expected a URL like http://HOST:PORT' });
+const coordinatorSchema = z.url({ protocol: /^https$/, error: 'expected a URL like https://HOST:PORT' });
 
 /** What the command line may say; what it leaves out depends on the environment and the machine, see main.ts. */
 export const masterConfigSchema = z.strictObject({

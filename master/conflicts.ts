@@ -10,8 +10,8 @@ import type { DirectoryNode, Node } from './tree-node.ts';
  * count. A directory is compatible with any directory: two commands may both do `mkdir -p`.
  *
  * @param changes sorted by path bytes
- * @param isExclusive the command may have relied on being the one who makes what it made: nobody else may have made it, not
- * even the same
+ * @param isExclusive the command may have relied on being the one who makes or changes what it did: nobody else may have done so,
+ * not even the same, as when both count something up
  * @throws AppError `unsafe-path` when a path leads through a symlink, or the changes contradict each other
  */
 export function findConflict(
@@ -27,8 +27,7 @@ export function findConflict(
       if (node?.type !== 'directory') refuse(path, 'is the project and must stay a directory');
     } else if (node && !hasParent(path, planned, snapshot)) return path;
     planned.set(path, node);
-    const mustBeNew = isExclusive && base === null;
-    const isFine = equalsPresent(base, present) || (!mustBeNew && equalsPresent(node, present));
+    const isFine = equalsPresent(base, present) || (!isExclusive && equalsPresent(node, present));
     if (!isFine) return path;
     const isRemoved = present?.type === 'directory' && node?.type !== 'directory';
     const unknown = isRemoved ? findHidden(present) : undefined;

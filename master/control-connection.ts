@@ -25,8 +25,11 @@ export class ControlConnection {
     });
   }
 
-  /** @throws RangeError or ZodError for what is no question; the connection has to end then */
-  receive(frame: FrameReader): void {
+  /**
+   * @returns resolves when it is answered; never rejects
+   * @throws RangeError or ZodError for what is no question; the connection has to end then
+   */
+  receive(frame: FrameReader): Promise<void> {
     if (frame.type !== ShellFrame.control)
       throw new RangeError(`Unexpected frame 0x${frame.type.toString(16)}`);
     const request = controlRequestSchema.parse(JSON.parse(frame.bytes().toString('utf8')));
@@ -43,6 +46,7 @@ export class ControlConnection {
           );
       }
     });
+    return this.#last;
   }
 
   async #answer(request: ControlRequest): Promise<void> {

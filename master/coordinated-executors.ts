@@ -1,13 +1,16 @@
 import type { CoordinatorClient } from '../coordinator/coordinator-client.ts';
 import { ExecutorClient } from '../executor/executor-client.ts';
 import type { ExecutorInfo } from '../protocol/executor-info.ts';
-import { describeError } from '../runtime/app-error.ts';
+import { explainError } from '../runtime/app-error.ts';
+import type { Token } from '../runtime/token.ts';
 import type { ExecutorPool } from './executor-pool.ts';
 
 const intervalMs = 2_000;
 
 export interface CoordinatedExecutorsOptions {
   coordinator: Pick<CoordinatorClient, 'url' | 'list'>;
+  /** For the executors. */
+  token: Token;
   pool: ExecutorPool;
   /** Told once when the coordinator cannot be reached, and once when it can again. */
   report: (message: string) => void;
@@ -49,7 +52,7 @@ export class CoordinatedExecutors implements AsyncDisposable {
       this.#isLost = false;
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      if (!this.#isLost) report(`cannot reach the coordinator: ${describeError(error)}`);
+      if (!this.#isLost) report(`cannot reach the coordinator: ${explainError(error)}`);
       this.#isLost = true;
     }
     if (!this.#stopping.signal.aborted) this.#timer = setTimeout(() => void this.#poll(), intervalMs);
@@ -61,7 +64,8 @@ export class CoordinatedExecutors implements AsyncDisposable {
       if (now?.url !== info.url) await this.#drop(name);
     }
     for (const info of listed) {
-      const client = this.#clients.get(info.name)?.client ?? new ExecutorClient(info.name, info.url);
+      const client =
+        this.#clients.get(info.name)?.client ?? new ExecutorClient(info.name, info.url, this.#options.token);
       this.#clients.set(info.name, { info, client });
       const { name, slots: slotCount } = info;
       this.#options.pool.add({ name, slotCount, executor: client, content: client.blobs });

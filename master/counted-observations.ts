@@ -1,9 +1,10 @@
+import { isDuringRun } from '../protocol/during-run.ts';
 import { type Manifest, type Observation, ObservationFlag, type TreeNode } from '../protocol/job.ts';
 import { CountFlag, type FormerTree, type Overwritten } from './path-state.ts';
 import type { TimeUse } from './time-use.ts';
 
 export interface CountingOptions {
-  manifest: Pick<Manifest, 'trace' | 'changes' | 'startedNs'>;
+  manifest: Pick<Manifest, 'trace' | 'changes' | 'startedNs' | 'finishedNs'>;
   /** What the command was based on. */
   former: Pick<FormerTree, 'node'>;
   /** See `overwrittenOutputs`. */
@@ -25,8 +26,6 @@ interface Found extends Observation {
   hasAge: boolean;
 }
 
-/** A time this much before its start was given to a file by the command, see `planApply`. */
-const slackNs = 1_000_000_000n;
 /** Files in which compilers keep the times of the headers that they are made of. */
 const precompiled = /\.(?:pch|pcm|gch)$|\.gch\//;
 /** What Python compiles `<folder>/<module>.py` to, and keeps its time in. Source: PEP 3147. */
@@ -96,6 +95,11 @@ function look({ manifest: { trace }, former, overwritten, timeUse, cwd }: Counti
   });
 }
 
+/** Whether the command has given the time of this to something. */
+function isGiven(node: TreeNode, given: ReadonlySet<bigint>): boolean {
+  return 'mtimeNs' in node && node.mtimeNs !== undefined && given.has(node.mtimeNs);
+}
+
 async function noteExactTimes(
   seen: readonly Found[],
   { manifest, timeUse, showsTimes }: CountingOptions,
@@ -110,7 +114,7 @@ async function noteExactTimes(
   const given = new Set(
     left.flatMap((node) => {
       const mtimeNs = node && 'mtimeNs' in node ? node.mtimeNs : undefined;
-      return mtimeNs !== undefined && mtimeNs < manifest.startedNs - slackNs ? [mtimeNs] : [];
+      return mtimeNs !== undefined && !isDuringRun(mtimeNs, manifest) ? [mtimeNs] : [];
     }),
   );
   const isAll = timeUse === 'shown' || (await showsTimes(timesNs));
@@ -128,8 +132,8 @@ async function noteExactTimes(
     const isRead = (flags & ObservationFlag.read) !== 0;
     const counts =
       node.type === 'file'
-        ? isAll || given.has(node.mtimeNs) || sources.has(path) || (usesPrecompiled && !isRead)
-        : isAll && timeUse === 'shown' && (node.type === 'symlink' || hasAge);
+        ? isAll || isGiven(node, given) || sources.has(path) || (usesPrecompiled && !isRead)
+        : isGiven(node, given) || (isAll && timeUse === 'shown' && (node.type === 'symlink' || hasAge));
     if (counts) observation.flags |= CountFlag.exactTime;
   }
 }

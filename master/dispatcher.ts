@@ -4,10 +4,12 @@ import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
 import { describeFailure, fail, type Result, succeed } from '../runtime/failure.ts';
 import type { Limit } from '../runtime/limit.ts';
+import { showLine } from '../runtime/say.ts';
 import type { Caller } from './caller.ts';
 import { acceptsFailure, type Command, mayFail, newCommand, stdinOf, stdinUse } from './command.ts';
 import { mayCreateExclusively } from './exclusive-creation.ts';
 import type { ExecutorPool, Lease, PoolMember } from './executor-pool.ts';
+import { findForeign } from './foreign-files.ts';
 import { InstalledPrograms } from './installed-programs.ts';
 import { jobEnvironment } from './job-environment.ts';
 import { fetchOutput, type JobOutput, sendOutput } from './job-output.ts';
@@ -19,6 +21,7 @@ import { commandLine, type Placement, place } from './placement.ts';
 import { findHidden, reachedLimit } from './reached-limit.ts';
 import type { ResultCache } from './result-cache.ts';
 import type { Outcome, Session } from './session.ts';
+import { findStaleInput, isUpdate } from './stale-input.ts';
 import type { StdinRoutes } from './stdin-routes.ts';
 import type { Verifier } from './verifier.ts';
 import type { Basis, Workspace } from './workspace.ts';
@@ -98,7 +101,7 @@ export class Dispatcher {
       ruleSet = this.#options.rules.current();
     } catch (error) {
       session.fail(describeError(error));
-      await caller.write('stderr', Buffer.from(`termite: ${describeError(error)}\n`));
+      await caller.write('stderr', Buffer.from(`termite: ${showLine(describeError(error))}\n`));
       running.end({ where: 'remote', isCached: false, hasFailed: true });
       caller.exited({ kind: 'exit', code: 125 });
       return undefined;
@@ -160,7 +163,8 @@ export class Dispatcher {
       const result = await this.#attempt(command, results);
       if (result.ok) return;
       const { failure } = result;
-      const next = nextStep(failure, command.attempts);
+      const mayLock = mayCreateExclusively(command.request);
+      const next = nextStep(failure, command.attempts, { mayLock });
       if (failure.reason === 'conflict') command.running.conflicted();
       if (next.step === 'cancelled') return this.#cancelled(command);
       // That nobody is left says less than why.
@@ -178,19 +182,26 @@ export class Dispatcher {
   #limitOf(command: Command, manifest: Manifest): Limit | undefined {
     const { workspace } = this.#options;
     const hasOtherNames = (path: string) => workspace.inputs.hasOtherNames(path);
+    const otherNames = (path: string) => workspace.inputs.otherNames(path);
     const isConcealed = (observation: Observation) => workspace.inputs.isConcealed(observation);
     return reachedLimit(manifest, {
       mayFail: mayFail(command),
       ownDir: this.#options.stateDir,
-      ...{ hasOtherNames, isConcealed },
+      ...{ hasOtherNames, otherNames, isConcealed },
+      findForeign: (looked) => this.#foreignIn(looked, command),
     });
+  }
+
+  #foreignIn(manifest: Pick<Manifest, 'changes' | 'trace'>, { question }: Command): string | undefined {
+    const root = this.#options.workspace.projectRoot;
+    return findForeign(manifest, { root, caller: question, showsOwners: question.timeUse === 'shown' });
   }
 
   /** Runs it beside make, since what it does in a sandbox is not what it does here. */
   #atLimit(command: Command, limit: Limit): Promise<void> {
     command.running.note({ limit });
     // What waits for another command must not keep it from its slot.
-    const needsSlot = limit.kind !== 'lock' && limit.kind !== 'network';
+    const needsSlot = !['lock', 'network', 'background'].includes(limit.kind);
     return this.#local(command, { reason: limit.kind, needsSlot, isFallback: false });
   }
 
@@ -212,6 +223,7 @@ export class Dispatcher {
       }
       // It was made when the places that a sandbox has for itself were as here, which are no part of the fingerprint.
       if (findHidden(answer.manifest, this.#options.stateDir)) return false;
+      if (this.#foreignIn(answer.manifest, command) !== undefined) return false;
       running.note({ key: answer.key, savedMs: answer.tookMs });
       const replayed = await this.#finish(command, answer.manifest, {
         content: this.#options.store,
@@ -252,7 +264,7 @@ export class Dispatcher {
         await this.#options.verifier.verify({ ...command, rival, manifest: result.value, basis, content });
       }
       const finished = result.ok
-        ? await this.#finish(command, result.value, { content, isCached: false })
+        ? await this.#finish(command, result.value, { content, isCached: false, basis })
         : result;
       if (finished.ok && result.ok && results) {
         const { question } = command;
@@ -328,7 +340,7 @@ export class Dispatcher {
   async #finish(
     command: Command,
     manifest: Manifest,
-    { content, isCached }: Pick<PoolMember, 'content'> & { isCached: boolean },
+    { content, isCached, basis }: Pick<PoolMember, 'content'> & { isCached: boolean; basis?: Basis },
   ): Promise<Result<JobOutput>> {
     const { workspace, store } = this.#options;
     const { caller, running } = command;
@@ -340,7 +352,13 @@ export class Dispatcher {
       caller.committing();
     };
     const isExclusive = mayCreateExclusively(command.request);
-    const committed = await workspace.commit(manifest, { content, onCommitting, signal, isExclusive });
+    // What comes from the cache was looked up an instant ago.
+    const findStale =
+      isExclusive && basis && isUpdate(manifest)
+        ? () => findStaleInput(manifest.trace, basis.root, workspace.inputs)
+        : undefined;
+    const options = { content, onCommitting, signal, isExclusive, findStale };
+    const committed = await workspace.commit(manifest, options);
     if (!committed.ok) {
       if (!command.isCommitting) return committed;
       throw new Error(`Internal error: a commit failed half-way: ${describeFailure(committed.failure)}`);
@@ -361,8 +379,8 @@ export class Dispatcher {
   ): Promise<void> {
     if (!command.stdin.canReplay) return this.#giveUp(command, because);
     sayLocal(command, reason, because);
-    // Others do not wait for what waits for a person.
-    const needsSlot = reason !== 'terminal';
+    // Others do not wait for what waits for a person, or for them.
+    const needsSlot = reason !== 'terminal' && reason !== 'lock';
     await this.#local(command, { reason, isFallback, needsSlot });
   }
 
@@ -370,7 +388,7 @@ export class Dispatcher {
   async #giveUp({ caller, running }: Command, because: string): Promise<void> {
     await caller.write(
       'stderr',
-      Buffer.from(`termite: ${because}; its input is used up, so it cannot run again\n`),
+      Buffer.from(`termite: ${showLine(because)}; its input is used up, so it cannot run again\n`),
     );
     running.end({ where: 'remote', isCached: false, hasFailed: true });
     caller.exited({ kind: 'exit', code: 125 });

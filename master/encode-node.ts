@@ -1,5 +1,11 @@
 import { digestOf } from '../cas/digest.ts';
-import { type Directory, encodeDirectory, type FileIdentity } from '../cas/directory.ts';
+import {
+  type Directory,
+  encodeDirectory,
+  type FileIdentity,
+  usageOfDirectory,
+  usageOfFile,
+} from '../cas/directory.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { compareBytes } from '../runtime/byte-path.ts';
 import { SplicedDirectory } from './spliced-directory.ts';
@@ -25,21 +31,19 @@ export function encodeNode(node: DirectoryNode): Buffer {
 function encodeAll(node: DirectoryNode): Buffer {
   node.spliced = undefined;
   const directory = emptyDirectory();
-  const { mode, mtimeNs } = node;
-  const identity = identityOf(node);
   for (const name of [...node.children.keys()].sort(compareBytes))
     addEntry(directory, node.children.get(name)!);
-  return encodeDirectory({ ...directory, mode, mtimeNs, identity });
+  return encodeDirectory({ ...directory, ...selfOf(node) });
 }
 
 function splice(node: DirectoryNode): Buffer {
-  const { mode, mtimeNs, children, changedNames } = node;
+  const { children, changedNames } = node;
   if (!node.spliced || changedNames.size > children.size / 4) {
     const bytes = encodeAll(node);
     node.spliced = new SplicedDirectory(bytes);
     return bytes;
   }
-  const own = encodeDirectory({ ...emptyDirectory(), mode, mtimeNs, identity: identityOf(node) });
+  const own = encodeDirectory({ ...emptyDirectory(), ...selfOf(node) });
   const changes = [...changedNames].sort(compareBytes).map((name) => {
     const entry = emptyDirectory();
     const child = children.get(name);
@@ -61,6 +65,12 @@ function identityOf({ inode, ctimeNs, linkCount }: FileIdentity): FileIdentity {
   return { inode, ctimeNs, linkCount };
 }
 
+/** What its own blob tells of a directory besides its entries. */
+function selfOf(node: DirectoryNode): Omit<Directory, 'files' | 'directories' | 'symlinks'> {
+  const { mode, mtimeNs } = node;
+  return { mode, mtimeNs, identity: identityOf(node), ...usageOfDirectory(node) };
+}
+
 function emptyDirectory(): Directory {
   return { files: [], directories: [], symlinks: [] };
 }
@@ -72,13 +82,17 @@ function addEntry({ files, directories, symlinks }: Directory, child: Node): voi
       files.push({
         ...{ name, type: 'file', digest: child.digest!, mode: child.mode, mtimeNs: child.mtimeNs },
         identity: identityOf(child),
+        ...usageOfFile(child),
       });
       break;
     case 'directory':
       directories.push({ name, digest: child.digest!, inode: child.inode });
       break;
     case 'symlink':
-      symlinks.push({ name, target: child.target, mtimeNs: child.mtimeNs, identity: identityOf(child) });
+      symlinks.push({
+        ...{ name, target: child.target, mtimeNs: child.mtimeNs, identity: identityOf(child) },
+        ...(child.blocks !== 0 && { blocks: child.blocks }),
+      });
       break;
     case 'fifo':
       files.push({ name, type: 'fifo', digest: noDigest, mode: child.mode });

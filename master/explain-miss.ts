@@ -39,14 +39,17 @@ export function traitsOf(question: Question): CommandTraits {
 
 const limitNames = ['cpu', 'fsize', 'data', 'stack', 'core', 'rss', 'nproc', 'nofile', 'memlock', 'as'];
 
-function describeContext({ limits, ignoredSignals, personality, host, domain }: ProcessContext) {
+function describeContext(context: ProcessContext) {
   const described: Record<string, string> = {
-    'ignored signals': ignoredSignals.toString(16),
-    personality: personality.toString(16),
-    'host name': host,
-    'domain name': domain,
+    'ignored signals': context.ignoredSignals.toString(16),
+    'blocked signals': context.blockedSignals.toString(16),
+    personality: context.personality.toString(16),
+    niceness: String(context.niceness),
+    processors: context.processors.map((word) => word.toString(16)).join(' ') || 'all',
+    'host name': context.host,
+    'domain name': context.domain,
   };
-  for (const [number, [soft, hard]] of limits.entries()) {
+  for (const [number, [soft, hard]] of context.limits.entries()) {
     const show = (value: bigint) => (value === noLimit ? 'unlimited' : String(value));
     const name = limitNames[number];
     if (name !== undefined) described[`limit ${name}`] = `${show(soft)}, at most ${show(hard)}`;

@@ -13,7 +13,7 @@ export interface Question
 }
 
 /** Counts up whenever the meaning of a fingerprint, or of what jobs are shown, changes: then all that was stored is void. */
-const version = 2;
+const version = 3;
 
 /** What a result depends on besides files: hash in hex. All that is to be said of a command before looking at anything. */
 export function weakFingerprint(question: Question): string {
@@ -21,7 +21,8 @@ export function weakFingerprint(question: Question): string {
     question;
   return hashOf([
     ...['weak', version, process.arch, cwd, umask, uid, gid, home, projectRoot, network, timeoutMs, timeUse],
-    ...[context.limits.join(), context.ignoredSignals, context.personality, context.host, context.domain],
+    ...[context.limits.join(), context.ignoredSignals, context.blockedSignals, context.personality],
+    ...[context.niceness, context.processors.join(), context.host, context.domain],
     ...[argv.length, ...argv, ...env],
   ]);
 }

@@ -5,6 +5,8 @@ import { DigestHasher, digestOf } from '../cas/digest.ts';
 import { equalSignatures, signatureOf } from '../cas/stat-cache.ts';
 import type { Digest } from '../protocol/digest.ts';
 import { fsPath } from '../runtime/byte-path.ts';
+import { expectPlace } from './expect-place.ts';
+import { systemError } from './system-error.ts';
 
 /** A digest and the state of the file that it is of. */
 export interface HashedFile {
@@ -19,16 +21,20 @@ export interface HashedFile {
 /** Up to this size files are read in one go: less than a millisecond. */
 export const smallFileBytes = 1024 * 1024;
 /** Neither follows a symlink that has taken the file's place, nor waits for the writer of a FIFO. */
-const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const openFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Judges an opened file before it is read; throws when it is not to be. */
+export type Admit = (stats: BigIntStats, descriptor: number) => void;
 
 const scratch = Buffer.allocUnsafeSlow(smallFileBytes + 1);
 
-/** @returns undefined for what is larger than `smallFileBytes` @throws a system error; EINVAL for no regular file */
-export function hashSmallFile(path: string): HashedFile | undefined {
+/** @returns undefined for what is larger than `smallFileBytes` @throws what `admit` throws; a system error */
+export function hashSmallFile(path: string, admit: Admit = expectFile(path)): HashedFile | undefined {
   const readAtNs = nowNs();
   const descriptor = openSync(fsPath(path), openFlags);
   try {
-    const stats = expectFile(fstatSync(descriptor, { bigint: true }), path);
+    const stats = fstatSync(descriptor, { bigint: true });
+    admit(stats, descriptor);
     if (stats.size > smallFileBytes) return undefined;
     let length = 0;
     for (;;) {
@@ -50,11 +56,12 @@ export function hashSmallFile(path: string): HashedFile | undefined {
 }
 
 /** The same for files of any size, without keeping the event loop. */
-export async function hashFile(path: string): Promise<HashedFile> {
+export async function hashFile(path: string, admit: Admit = expectFile(path)): Promise<HashedFile> {
   const readAtNs = nowNs();
   const file: FileHandle = await open(fsPath(path), openFlags);
   try {
-    const stats = expectFile(await file.stat({ bigint: true }), path);
+    const stats = await file.stat({ bigint: true });
+    admit(stats, file.fd);
     const hasher = new DigestHasher();
     for await (const chunk of chunksOfFile(file, { reuse: true })) hasher.update(chunk);
     const digest = hasher.digest();
@@ -73,7 +80,10 @@ function isSame(before: BigIntStats, after: BigIntStats, readBytes: number): boo
   return equalSignatures(signatureOf(before), signatureOf(after)) && Number(after.size) === readBytes;
 }
 
-function expectFile(stats: BigIntStats, path: string): BigIntStats {
-  if (stats.isFile()) return stats;
-  throw Object.assign(new Error(`EINVAL: no regular file: "${path}"`), { code: 'EINVAL' });
+/** A regular file at its place: a folder on the way may have become a symlink to anywhere. */
+function expectFile(path: string): Admit {
+  return (stats, descriptor) => {
+    if (!stats.isFile()) throw systemError('EINVAL', `no regular file: "${path}"`);
+    expectPlace(descriptor, path);
+  };
 }

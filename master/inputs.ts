@@ -12,6 +12,8 @@ export interface Inputs {
   node(path: string): TreeNode | null;
   /** Whether what stands there is a file with further names, in the project or elsewhere. */
   hasOtherNames(path: string): boolean;
+  /** The other names in the project of the file that stands there. */
+  otherNames(path: string): string[];
   /** Whether a look at the project in a sandbox misses something that stands there, such as a socket. */
   isConcealed(observation: Observation): boolean;
   /** The project as it was when a job was submitted. */

@@ -1,17 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { manifestSchema } from '../protocol/job.ts';
 import { pathInTreeSchema } from '../protocol/os-values.ts';
+import { makePrivateDir } from '../runtime/cache-dir.ts';
 import { encodeJson } from '../runtime/json.ts';
 
 const { startedNs: nanosecondsSchema, changes: changesSchema } = manifestSchema.shape;
@@ -77,7 +69,7 @@ export class Journal implements Disposable {
   /** @param dir made if need be; nobody else may use it */
   constructor(dir: string) {
     this.#dir = dir;
-    mkdirSync(dir, { recursive: true });
+    makePrivateDir(dir);
   }
 
   newId(): string {

@@ -81,6 +81,14 @@ export const ruleEntrySchema = z
     }
   });
 
+/** No rule about commands: what none is shown. */
+export const privateEntrySchema = z.strictObject({
+  Private: z.array(
+    z.string().regex(/^(?:~\/|\/)[^\0]*[^/\0]$/, 'expected an absolute path, or one that begins with "~/"'),
+  ),
+  Reason: z.string().min(1).optional(),
+});
+
 /** @throws SyntaxError as `goRegExp` */
 export function localRule(entry: z.infer<typeof ruleEntrySchema>, line: number): LocalRule {
   const { Cache: cache = !entry.Network } = entry;

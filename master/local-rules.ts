@@ -4,11 +4,13 @@ import { AppError } from '../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { nearest } from '../runtime/nearest.ts';
-import { type LocalRule, localRule, ruleEntrySchema } from './local-rule.ts';
+import { type LocalRule, localRule, privateEntrySchema, ruleEntrySchema } from './local-rule.ts';
 import { JsonSyntaxError, type LocatedJson, parseLocatedJson } from './located-json.ts';
 
 export interface LocalRuleSet {
   rules: readonly LocalRule[];
+  /** Places outside the project that no command in a sandbox is shown, absolute or beginning with "~/". */
+  privatePlaces: readonly string[];
   /** What the user should know about the file, although it is right. */
   notices: readonly string[];
 }
@@ -26,47 +28,72 @@ export function parseLocalRules(text: string, path: string): LocalRuleSet {
   // Skipped lines stay as empty ones, so that line numbers are those of the file.
   const kept = text.split('\n').map((line) => (/^(?:#|\/\/)/.test(line) ? '' : line));
   const json = parse(kept.join('\n'), path);
-  const parsed = z.array(ruleEntrySchema).safeParse(json.value);
-  if (!parsed.success) {
-    // Whoever mistypes a key is also told that the right one is missing, which says less.
-    const { issues } = parsed.error;
-    const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
-    const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-    const place = unknown === undefined ? issue.path : [...issue.path, unknown];
-    const key = place.length > 1 ? `"${spellKey(place.slice(1))}": ` : '';
-    throw problem(
-      path,
-      json.lineOf(place),
-      key + (unknown === undefined ? issue.message : unknownKey(unknown)),
-    );
-  }
-  const rules = parsed.data.map((entry, index) => {
+  const entries = z.array(z.unknown()).safeParse(json.value);
+  if (!entries.success) throw wrongEntry(path, json, [], entries.error);
+  const set = { rules: [] as LocalRule[], privatePlaces: [] as string[], notices: [] as string[] };
+  for (const [index, entry] of entries.data.entries()) {
+    if (isPrivateEntry(entry)) {
+      const { success, data, error } = privateEntrySchema.safeParse(entry);
+      if (!success) throw wrongEntry(path, json, [index], error);
+      set.privatePlaces.push(...data.Private);
+      continue;
+    }
+    const { success, data, error } = ruleEntrySchema.safeParse(entry);
+    if (!success) throw wrongEntry(path, json, [index], error);
     try {
-      return localRule(entry, json.lineOf([index]));
+      set.rules.push(localRule(data, json.lineOf([index])));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       throw problem(path, json.lineOf([index, 'Regexp']), `"Regexp": ${error.message}`);
     }
-  });
-  const hasDebug = parsed.data.some((entry) => entry.Debug);
-  return { rules, notices: hasDebug ? [`"Debug" has no effect any more: ${path}`] : [] };
+    if (data.Debug) set.notices = [`"Debug" has no effect any more: ${path}`];
+  }
+  return set;
 }
+
+function isPrivateEntry(entry: unknown): boolean {
+  return typeof entry === 'object' && entry !== null && 'Private' in entry;
+}
+
+function wrongEntry(path: string, json: LocatedJson, at: PropertyKey[], { issues }: z.ZodError): AppError {
+  // Whoever mistypes a key is also told that the right one is missing, which says less.
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? issues[0]!;
+  const unknown = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const place = [...at, ...issue.path, ...(unknown === undefined ? [] : [unknown])];
+  const key = place.length > 1 ? `"${spellKey(place.slice(1))}": ` : '';
+  return problem(
+    path,
+    json.lineOf(place),
+    key + (unknown === undefined ? issue.message : unknownKey(unknown)),
+  );
+}
+
+const none: LocalRuleSet = { rules: [], privatePlaces: [], notices: [] };
 
 /** The rules of one project: read again whenever their file has changed. */
 export class LocalRules {
   readonly path: string;
   #signature: string | undefined;
-  #current: LocalRuleSet = { rules: [], notices: [] };
+  #current: LocalRuleSet = none;
 
   constructor(projectRoot: string) {
     this.path = `${projectRoot}/${localRulesName}`;
+  }
+
+  /** Those of the last rules that were right. */
+  get privatePlaces(): readonly string[] {
+    try {
+      return this.current().privatePlaces;
+    } catch {
+      // Whoever asks where a command is to run is told.
+      return this.#current.privatePlaces;
+    }
   }
 
   /** The rules as they are now; none when there is no file. @throws AppError as `parseLocalRules` */
   current(): LocalRuleSet {
     const signature = signatureOf(this.path);
     if (signature === this.#signature) return this.#current;
-    const none = { rules: [], notices: [] };
     const next = signature === undefined ? none : parseLocalRules(readText(this.path), this.path);
     this.#current = next;
     // Only now: a file that is wrong stays wrong until it changes, and is complained about each time.
@@ -100,7 +127,7 @@ function parse(text: string, path: string): LocatedJson {
 }
 
 function unknownKey(key: string): string {
-  const meant = nearest(key, Object.keys(ruleEntrySchema.shape));
+  const meant = nearest(key, [...Object.keys(ruleEntrySchema.shape), 'Private']);
   return meant === undefined ? 'Unknown key' : `Unknown key: did you mean "${meant}"?`;
 }
 

@@ -27,6 +27,8 @@ export function parseLocatedJson(text: string): LocatedJson {
   return { value, lineOf };
 }
 
+/** Of lists and objects in each other. */
+const maxDepth = 64;
 const keyOf = (path: readonly PropertyKey[]) => path.map(String).join('\0');
 const scalar = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what JSON strings must not hold
@@ -40,6 +42,8 @@ class Parser {
   readonly lines = new Map<string, number>();
   readonly #text: string;
   #at = 0;
+  /** The line breaks before some place, which is looked for from there on: places are asked for in their order. */
+  #counted = { at: 0, breaks: 0 };
 
   constructor(text: string) {
     this.#text = text;
@@ -53,6 +57,7 @@ class Parser {
 
   #value(path: PropertyKey[]): unknown {
     const first = this.#peek();
+    if (path.length > maxDepth) this.#fail(`expected at most ${maxDepth} levels`);
     if (!this.lines.has(keyOf(path))) this.lines.set(keyOf(path), this.#line());
     if (first === '[') return this.#array(path);
     if (first === '{') return this.#object(path);
@@ -122,7 +127,10 @@ class Parser {
   }
 
   #line(): number {
-    return this.#text.slice(0, this.#at).split('\n').length;
+    let { at, breaks } = this.#counted;
+    for (; at < this.#at; at++) if (this.#text[at] === '\n') breaks += 1;
+    this.#counted = { at, breaks };
+    return breaks + 1;
   }
 
   #fail(complaint: string): never {

@@ -8,14 +8,22 @@ import { StoreLimit } from '../cas/store-limit.ts';
 import { startExecutor } from '../executor/start-executor.ts';
 import type { CommandRecord } from '../protocol/build-log.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { encodeBytes, fsPath, showBytes } from '../runtime/byte-path.ts';
-import { cacheDir, explainCacheError, makePrivateDir, projectStateDir } from '../runtime/cache-dir.ts';
+import { encodeBytes, fsPath } from '../runtime/byte-path.ts';
+import {
+  accountHome,
+  cacheDir,
+  explainCacheError,
+  makePrivateDir,
+  projectStateDir,
+} from '../runtime/cache-dir.ts';
 import { cacheSizeBytes } from '../runtime/cache-size.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { parseFlags } from '../runtime/flags.ts';
 import { parseListenAddress } from '../runtime/listen-address.ts';
 import { exactEnvironment } from '../runtime/process-bytes.ts';
+import { printLines, say as sayAs } from '../runtime/say.ts';
 import { Scope } from '../runtime/scope.ts';
+import { Token } from '../runtime/token.ts';
 import { CacheService } from './cache-service.ts';
 import { coordinatorUrl, type MasterConfig, masterConfigSchema } from './config.ts';
 import { DeviationArchive } from './deviation-archive.ts';
@@ -76,11 +84,19 @@ export async function masterMain(argv: readonly string[]): Promise<void> {
   } catch (error) {
     // Another one was quicker, which is as good for the build that has started us.
     const isNeedless = flags.values.untilIdle && error instanceof AppError && error.code === 'master-running';
-    if (!isNeedless) throw error;
+    if (!isNeedless) {
+      if (flags.values.untilIdle) tellStarter(error);
+      throw error;
+    }
   } finally {
     await scope.close();
   }
   ending.end();
+}
+
+/** On stdout as well: the log, where stderr goes, may lie on a disk that is full. */
+function tellStarter(error: unknown): void {
+  printLines([`failed: ${JSON.stringify(explainError(error).slice(0, 2000))}`]);
 }
 
 async function start(config: MasterConfig, scope: Scope, ending: Ending): Promise<void> {
@@ -110,7 +126,7 @@ async function start(config: MasterConfig, scope: Scope, ending: Ending): Promis
   }
   // Closed before all that it makes use of.
   scope.use(server);
-  process.stdout.write(`ready: ${root}\n`);
+  printLines([`ready: ${root}`]);
 }
 
 interface Premises {
@@ -179,13 +195,16 @@ async function build(
   removeOtherSockets(stateDir, ownSocket);
   const stdinRoutes = new StdinRoutes();
   const watchProgram = join(packageRoot, 'native/build/termite-watch');
+  const rules = new LocalRules(root);
   const workspace = scope.use(
     await openWorkspace({
       ...{ projectRoot: root, stateDir, store, cache, hidden: [baseDir], onNotice: say },
       watchProgram,
+      homes: [env['HOME'], accountHome()].filter((home) => home !== undefined),
+      privatePlaces: () => rules.privatePlaces,
       readStdin: (jobId, maxBytes, signal) => stdinRoutes.read(jobId, maxBytes, signal),
       onProgress: hashingProgress(systemClock, (message) => {
-        process.stdout.write(`${message}\n`);
+        printLines([message]);
         parking?.tell(message);
       }),
     }),
@@ -211,13 +230,14 @@ async function build(
   }
   let originUrl = '';
   if (url) {
+    const token = Token.open(baseDir);
     const originServer = scope.use(
-      await listenForOrigin(workspace.origin, parseListenAddress(config.listen)),
+      await listenForOrigin(workspace.origin, token, parseListenAddress(config.listen)),
     );
     originUrl = originServer.url;
     // Loaded only here: the HTTP client takes longer than all the rest.
     const { joinCoordinator } = await import('./join-coordinator.ts');
-    scope.use(await joinCoordinator(url, { pool, report: say }));
+    scope.use(await joinCoordinator(url, { token, pool, report: say }));
   }
 
   const results = await openResultCache({
@@ -228,7 +248,6 @@ async function build(
   results?.prepare();
   const cacheService = scope.use(new CacheService({ store, results, limit, stateDir, onNotice: say }));
   scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
-  const rules = new LocalRules(root);
   const sessions = new Sessions({
     clock: systemClock,
     onIdle: (last) => (idleWatch ? idleWatch.check(last) : void cacheService.tidy()),
@@ -293,5 +312,5 @@ function tryTo(action: () => void, tell: (message: string) => void): void {
 }
 
 function say(message: string): void {
-  process.stderr.write(`termite master: ${showBytes(message)}\n`);
+  sayAs(message, { program: 'termite master' });
 }

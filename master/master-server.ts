@@ -54,7 +54,10 @@ export class MasterServer implements AsyncDisposable {
     for (const door of this.#doors) door.withdraw();
   }
 
-  /** Accepts nobody any more, ends what runs (results that are being applied are finished first) and hangs up. */
+  /**
+   * Accepts nobody any more, ends what runs (results that are being applied are finished first), answers what was asked,
+   * and hangs up.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const door of this.#doors) door.close();
     const { connections, running } = this.#state;
@@ -74,26 +77,26 @@ export class MasterServer implements AsyncDisposable {
 interface ServerState {
   service: Promise<MasterService>;
   connections: Set<FrameSocket>;
+  /** Commands, and questions: never reject. */
   running: Set<Promise<void>>;
 }
 
 function accept(socket: Socket, { service, connections, running }: ServerState): void {
   let receive: ((frame: FrameReader) => void) | undefined;
+  const track = (work: Promise<void>) => {
+    running.add(work);
+    void work.then(() => running.delete(work));
+  };
   const connection = new FrameSocket(socket, (frame) => {
     if (receive) return receive(frame);
     if (frame.type === ShellFrame.run) {
       const request = decodeRun(frame);
       const shell = new ShellConnection(connection);
       receive = (later) => shell.receive(later);
-      const run = service
-        .then((ready) => ready.run(request, shell))
-        .catch(() => shell.cancelled())
-        .finally(() => running.delete(run));
-      running.add(run);
-      return;
+      return track(service.then((ready) => ready.run(request, shell)).catch(() => shell.cancelled()));
     }
     const control = new ControlConnection(connection, service);
-    receive = (later) => control.receive(later);
+    receive = (later) => track(control.receive(later));
     receive(frame);
   });
   connections.add(connection);

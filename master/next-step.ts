@@ -16,8 +16,12 @@ export type NextStep =
 
 const maxRetries = 3;
 
-/** Decides what becomes of a command after a failed attempt, by the kind of failure alone. Counts the attempt. */
-export function nextStep(failure: Failure, attempts: Attempts): NextStep {
+/**
+ * Decides what becomes of a command after a failed attempt, by the kind of failure alone. Counts the attempt.
+ *
+ * @param mayLock the command may have ways of its own not to come into conflict, which work beside make only
+ */
+export function nextStep(failure: Failure, attempts: Attempts, { mayLock }: { mayLock: boolean }): NextStep {
   switch (failure.reason) {
     case 'cancelled':
       return { step: 'cancelled' };
@@ -31,7 +35,7 @@ export function nextStep(failure: Failure, attempts: Attempts): NextStep {
     case 'conflict':
       attempts.conflicts += 1;
       if (attempts.conflicts <= 1) return { step: 'again' };
-      return { step: 'local', reason: failure.reason, isFallback: true };
+      return { step: 'local', reason: mayLock ? 'lock' : failure.reason, isFallback: !mayLock };
     // Content may also be missing because the file has changed since: the next attempt takes a new snapshot.
     case 'content-missing':
     case 'sandbox':

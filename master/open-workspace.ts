@@ -15,6 +15,7 @@ import { Journal } from './journal.ts';
 import { LocalOrigin, type ReadStdin } from './local-origin.ts';
 import { changedMounts, type MountTable, readMountTable } from './mount-table.ts';
 import { FormerTree, presentNode, presentState, presentTimeNs } from './path-state.ts';
+import { Privacy } from './privacy.ts';
 import { ProjectBlobs } from './project-blobs.ts';
 import { recover } from './recover.ts';
 import { Refresh } from './refresh.ts';
@@ -35,6 +36,10 @@ export interface WorkspaceOptions {
   stateDir: string;
   /** Absolute paths that executors must not see, besides the project and what is never mirrored. */
   hidden?: readonly string[];
+  /** Folders that may be the caller's home; none unless told. */
+  homes?: readonly string[];
+  /** What the user keeps private besides, see `Privacy`: the same list as long as it stays the same. */
+  privatePlaces?: () => readonly string[];
   /** Stay open until the workspace is closed; owned by the caller. */
   store: FileBlobStore;
   cache: StatCache;
@@ -89,6 +94,7 @@ class LocalWorkspace implements Workspace {
   #isFresh = false;
   /** Whether everything that was ever drained has been taken in: false after a refresh that failed. */
   #isComplete = true;
+  #privatePlaces: readonly string[] = [];
   #mustCompareAll = false;
   #mustCompareUnwatched = false;
   #mounts: MountTable = new Map();
@@ -134,6 +140,7 @@ class LocalWorkspace implements Workspace {
       },
       cache,
       hidden: [...alwaysHidden, ...hidden],
+      privacy: new Privacy({ projectRoot, homes: options.homes ?? [] }),
     });
     this.#blobs = new ProjectBlobs({
       store,
@@ -160,6 +167,14 @@ class LocalWorkspace implements Workspace {
       hasOtherNames: (path) => {
         const node = this.#snapshot.lookup(path);
         return node?.type === 'file' && node.linkCount > 1;
+      },
+      otherNames: (path) => {
+        const node = this.#snapshot.lookup(path);
+        if (node?.type !== 'file') return [];
+        return this.#snapshot
+          .namesOf(node.inode)
+          .filter((name) => name !== node)
+          .map(pathOf);
       },
       isConcealed: ({ path, flags }) =>
         (flags & ObservationFlag.absent ? this.#snapshot.conceals(path) : false) ||
@@ -215,6 +230,7 @@ class LocalWorkspace implements Workspace {
 
   async beginSession(): Promise<boolean> {
     if (identityOf(this.projectRoot) !== this.#rootIdentity) return false;
+    this.#system.keepPrivate(this.#privatePlaces);
     const { endedMs, tookMs } = this.#compared;
     const isRecent = performance.now() - endedMs < Math.max(recentMs, tookMs * recentFactor);
     if (isRecent && this.#refresh.unwatched.length === 0) return true;
@@ -254,6 +270,7 @@ class LocalWorkspace implements Workspace {
     const { inside, outside } = this.#split(changes);
     inside.push(...this.#mountedFiles);
     if (isLost || outside.length > 0) await this.#system.absorb({ overflow: isLost, paths: outside });
+    this.#takeInPrivatePlaces();
     if (mustCompareAll) this.#system.recheck();
     if (mustCompareAll) await this.#compareAll();
     else if (inside.length > 0) await this.#refresh.changed(inside, this.#writtenIn(changes));
@@ -263,6 +280,14 @@ class LocalWorkspace implements Workspace {
     setImmediate(() => {
       this.#isFresh = false;
     });
+  }
+
+  /** Where the file that lists them is wrong no command is begun, and the former list stays. */
+  #takeInPrivatePlaces(): void {
+    const places = this.#options.privatePlaces?.() ?? this.#privatePlaces;
+    if (places === this.#privatePlaces) return;
+    this.#privatePlaces = places;
+    this.#system.keepPrivate(places);
   }
 
   async #compareAll(): Promise<void> {

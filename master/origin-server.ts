@@ -3,15 +3,17 @@ import type { Origin } from '../executor/origin.ts';
 import { encodeAmendments } from '../protocol/amendments.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { type HttpCall, HttpServer, type Route } from '../runtime/http-server.ts';
+import type { Token } from '../runtime/token.ts';
 
 const maxStdinBytes = 1024 * 1024;
 
 /** Serves an origin to executors in other processes (executor/origin-client.ts). Close it when done. */
 export function listenForOrigin(
   origin: Origin,
+  token: Token,
   options: { host?: string; port?: number } = {},
 ): Promise<HttpServer> {
-  return HttpServer.listen(originRoutes(origin), options);
+  return HttpServer.listen(originRoutes(origin), token, options);
 }
 
 /**

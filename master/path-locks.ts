@@ -1,6 +1,9 @@
 import type { Change } from '../protocol/job.ts';
 
-/** What a commit does to a path: `shared` if any number may do it at once, i.e. seeing to it that a directory is there. */
+/**
+ * What a commit does to a path: `shared` if any number may do it at once, i.e. seeing to it that a directory is there. Not so for
+ * one whose time is kept: what others bring into place in it meanwhile is to change that time.
+ */
 type Claims = ReadonlyMap<string, 'shared' | 'exclusive'>;
 
 /** Serialises commits that touch the same paths, first come first served; others may run at once. */
@@ -30,8 +33,8 @@ export class PathLocks {
 function claimsOf(changes: readonly Change[]): Claims {
   return new Map(
     changes.map(({ path, base, node }) => {
-      const isKept = node?.type === 'directory' && (base === null || base.type === 'directory');
-      return [path, isKept ? 'shared' : 'exclusive'];
+      const isJoint = node?.type === 'directory' && (base === null || base.type === 'directory');
+      return [path, isJoint && node.mtimeNs !== undefined ? 'shared' : 'exclusive'];
     }),
   );
 }
@@ -45,6 +48,7 @@ function reaches(a: Claims, b: Claims): boolean {
   for (const [path, claim] of a) {
     const other = b.get(path);
     if (other && (claim === 'exclusive' || other === 'exclusive')) return true;
+    if (b.get('') === 'exclusive') return true;
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       if (b.get(path.slice(0, end)) === 'exclusive') return true;
     }

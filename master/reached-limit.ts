@@ -1,5 +1,11 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
-import { type Change, type Manifest, type Observation, ObservationFlag } from '../protocol/job.ts';
+import {
+  type Change,
+  type Manifest,
+  type Observation,
+  ObservationFlag,
+  type TreeNode,
+} from '../protocol/job.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import type { Limit } from '../runtime/limit.ts';
@@ -24,6 +30,7 @@ type JudgedManifest = Pick<Manifest, 'reached' | 'trace' | 'hiddenTrace' | 'chan
  * hides, changes or throws away is judged in this one place.
  *
  * @param mayFail whether its failure is to be believed
+ * @param findForeign as in foreign-files.ts
  * @param ownDir absolute path of our state, for which our own programs look wherever they are run
  */
 export function reachedLimit(
@@ -32,15 +39,35 @@ export function reachedLimit(
     mayFail,
     ownDir,
     hasOtherNames,
+    otherNames,
     isConcealed,
-  }: { mayFail: boolean; ownDir: string } & Pick<Inputs, 'hasOtherNames' | 'isConcealed'>,
+    findForeign,
+  }: {
+    mayFail: boolean;
+    ownDir: string;
+    findForeign: (manifest: Pick<Manifest, 'changes' | 'trace'>) => string | undefined;
+  } & Pick<Inputs, 'hasOtherNames' | 'otherNames' | 'isConcealed'>,
 ): Limit | undefined {
   const limit = reached.find((each) => !isAsHere(each));
   if (limit) return limit;
+  /** What a command does to one name of a file, and its others have to show. */
+  const showsInOtherNames = (change: Change) =>
+    isRewritten(change) || change.linkGroup !== undefined || (isGone(change) && isMissed(change));
+  // A name that has gone shows in how many names the others say there are, and where it went to.
+  const isMissed = ({ path, base }: Change) => {
+    const others = new Set(otherNames(path));
+    return (
+      trace.some((seen) => others.has(seen.path)) || changes.some(({ node }) => isSameContent(node, base))
+    );
+  };
   const hidden = findHidden({ hiddenTrace }, ownDir) ?? trace.find(isConcealed);
   if (hidden) return { kind: 'hidden', path: hidden.path };
-  const linked = changes.find((change) => isRewritten(change) && hasOtherNames(change.path));
+  const linked = changes.find(
+    (change) => isRewrittenLink(change) || (hasOtherNames(change.path) && showsInOtherNames(change)),
+  );
   if (linked) return { kind: 'linked', path: linked.path };
+  const foreign = findForeign({ changes, trace });
+  if (foreign !== undefined) return { kind: 'owner', path: foreign };
   const hasFailed = status.kind === 'exit' && status.code !== 0;
   return hasFailed && !mayFail ? { kind: 'failed' } : undefined;
 }
@@ -59,6 +86,19 @@ export function findHidden(
  */
 function isRewritten({ base, node }: Change): boolean {
   return base?.type === 'file' && node?.type === 'file' && base.digest.hash !== node.digest.hash;
+}
+
+/** A name given to a file that was there, and a write through either: without root, the other one does not show it in a sandbox. */
+function isRewrittenLink(change: Change): boolean {
+  return change.linkGroup !== undefined && isRewritten(change);
+}
+
+function isGone({ base, node }: Change): boolean {
+  return base?.type === 'file' && node?.type !== 'file';
+}
+
+function isSameContent(a: TreeNode | null, b: TreeNode | null): boolean {
+  return a?.type === 'file' && b?.type === 'file' && a.digest.hash === b.digest.hash;
 }
 
 /** Whether it is the folder, or the one that this is in. */

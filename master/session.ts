@@ -34,8 +34,11 @@ export interface SessionOptions {
   compileCommands?: CompilationDatabase | undefined;
   /** `K=V`: what whoever opened it has. */
   environment?: readonly string[] | undefined;
+  /** Of so many commands, the first ones, it can be told what became of them; 100,000 unless told. */
+  maxRecords?: number;
 }
 
+const maxNotices = 1_000;
 const progressIntervalMs = 100;
 const maxLineLength = 4_000;
 
@@ -75,11 +78,15 @@ export class Session {
   readonly #localByRule = new Map<string, number>();
   readonly #noticed = new Set<string>();
   readonly #records: CommandRecord[] = [];
+  readonly #maxRecords: number;
+  #begunCount = 0;
   #idle: (() => void)[] = [];
   #progressTimer: NodeJS.Timeout | undefined;
   #latest = '';
 
-  constructor(id: string, { clock, send, check, compileCommands, environment }: SessionOptions) {
+  constructor(id: string, options: SessionOptions) {
+    const { clock, send, check, compileCommands, environment, maxRecords = 100_000 } = options;
+    this.#maxRecords = maxRecords;
     this.id = id;
     this.check = check;
     this.compileCommands = compileCommands;
@@ -108,10 +115,10 @@ export class Session {
     const startedMs = this.#clock.nowMs();
     this.compileCommands?.note(line, cwd);
     const record: CommandRecord = {
-      ...{ number: this.#records.length + 1, line: line.slice(0, maxLineLength), cwd, where: 'running' },
+      ...{ number: ++this.#begunCount, line: line.slice(0, maxLineLength), cwd, where: 'running' },
       ...{ wallMs: 0, outputs: [], differences: [] },
     };
-    this.#records.push(record);
+    if (this.#records.length < this.#maxRecords) this.#records.push(record);
     const controller = new AbortController();
     this.#running.set(controller, line);
     this.#latest = line.trimStart().split('\n', 1)[0]!.slice(0, 200);
@@ -142,7 +149,7 @@ export class Session {
 
   /** Tells the owner something once per kind. */
   notice(kind: string, message: string): void {
-    if (this.#noticed.has(kind)) return;
+    if (this.#noticed.has(kind) || this.#noticed.size >= maxNotices) return;
     this.#noticed.add(kind);
     this.#send({ op: 'notice', message });
   }

@@ -27,7 +27,8 @@ export class Sessions {
     this.#onClose = onClose ?? (async () => {});
     this.#clock = clock;
     this.#onIdle = onIdle;
-    this.#anonymous = new Session('none', { clock, send: () => {} });
+    // It never ends, and nobody asks it what became of its commands.
+    this.#anonymous = new Session('none', { clock, send: () => {}, maxRecords: 0 });
   }
 
   get count(): number {
@@ -70,9 +71,12 @@ export class Sessions {
   async close(session: Session): Promise<void> {
     if (!this.#open.delete(session.id)) return;
     this.#closingCount += 1;
-    await session.close();
-    await this.#onClose(session);
-    this.#closingCount -= 1;
+    try {
+      await session.close();
+      await this.#onClose(session);
+    } finally {
+      this.#closingCount -= 1;
+    }
     if (this.isIdle) await this.#onIdle(session);
   }
 

@@ -71,6 +71,8 @@ const maxGenerations = 8;
 const maxEntries = 20_000;
 const maxEntriesOfOthers = 20_000;
 const parallelCount = 64;
+/** Executors come and go, and have a new mirror for each epoch. */
+const maxMirrors = 1_000;
 
 /**
  * What all commands together have looked at outside of the project. Nobody can tell which command looked at what there,
@@ -144,8 +146,8 @@ export class SystemGenerations {
     }
     if (records.length > 0) await this.#options.cache.write([...records, current.record]);
     const count = trace.from + trace.observed.length;
-    if (count > (this.#known.get(trace.mirror) ?? 0)) this.#known.set(trace.mirror, count);
-    this.#mirrorOf.set(executor, trace.mirror);
+    if (count > (this.#known.get(trace.mirror) ?? 0)) keep(this.#known, trace.mirror, count);
+    keep(this.#mirrorOf, executor, trace.mirror);
     return current.id;
   }
 
@@ -272,6 +274,13 @@ export class SystemGenerations {
     }
     return generations.sort((a, b) => b.usedMs - a.usedMs);
   }
+}
+
+/** As the latest; the oldest goes when there are too many. */
+function keep<V>(map: Map<string, V>, key: string, value: V): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > maxMirrors) map.delete(map.keys().next().value!);
 }
 
 function checkOf(path: string, { flags, state }: Entry): number {

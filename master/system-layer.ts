@@ -1,4 +1,4 @@
-import { accessSync, type BigIntStats, constants, lstatSync } from 'node:fs';
+import { type BigIntStats, closeSync, fstatSync, lstatSync, openSync } from 'node:fs';
 import type { Directory } from '../cas/directory.ts';
 import { lookUpEntry, lookUpSelf } from '../cas/directory-lookup.ts';
 import { equalSignatures, type StatCache, type StatSignature, signatureOf } from '../cas/stat-cache.ts';
@@ -11,16 +11,14 @@ import { isErrno } from '../runtime/errno.ts';
 import { Flights } from '../runtime/flights.ts';
 import { isPassable } from './caller-rights.ts';
 import { digestOfFile } from './digest-of-file.ts';
+import { expectPlace } from './expect-place.ts';
+import { openFlags } from './hash-file.ts';
+import { OpenFolders } from './open-folders.ts';
 import { namesIn } from './path-state.ts';
+import type { Privacy } from './privacy.ts';
 import { SystemChanges } from './system-changes.ts';
-import {
-  compareListings,
-  emptyListing,
-  isPrivate,
-  listSystemDirectory,
-  type SystemListing,
-  systemError,
-} from './system-listing.ts';
+import { systemError } from './system-error.ts';
+import { compareListings, emptyListing, listSystemDirectory, type SystemListing } from './system-listing.ts';
 import type { Changes, Watcher } from './watcher.ts';
 
 export interface SystemLayerOptions {
@@ -28,6 +26,8 @@ export interface SystemLayerOptions {
   cache: StatCache;
   /** Absolute paths shown as empty directories: the project, our own state, and what is the machine's own business. */
   hidden: readonly string[];
+  /** What else they may not see. */
+  privacy: Privacy;
 }
 
 /** Never mirrored: state of the kernel and of running programs; a sandbox has its own. */
@@ -54,6 +54,7 @@ export class SystemLayer {
   readonly changes = new SystemChanges();
   readonly #options: SystemLayerOptions;
   readonly #hidden: ReadonlySet<string>;
+  readonly #folders: OpenFolders;
   readonly #listings = new Map<string, SystemListing>();
   readonly #listing = new Flights<SystemListing>();
   readonly #served = new Map<string, StatSignature>();
@@ -62,6 +63,7 @@ export class SystemLayer {
 
   constructor(options: SystemLayerOptions) {
     this.#options = options;
+    this.#folders = new OpenFolders((path) => this.#watch(path), options.privacy);
     this.#hidden = new Set(options.hidden);
   }
 
@@ -100,33 +102,52 @@ export class SystemLayer {
   }
 
   async #digestFile(path: string): Promise<Digest> {
-    const { digest } = await this.#serve(path, (stats) => digestOfFile(path, stats, this.#options.cache));
+    const { digest } = await this.#serve(path, (stats, admit) =>
+      digestOfFile(path, stats, this.#options.cache, admit),
+    );
     this.#pathByHash.set(digest.hash, path);
     return digest;
   }
 
   /** See `LocalFiles`. */
   async signFile(path: string): Promise<StatSignature> {
-    const { signature } = await this.#serve(path, (stats) => {
+    const { signature } = await this.#serve(path, (_, admit) => {
       // The job would find out only when it reads, too late for us to know that it is this that it cannot do.
-      accessSync(fsPath(path), constants.R_OK);
-      return { signature: signatureOf(stats) };
+      const descriptor = openSync(fsPath(path), openFlags);
+      try {
+        const stats = fstatSync(descriptor, { bigint: true });
+        admit(stats, descriptor);
+        return { signature: signatureOf(stats) };
+      } finally {
+        closeSync(descriptor);
+      }
     });
     return signature;
   }
 
-  /** What `look` finds at a path that is a file as it was listed, and as it was served before. */
+  /**
+   * What `look` finds at a path that is a file as it was listed, and as it was served before.
+   *
+   * @param look calls `admit` with each file that it opens, before it reads
+   */
   async #serve<T extends { signature: StatSignature }>(
     path: string,
-    look: (stats: BigIntStats) => T | Promise<T>,
+    look: (stats: BigIntStats, admit: Admit) => T | Promise<T>,
   ): Promise<T> {
     const [directory, name] = split(path);
     const { epoch } = this;
-    const listed = (await this.#list(directory)).files.get(name);
+    const listing = await this.#list(directory);
+    if (!listing.isOpen) throw systemError('EACCES', `"${directory}" is private`);
+    const listed = listing.files.get(name);
+    const isHidden = this.#options.privacy.hiddenFilesIn(directory);
+    const admit = (stats: BigIntStats, descriptor?: number) => {
+      if (!stats.isFile()) throw systemError('ENOENT', `no regular file: "${path}"`);
+      if (isHidden(path, stats)) throw systemError('EACCES', `"${path}" is private`);
+      if (descriptor !== undefined) expectPlace(descriptor, path);
+    };
     const stats = lstatSync(fsPath(path), { bigint: true });
-    if (isPrivate(stats)) throw systemError('EACCES', `"${path}" is only for its owner`);
-    if (!stats.isFile()) throw systemError('ENOENT', `no regular file: "${path}"`);
-    const found = await look(stats);
+    admit(stats);
+    const found = await look(stats, admit);
     const { signature } = found;
     const served = this.#served.get(path);
     // Meanwhile it may have been listed anew.
@@ -153,7 +174,9 @@ export class SystemLayer {
     const [directory, name] = split(path);
     let entry: Directory | undefined;
     try {
-      entry = lookUpEntry((await this.#list(directory)).bytes, name);
+      const { bytes, isOpen } = await this.#list(directory);
+      entry = lookUpEntry(bytes, name);
+      if (!entry && !isOpen) return 'private';
     } catch (error) {
       return answerOf(error);
     }
@@ -177,6 +200,7 @@ export class SystemLayer {
 
   /** Takes in what changed on the machine; paths that do not matter here are ignored. */
   async absorb({ paths, overflow }: Pick<Changes, 'paths' | 'overflow'>): Promise<void> {
+    if (this.#folders.haveChanged(overflow ? this.#folders.paths : paths)) return this.endEpoch();
     if (this.#listings.size === 0) return;
     const suspects = new Set<string>(overflow ? this.#listings.keys() : []);
     for (const path of overflow ? [] : paths) {
@@ -193,6 +217,7 @@ export class SystemLayer {
 
   /** Looks for changes that nobody was told of: also of what was only listed, where that can be. */
   recheck(): void {
+    if (this.#folders.haveChanged(this.#folders.paths)) return this.endEpoch();
     const directories = [...this.#listings].flatMap(([path, { own, linked, isLocal }]) => {
       const isSame =
         isLocal &&
@@ -206,15 +231,22 @@ export class SystemLayer {
   /** Something was mounted or unmounted at these places. */
   remounted(places: readonly string[]): void {
     const isCovered = (path: string) => places.some((place) => isWithin(place, path));
-    if ([...this.#listings.keys()].some(isCovered)) return this.endEpoch();
+    if ([...this.#listings.keys(), ...this.#folders.paths].some(isCovered)) return this.endEpoch();
     const parents = places.map((place) => split(place)[0]).filter((path) => this.#listings.has(path));
     this.#takeIn({ directories: parents, files: [...this.#served.keys()].filter(isCovered) });
+  }
+
+  /** @param places what the user keeps private, see `Privacy` */
+  keepPrivate(places: readonly string[]): void {
+    if (this.#options.privacy.update(places)) this.endEpoch();
   }
 
   /** Forgets everything: nothing is known of what has changed. */
   endEpoch(): void {
     this.changes.endEpoch();
-    for (const path of this.#listings.keys()) this.#options.watcher.unwatchDirectory(path);
+    for (const path of new Set([...this.#listings.keys(), ...this.#folders.paths]))
+      this.#options.watcher.unwatchDirectory(path);
+    this.#folders.clear();
     this.#listings.clear();
     this.#served.clear();
     this.#pathByHash.clear();
@@ -226,10 +258,10 @@ export class SystemLayer {
     const relisted: string[] = [];
     for (const path of directories) {
       const former = this.#listings.get(path);
-      const listing = former && present(() => listSystemDirectory(path));
+      const listing = former && present(() => this.#listNow(path));
       if (!former) continue;
       // What was seen below it may be something else altogether.
-      if (!listing || isOtherDirectory(former.own, listing.own)) return this.endEpoch();
+      if (!listing || isOtherDirectory(former, listing)) return this.endEpoch();
       if (former.bytes.equals(listing.bytes)) {
         // The same bytes: what is known of them is known by identity.
         this.#listings.set(path, { ...listing, bytes: former.bytes });
@@ -250,15 +282,15 @@ export class SystemLayer {
 
   async #describeDirectory(path: string, flags: number): Promise<string> {
     try {
-      const { bytes } = await this.#list(path);
-      const names = flags & ObservationFlag.listed ? ` ${namesIn(bytes)}` : '';
+      const { bytes, isOpen } = await this.#list(path);
+      const names = flags & ObservationFlag.listed ? ` ${isOpen ? namesIn(bytes) : 'private'}` : '';
       return `d ${allowed(lookUpSelf(bytes))}${names}`;
     } catch (error) {
       return answerOf(error);
     }
   }
 
-  async #list(path: string): Promise<Pick<SystemListing, 'bytes' | 'files'>> {
+  async #list(path: string): Promise<Pick<SystemListing, 'bytes' | 'files' | 'isOpen'>> {
     const known = this.#listings.get(path);
     if (known) return known;
     if (!isClean(path)) throw systemError('ENOENT', `no clean absolute path: "${path}"`);
@@ -269,26 +301,41 @@ export class SystemLayer {
     return this.#listing.join(path, () => this.#watchAndList(path));
   }
 
+  /** As it is now. The folders that it is in have been judged. */
+  #listNow(path: string): SystemListing {
+    const isParentOpen = this.#folders.known(split(path)[0]) ?? false;
+    return listSystemDirectory(path, this.#options.privacy, isParentOpen);
+  }
+
   async #watchAndList(path: string): Promise<SystemListing> {
     for (;;) {
       const { epoch } = this;
-      try {
-        await this.#options.watcher.watchDirectory(path);
-      } catch (cause) {
-        // To watch a directory takes the right to list it.
-        if (isErrno(cause, 'EACCES') && isPassable(path))
-          throw systemError('EPERM', `may be passed, not be listed: "${path}"`);
-        if (isErrno(cause, ...answers)) throw cause;
-        throw new AppError(`Cannot mirror "${path}"`, { code: 'cannot-watch', cause });
-      }
+      const isInOpen = path === '/' || (await this.#folders.judge(split(path)[0]));
+      if (!isInOpen && !this.#options.privacy.leadsOn(path))
+        throw systemError('EACCES', `in a private folder: "${path}"`);
+      await this.#watch(path);
       // Otherwise the watch may have been ended together with the epoch.
       if (epoch !== this.epoch) continue;
-      const listing = listSystemDirectory(path);
+      const listing = this.#listNow(path);
       this.#listings.set(path, listing);
       return listing;
     }
   }
+
+  async #watch(path: string): Promise<void> {
+    try {
+      await this.#options.watcher.watchDirectory(path);
+    } catch (cause) {
+      // To watch a directory takes the right to list it.
+      if (isErrno(cause, 'EACCES') && isPassable(path))
+        throw systemError('EPERM', `may be passed, not be listed: "${path}"`);
+      if (isErrno(cause, ...answers)) throw cause;
+      throw new AppError(`Cannot mirror "${path}"`, { code: 'cannot-watch', cause });
+    }
+  }
 }
+
+type Admit = (stats: BigIntStats, descriptor?: number) => void;
 
 function looksLike(path: string, signature: StatSignature): boolean {
   const stats = present(() => lstatSync(fsPath(path), { bigint: true }));
@@ -310,8 +357,12 @@ function allowed({ mode, rights }: Pick<Directory, 'mode' | 'rights'>): string {
   return rights ? `${mode} ${rights}` : `${mode}`;
 }
 
-function isOtherDirectory(former: StatSignature, latter: StatSignature): boolean {
-  return former.inode !== latter.inode || former.mode !== latter.mode;
+function isOtherDirectory(former: SystemListing, latter: SystemListing): boolean {
+  return (
+    former.own.inode !== latter.own.inode ||
+    former.own.mode !== latter.own.mode ||
+    former.isOpen !== latter.isOpen
+  );
 }
 
 /** Parent directory and last name. */

@@ -1,10 +1,19 @@
-import { type BigIntStats, lstatSync, realpathSync, statfsSync } from 'node:fs';
-import { type Directory, decodeDirectory, encodeDirectory, type FileNode } from '../cas/directory.ts';
+import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, statfsSync } from 'node:fs';
+import {
+  type Directory,
+  decodeDirectory,
+  encodeDirectory,
+  type FileNode,
+  usageOfDirectory,
+  usageOfFile,
+} from '../cas/directory.ts';
 import { type StatSignature, signatureOf } from '../cas/stat-cache.ts';
-import { compareBytes, decodeBytes, fsPath } from '../runtime/byte-path.ts';
+import { compareBytes, fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
 import { rightsTo } from './caller-rights.ts';
+import { expectPlace } from './expect-place.ts';
 import { listNames, readTarget } from './list-names.ts';
+import type { Privacy } from './privacy.ts';
 
 /** A directory outside the project, as executors are shown it. */
 export interface SystemListing {
@@ -16,61 +25,102 @@ export interface SystemListing {
   linked: ReadonlyMap<string, StatSignature>;
   /** Whether all changes come from this machine, so that whoever watches is told. */
   isLocal: boolean;
+  /** All that is in it may be shown; else only what leads on is, and `bytes` say so. */
+  isOpen: boolean;
   /** Size and time of its files as they stand in `bytes`. */
   files: ReadonlyMap<string, { sizeBytes: number; mtimeNs: bigint }>;
 }
 
 /** What executors are shown of a place that is not theirs to see. */
-export const emptyListing: Pick<SystemListing, 'bytes' | 'files'> = {
+export const emptyListing: Pick<SystemListing, 'bytes' | 'files' | 'isOpen'> = {
   bytes: encodeDirectory({ files: [], directories: [], symlinks: [], mode: 0o755, mtimeNs: 0n }),
   files: new Map(),
+  isOpen: true,
 };
 
-/** A file that only its owner may touch is nobody else's business: keys, histories. */
-export function isPrivate(stats: BigIntStats): boolean {
-  return (stats.mode & 0o077n) === 0n;
-}
-
 /**
- * Lists a directory; sockets and devices are left out. Private files are shown empty and without time: so their
+ * Lists a directory. Sockets and devices, which can be used here only, both stand in it as sockets: mirrors tell their names, and who
+ * has looked at one. Private files are shown empty and without time: so their
  * steady growth (histories, logs) is no change either.
  *
  * @param path absolute, without symlinks in it
+ * @param isParentOpen of the directory that it is in
  * @throws a system error: ENOENT, ENOTDIR (also for a path that leads through a symlink), EACCES
  */
-export function listSystemDirectory(path: string): SystemListing {
-  if (decodeBytes(realpathSync.native(fsPath(path), { encoding: 'buffer' })) !== path)
-    throw notDirectory(path);
-  const own = lstatSync(fsPath(path), { bigint: true });
-  if (!own.isDirectory()) throw notDirectory(path);
-  const directory: Directory = {
-    files: [],
-    directories: [],
-    symlinks: [],
-    mode: Number(own.mode) & 0o7777,
-    mtimeNs: own.mtimeNs,
-    ...rightsIn(path, own),
+export function listSystemDirectory(path: string, privacy: Privacy, isParentOpen: boolean): SystemListing {
+  const descriptor = openSync(fsPath(path), openFlags);
+  try {
+    expectPlace(descriptor, path);
+    const own = fstatSync(descriptor, { bigint: true });
+    const isOpen = privacy.isOpen(path, own, isParentOpen);
+    // Through the descriptor: what the path leads to may be another one at any moment.
+    const place = `/proc/self/fd/${descriptor}`;
+    const { directory, files, linked } = isOpen
+      ? listEntries(path, place, privacy.hiddenFilesIn(path))
+      : listLeading(path, place, privacy);
+    const bytes = encodeDirectory({
+      ...directory,
+      ...{ mode: Number(own.mode) & 0o7777, mtimeNs: own.mtimeNs },
+      ...usageOfDirectory({ sizeBytes: Number(own.size), blocks: Number(own.blocks) }),
+      ...rightsIn(place, own),
+      ...(!isOpen && { isPartial: true }),
+    });
+    const isLocal = localFileSystems.has(statfsSync(place).type);
+    return { bytes, own: signatureOf(own), linked, isLocal, isOpen, files };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Neither follows a symlink that has taken the directory's place, nor waits for the writer of a FIFO. */
+const openFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+type Entries = Pick<SystemListing, 'files' | 'linked'> & { directory: Directory };
+
+function noEntries() {
+  return {
+    directory: { files: [], directories: [], symlinks: [] } as Directory,
+    files: new Map<string, { sizeBytes: number; mtimeNs: bigint }>(),
+    linked: new Map<string, StatSignature>(),
   };
-  const files = new Map<string, { sizeBytes: number; mtimeNs: bigint }>();
-  const linked = new Map<string, StatSignature>();
-  for (const name of listNames(path).sort(compareBytes)) {
-    const place = path === '/' ? `/${name}` : `${path}/${name}`;
-    const stats = lstatSync(fsPath(place), { bigint: true, throwIfNoEntry: false });
+}
+
+/** @param place another path to the directory `path` */
+function listEntries(path: string, place: string, isHidden: ReturnType<Privacy['hiddenFilesIn']>): Entries {
+  const entries = noEntries();
+  const { directory, files, linked } = entries;
+  for (const name of listNames(place).sort(compareBytes)) {
+    const entry = `${place}/${name}`;
+    const stats = lstatSync(fsPath(entry), { bigint: true, throwIfNoEntry: false });
     if (!stats) continue;
     if (stats.isDirectory()) {
       directory.directories.push({ name });
     } else if (stats.isSymbolicLink()) {
-      const target = targetOf(place);
+      const target = targetOf(entry);
       if (target !== undefined) directory.symlinks.push({ name, target, mtimeNs: stats.mtimeNs });
-    } else if (stats.isFile() || stats.isFIFO()) {
-      const shown = { ...describe(name, stats), ...rightsIn(place, stats) };
+    } else {
+      const isKept = isHidden(path === '/' ? `/${name}` : `${path}/${name}`, stats);
+      const shown = { ...describe(name, stats, isKept), ...rightsIn(entry, stats) };
       directory.files.push(shown);
       if (shown.type === 'file') files.set(name, { sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs });
-      if (stats.nlink > 1n && !isPrivate(stats)) linked.set(name, signatureOf(stats));
+      if (stats.nlink > 1n && !isKept) linked.set(name, signatureOf(stats));
     }
   }
-  const isLocal = localFileSystems.has(statfsSync(fsPath(path)).type);
-  return { bytes: encodeDirectory(directory), own: signatureOf(own), linked, isLocal, files };
+  return entries;
+}
+
+/** Only what leads to a place that may be shown. */
+function listLeading(path: string, place: string, privacy: Privacy): Entries {
+  const entries = noEntries();
+  const { directory } = entries;
+  for (const name of privacy.leadingNames(path).sort(compareBytes)) {
+    const entry = `${place}/${name}`;
+    const stats = lstatSync(fsPath(entry), { bigint: true, throwIfNoEntry: false });
+    if (stats?.isDirectory()) directory.directories.push({ name });
+    const target = stats?.isSymbolicLink() ? targetOf(entry) : undefined;
+    if (stats && target !== undefined) directory.symlinks.push({ name, target, mtimeNs: stats.mtimeNs });
+  }
+  return entries;
 }
 
 /** How one listing of a directory differs from a later one. */
@@ -118,15 +168,16 @@ export const localFileSystems: ReadonlySet<number> = new Set([
 /** Of a private file neither size nor time is told; not 0 either: from an empty file nobody asks to read. */
 const privateSizeBytes = 1;
 
-function describe(name: string, stats: BigIntStats): FileNode {
-  const isHidden = isPrivate(stats) || !stats.isFile();
+function describe(name: string, stats: BigIntStats, isPrivate: boolean): FileNode {
+  const isHidden = isPrivate || !stats.isFile();
   const hiddenSize = stats.isFile() ? privateSizeBytes : 0;
   return {
     name,
-    type: stats.isFile() ? 'file' : 'fifo',
+    type: stats.isFile() ? 'file' : stats.isFIFO() ? 'fifo' : 'socket',
     digest: { hash: '', sizeBytes: isHidden ? hiddenSize : Number(stats.size) },
     mode: Number(stats.mode) & 0o7777,
     mtimeNs: isHidden ? 0n : stats.mtimeNs,
+    ...(!isHidden && usageOfFile({ sizeBytes: Number(stats.size), blocks: Number(stats.blocks) })),
   };
 }
 
@@ -143,13 +194,4 @@ function targetOf(path: string): string | undefined {
     if (isErrno(error, 'ENOENT', 'EINVAL')) return undefined;
     throw error;
   }
-}
-
-function notDirectory(path: string): Error {
-  return systemError('ENOTDIR', `not a directory: "${path}"`);
-}
-
-/** An error as `node:fs` throws it. */
-export function systemError(code: 'ENOTDIR' | 'ENOENT' | 'EACCES' | 'EPERM', message: string): Error {
-  return Object.assign(new Error(`${code}: ${message}`), { code });
 }

@@ -19,6 +19,8 @@ export class FileNode {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
   readonly sizeBytes: number;
+  /** Of 512 bytes. */
+  readonly blocks: number;
   /** Unique per device only: good for "may be the same file", never for "is". */
   readonly inode: number;
   readonly linkCount: number;
@@ -33,6 +35,7 @@ export class FileNode {
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
     this.sizeBytes = Number(stats.size);
+    this.blocks = Number(stats.blocks);
     this.inode = Number(stats.ino);
     this.linkCount = Number(stats.nlink);
     this.digest = digest;
@@ -58,6 +61,9 @@ export class DirectoryNode {
   mode: number;
   mtimeNs: bigint;
   ctimeNs: bigint;
+  /** As stat(2) tells it. */
+  sizeBytes: number;
+  blocks: number;
   readonly inode: number;
   linkCount: number;
   readonly children = new Map<string, Node>();
@@ -83,9 +89,11 @@ export class DirectoryNode {
     this.mode = Number(stats.mode) & 0o7777;
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
+    this.sizeBytes = Number(stats.size);
+    this.blocks = Number(stats.blocks);
   }
 
-  /** Takes over mode and times. @returns whether anything of it changed */
+  /** Takes over mode, times and size. @returns whether anything of it changed */
   update(stats: BigIntStats): boolean {
     const mode = Number(stats.mode) & 0o7777;
     if (this.ctimeNs === stats.ctimeNs && this.mtimeNs === stats.mtimeNs && this.mode === mode) return false;
@@ -94,6 +102,8 @@ export class DirectoryNode {
     this.mode = mode;
     this.mtimeNs = stats.mtimeNs;
     this.ctimeNs = stats.ctimeNs;
+    this.sizeBytes = Number(stats.size);
+    this.blocks = Number(stats.blocks);
     return true;
   }
 }
@@ -105,10 +115,12 @@ export class SymlinkNode {
   readonly target: string;
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint;
+  readonly blocks: number;
   readonly inode: number;
   readonly linkCount: number;
 
   constructor(name: string, stats: BigIntStats, target: string) {
+    this.blocks = Number(stats.blocks);
     this.name = name;
     this.target = target;
     this.mtimeNs = stats.mtimeNs;

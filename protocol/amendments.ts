@@ -1,14 +1,14 @@
 import { z } from 'zod';
+import { absolutePathSchema } from './os-values.ts';
 
 /** What changed outside the project since some revision. The schema is of the wire. */
 export const amendmentsSchema = z.strictObject({
   /** At which that is complete. */
-  revision: z.number().int(),
+  revision: z.number().int().nonnegative(),
   /** The directories that are not what they were. */
   amendments: z.array(
     z.strictObject({
-      /** Absolute. */
-      path: z.string(),
+      path: absolutePathSchema,
       /** Whose entries changed. */
       names: z.array(z.string()),
       /** Whether names came or went, or became something else. */

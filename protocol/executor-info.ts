@@ -1,16 +1,20 @@
 import { z } from 'zod';
 
+/** Where another process listens. */
+export const urlSchema = z.url({ protocol: /^https$/ }).max(2048);
+const countSchema = z.number().int().nonnegative().max(1_000_000);
+
 /** What an executor tells the coordinator about itself, every two seconds. */
 export const executorInfoSchema = z.strictObject({
   /** Unique among the executors of a coordinator. */
-  name: z.string().regex(/^[\w.-]+$/),
+  name: z.string().regex(/^[\w.-]{1,255}$/),
   /** Where it listens. */
-  url: z.url({ protocol: /^https?$/ }),
-  slots: z.number().int().positive(),
+  url: urlSchema,
+  slots: countSchema.min(1),
   /** Slots without a job just now. */
-  free: z.number().int().nonnegative(),
+  free: countSchema,
   /** Jobs that wait for a slot. */
-  waiting: z.number().int().nonnegative(),
+  waiting: countSchema,
 });
 
 export type ExecutorInfo = z.infer<typeof executorInfoSchema>;

@@ -8,6 +8,8 @@ import type { Digest } from './digest.ts';
  */
 export const maxPayloadBytes = 64 * 1024 * 1024;
 const headerBytes = 8;
+/** Of an item of a list: the shortest fields are a `u32` and empty `bytes`. */
+const leastItemBytes = 4;
 /** See WIRE_TIME_FIRST in native/lib/wire.h. */
 const firstTimeNs = -(2n ** 31n) * 1_000_000_000n;
 /** What is longer is sent as it is, not copied: the memory of copies has V8 collect its garbage again and again. */
@@ -144,8 +146,12 @@ export class FrameReader {
     return { hash: this.text(), sizeBytes: Number(this.u64()) };
   }
 
+  /** A count that the rest of the payload cannot hold is refused before there is room made for it. */
   list<T>(read: () => T): T[] {
-    return Array.from({ length: this.u32() }, read);
+    const length = this.u32();
+    if (length * leastItemBytes > this.#payload.length - this.#offset)
+      throw new RangeError(`Frame 0x${this.type.toString(16)} ends too early`);
+    return Array.from({ length }, read);
   }
 
   /** The rest of the payload, a view. */

@@ -1,28 +1,33 @@
 import { z } from 'zod';
-import { compareBytes } from '../runtime/byte-path.ts';
 import { failureSchema } from '../runtime/failure.ts';
 import { limitSchema } from '../runtime/limit.ts';
+import { checkChanges } from './check-changes.ts';
 import { digestSchema } from './digest.ts';
+import { urlSchema } from './executor-info.ts';
 import {
   absolutePathSchema,
   argumentSchema,
   exitCodeSchema,
-  idSchema,
   linkTargetSchema,
   modeSchema,
+  observedPathSchema,
+  ownerSchema,
   pathInTreeSchema,
   signalSchema,
   timeoutSchema,
+  timeSchema,
   umaskSchema,
 } from './os-values.ts';
 import { processContextSchema } from './process-context.ts';
 
-/** Nanoseconds since the epoch, negative before it; a decimal string on the wire. */
-const nanoseconds = z
-  .union([z.bigint(), z.string().regex(/^-?\d{1,30}$/)])
-  .transform((value) => BigInt(value));
-
-const observationSchema = z.strictObject({ path: z.string(), flags: z.number().int().min(0).max(0xffff) });
+const observationSchema = z.strictObject({
+  path: observedPathSchema,
+  flags: z.number().int().min(0).max(0xffff),
+});
+/** Of a master or a job. */
+const idSchema = z.string().regex(/^[\w-]{1,100}$/);
+/** Of a system mirror; "" for none. */
+const mirrorSchema = z.union([z.literal(''), idSchema]);
 
 /** What a command looked at: the union of these flags per path, see native/README.md. */
 export const ObservationFlag = {
@@ -37,20 +42,24 @@ export const ObservationFlag = {
 export type Observation = z.infer<typeof observationSchema>;
 
 /** How much of the trace of one system mirror the master has: the first `count` entries. */
-const systemTraceKnownSchema = z.strictObject({ mirror: z.string(), count: z.number().int().nonnegative() });
+const systemTraceKnownSchema = z.strictObject({
+  mirror: mirrorSchema,
+  count: z.number().int().nonnegative(),
+});
 
 /** One command to execute, with everything that its result may depend on. */
 export const jobSchema = z.strictObject({
-  id: z.string().regex(/^[\w-]+$/),
+  id: idSchema,
   /**
    * Whose machine is mirrored: executors keep one system mirror per (origin, epoch), and ask for what changed in that epoch
    * before they run a job of a later revision.
    */
   origin: z.strictObject({
-    id: z.string().regex(/^[\w-]+$/),
+    id: idSchema,
     epoch: z.number().int().nonnegative(),
     revision: z.number().int().nonnegative(),
-    url: z.string(),
+    /** "" for one that is in the process of its executor. */
+    url: z.union([z.literal(''), urlSchema]),
   }),
   /** Absolute path of the project, on the master and in the sandbox. */
   projectRoot: absolutePathSchema,
@@ -61,8 +70,8 @@ export const jobSchema = z.strictObject({
   env: z.array(argumentSchema),
   cwd: absolutePathSchema,
   umask: umaskSchema,
-  uid: idSchema,
-  gid: idSchema,
+  uid: ownerSchema,
+  gid: ownerSchema,
   /** The caller's home directory, given a throw-away writable layer; "" for none. */
   home: z.union([z.literal(''), absolutePathSchema]),
   /** Of the caller. */
@@ -93,14 +102,19 @@ export const nodeSchema = z.discriminatedUnion('type', [
     type: z.literal('file'),
     digest: digestSchema,
     mode: modeSchema,
-    mtimeNs: nanoseconds,
+    mtimeNs: timeSchema,
   }),
-  z.strictObject({ type: z.literal('directory'), mode: modeSchema, mtimeNs: nanoseconds }),
+  z.strictObject({
+    type: z.literal('directory'),
+    mode: modeSchema,
+    /** Absent where the time is as it was although entries have changed: bringing them into place must not change it either. */
+    mtimeNs: timeSchema.optional(),
+  }),
   z.strictObject({
     type: z.literal('symlink'),
     target: linkTargetSchema,
     /** Absent where the command has just made it: then it is as it comes. */
-    mtimeNs: nanoseconds.optional(),
+    mtimeNs: timeSchema.optional(),
   }),
   z.strictObject({ type: z.literal('fifo'), mode: modeSchema }),
 ]);
@@ -119,20 +133,6 @@ const changeSchema = z.strictObject({
 
 export type Change = z.infer<typeof changeSchema>;
 
-/** Each path once, parents before children: whoever applies changes relies on it. */
-function checkOrder(changes: readonly Change[], context: z.RefinementCtx): void {
-  const at = changes.findIndex(
-    ({ path }, index) => index > 0 && compareBytes(changes[index - 1]!.path, path) >= 0,
-  );
-  if (at < 0) return;
-  const path = JSON.stringify(changes[at]!.path);
-  context.addIssue({
-    code: 'custom',
-    path: [at, 'path'],
-    message: `${path} is out of order, or there twice`,
-  });
-}
-
 /** What a command did. Source: REAPI v2, `ActionResult`, plus deletions, bases and the trace. */
 export const manifestSchema = z.strictObject({
   status: z.discriminatedUnion('kind', [
@@ -142,8 +142,8 @@ export const manifestSchema = z.strictObject({
   stdout: digestSchema,
   stderr: digestSchema,
   /** Sorted by path bytes, so parents come before children; mtimeNs tells the order of writing. */
-  changes: z.array(changeSchema).superRefine(checkOrder),
-  /** Limits of the sandbox that it reached, the first of each kind first; at most 100. */
+  changes: z.array(changeSchema).superRefine(checkChanges),
+  /** Limits of the sandbox that it reached, the first of each kind first. */
   reached: z.array(limitSchema),
   /** What it looked at in the places that a sandbox has for itself (/tmp and its like): absolute paths, exact. */
   hiddenTrace: z.array(observationSchema),
@@ -158,15 +158,15 @@ export const manifestSchema = z.strictObject({
    */
   systemTrace: z
     .strictObject({
-      mirror: z.string(),
+      mirror: mirrorSchema,
       revision: z.number().int().nonnegative(),
       from: z.number().int().nonnegative(),
       observed: z.array(observationSchema),
     })
     .optional(),
   /** On the executor's clock. */
-  startedNs: nanoseconds,
-  finishedNs: nanoseconds,
+  startedNs: timeSchema,
+  finishedNs: timeSchema,
   resources: z.strictObject({
     userUs: z.number().nonnegative(),
     systemUs: z.number().nonnegative(),

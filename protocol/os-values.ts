@@ -10,16 +10,28 @@ const maxNameBytes = 255;
 const maxPathBytes = 4095;
 /** MAX_ARG_STRLEN less the NUL. */
 const maxArgumentBytes = 128 * 1024 - 1;
+const maxTimeNs = 2n ** 53n * 1_000_000_000n;
+/** What a program looks at may lie deeper than any path reaches, and bear longer names than there are. */
+const maxObservedBytes = 64 * 1024;
 
 /** Permission bits, 07777. */
 export const modeSchema = z.number().int().min(0).max(0o7777);
 export const umaskSchema = z.number().int().min(0).max(0o777);
 /** Of a user or group; the highest number means "none". */
-export const idSchema = z.number().int().min(0).max(0xffff_fffe);
+export const ownerSchema = z.number().int().min(0).max(0xffff_fffe);
 export const exitCodeSchema = z.number().int().min(0).max(255);
 export const signalSchema = z.number().int().min(1).max(64);
 /** Milliseconds, at most some 31 years; 0: none. */
 export const timeoutSchema = z.number().int().min(0).max(1e12);
+
+/**
+ * Nanoseconds since 1970, negative before it; a decimal string on the wire. 2^53 seconds are more than any file system keeps, and
+ * as many as a program can be asked to set.
+ */
+export const timeSchema = z
+  .union([z.bigint(), z.string().regex(/^-?\d{1,26}$/)])
+  .transform((value) => BigInt(value))
+  .refine((value) => value >= -maxTimeNs && value <= maxTimeNs, { error: 'expected a time of a file' });
 
 /** Bytes without NUL. */
 function byteString(maxBytes: number) {
@@ -41,8 +53,18 @@ export const pathInTreeSchema = byteString(maxPathBytes).refine(
   { error: 'expected a relative path without empty, "." or ".." components' },
 );
 
+/** What a program has looked for, absolute or below the project root; it need not be a path that can exist. */
+export const observedPathSchema = byteString(maxObservedBytes).refine(
+  (path) => path === '' || path === '/' || path.replace(/^\//, '').split('/').every(isComponent),
+  { error: 'expected a path without empty, "." or ".." components' },
+);
+
 function isName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && isShortEnough(name, maxNameBytes);
+  return isComponent(name) && isShortEnough(name, maxNameBytes);
+}
+
+function isComponent(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..';
 }
 
 /** No character of ours takes more than three bytes for each of its UTF-16 units. */

@@ -3,7 +3,7 @@ import { ShellFrame } from './frame-types.ts';
 import { type ProcessContext, readContext, writeContext } from './process-context.ts';
 
 /** Version of the conversation between shell and master. */
-const wireVersion = 3;
+const wireVersion = 4;
 
 const RunFlag = { mergeOutput: 1, jobserver: 2, stdinEmpty: 4, stdinTerminal: 8, exec: 16 } as const;
 

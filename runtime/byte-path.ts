@@ -44,12 +44,6 @@ export function currentDir(): string {
   return dir.includes('\ufffd') ? decodeBytes(readlinkSync('/proc/self/cwd', { encoding: 'buffer' })) : dir;
 }
 
-/** For people: bytes that are no UTF-8 as `\\xe9`. */
-export function showBytes(text: string): string {
-  if (text.isWellFormed()) return text;
-  return text.replaceAll(/\p{Surrogate}/gu, (byte) => `\\x${(byte.charCodeAt(0) - 0xdc00).toString(16)}`);
-}
-
 /** Order of the bytes: the order of names in a Directory. Compare ASCII names (nearly all) without encoding them. */
 export function compareBytes(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i++) {

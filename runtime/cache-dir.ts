@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { AppError } from './app-error.ts';
@@ -54,13 +54,16 @@ function homeDir(env: Environment): string {
 }
 
 /**
- * Makes a folder for the user alone, with those that it is in.
+ * Makes a folder for the user alone, with those that it is in. One of the user's that is there already and lets others in, as
+ * earlier versions made some, is closed.
  *
  * @throws a system error that tells the cause: of a read-only file system Node says ENOENT
  */
 export function makePrivateDir(dir: string): void {
   try {
     mkdirSync(fsPath(dir), { recursive: true, mode: 0o700 });
+    const { mode, uid } = statSync(fsPath(dir));
+    if ((mode & 0o077) !== 0 && uid === process.geteuid!()) chmodSync(fsPath(dir), 0o700);
   } catch (error) {
     let existing = dir;
     while (existing !== '/' && !existsSync(fsPath(existing))) existing = dirname(existing);

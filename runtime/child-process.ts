@@ -30,6 +30,8 @@ export interface ChildOptions {
    * true unless told.
    */
   ownGroup?: boolean;
+  /** What it is to ignore and to block from its start on, as native/start wants it; absent: nothing. */
+  signals?: readonly [ignored: string, blocked: string] | undefined;
 }
 
 /**
@@ -125,21 +127,20 @@ export async function spawnChild(
     value === undefined ? [] : [`${name}=${value}`],
   );
   const isText = [program, ...args, cwd ?? '', ...entries].every((text) => text.isWellFormed());
+  const isDirect = isText && options.signals === undefined;
+  const starterArgs = [`${stdio.length}`, `${args.length + 1}`, ...(options.signals ?? [])];
   const orders = stdio.length;
   try {
-    const child = spawn(
-      ...(isText ? ([program, args] as const) : ([starter, [`${orders}`, `${args.length + 1}`]] as const)),
-      {
-        // Those in between stay closed.
-        stdio: Array.from(isText ? stdio : [...stdio, 'pipe' as const], (option) => option ?? 'ignore'),
-        detached: ownGroup,
-        ...(isText && cwd !== undefined ? { cwd } : {}),
-        ...(isText ? (env === undefined ? {} : { env }) : { env: {} }),
-      },
-    );
+    const child = spawn(...(isDirect ? ([program, args] as const) : ([starter, starterArgs] as const)), {
+      // Those in between stay closed.
+      stdio: Array.from(isDirect ? stdio : [...stdio, 'pipe' as const], (option) => option ?? 'ignore'),
+      detached: ownGroup,
+      ...(isDirect && cwd !== undefined ? { cwd } : {}),
+      ...(isDirect ? (env === undefined ? {} : { env }) : { env: {} }),
+    });
     const started = new Child(child, ownGroup);
     await once(child, 'spawn');
-    if (!isText)
+    if (!isDirect)
       sendOrders(child.stdio[orders] as Writable, [cwd ?? '', program, program, ...args, ...entries]);
     return started;
   } catch (cause) {

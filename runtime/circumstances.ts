@@ -20,6 +20,9 @@ export const perBuild: readonly string[] = [
   'TERMITE_ASKED',
   'TERMITE_LOCAL',
   'TERMITE_SLOT',
+  'TERMITE_SIGNALS',
+  'TERMITE_PRELOAD',
+  'TERMITE_LINE_SHELL',
 ];
 
 /** Of this very program, relative to its package. */
@@ -35,7 +38,7 @@ const namespaces = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts']
 
 /**
  * All that a process has from whoever started it, that its own children will have, and that no message can change: its user,
- * namespaces, mounts, control groups, limits and priority, and the settings in its environment. Two processes in which this is equal are as
+ * namespaces, mounts, control groups, limits, priority and processors, and the settings in its environment. Two processes in which this is equal are as
  * good as each other for having a build's commands run. Also names our own programs as they are on the disk now.
  */
 export function circumstances(env: Environment): string {
@@ -53,6 +56,7 @@ export function circumstances(env: Environment): string {
     controlGroups: readFileSync('/proc/self/cgroup', 'utf8'),
     limits: readFileSync('/proc/self/limits', 'utf8'),
     priority: getPriority(),
+    processors: /^Cpus_allowed:.*/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[0],
     node: process.execPath,
     programs: programs.map((path) => {
       const stats = statSync(resolve(packageRoot, path), { throwIfNoEntry: false });

@@ -2,26 +2,31 @@ import { z } from 'zod';
 import { exhaustive } from './exhaustive.ts';
 import { describeLimit, limitSchema } from './limit.ts';
 
+/** Of whatever length it came. */
+const message = z.string().transform((text) => text.slice(0, 4_000));
+const executor = z.string().max(255);
+const digest = z.string().max(255);
+
 /** Why a job gave no result although nothing is wrong with the command: the closed list of expected failures. */
 export const failureSchema = z.discriminatedUnion('reason', [
   /** The sandbox could not be set up or broke down. */
-  z.strictObject({ reason: z.literal('sandbox'), message: z.string() }),
+  z.strictObject({ reason: z.literal('sandbox'), message }),
   /** The executor cannot be reached, or went away in mid-job. */
-  z.strictObject({ reason: z.literal('executor-lost'), executor: z.string(), message: z.string() }),
+  z.strictObject({ reason: z.literal('executor-lost'), executor, message }),
   /** The executor has no space left. */
-  z.strictObject({ reason: z.literal('disk-full'), executor: z.string() }),
+  z.strictObject({ reason: z.literal('disk-full'), executor }),
   /** Content that the job needs, or made, cannot be had under its digest. */
-  z.strictObject({ reason: z.literal('content-missing'), digest: z.string() }),
+  z.strictObject({ reason: z.literal('content-missing'), digest }),
   /** No executor is alive, or none has answered. */
   z.strictObject({ reason: z.literal('no-executor') }),
   /** What the command changed was changed by somebody else while it ran. */
-  z.strictObject({ reason: z.literal('conflict'), path: z.string() }),
+  z.strictObject({ reason: z.literal('conflict'), path: z.string().max(64 * 1024) }),
   /** The command reached a limit of the sandbox: what it did there may not be what it does here. */
   z.strictObject({ reason: z.literal('limit'), limit: limitSchema }),
   /** The command wants to read from the caller's terminal, and then to be on it. */
   z.strictObject({ reason: z.literal('terminal') }),
   /** It ran longer than its rule allows. */
-  z.strictObject({ reason: z.literal('timed-out'), timeoutMs: z.number() }),
+  z.strictObject({ reason: z.literal('timed-out'), timeoutMs: z.number().nonnegative() }),
   /** Whoever asked for it is gone or changed their mind. */
   z.strictObject({ reason: z.literal('cancelled') }),
 ]);

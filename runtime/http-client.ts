@@ -2,8 +2,11 @@ import type { Readable } from 'node:stream';
 import { type Dispatcher, Pool } from 'undici';
 import type { z } from 'zod';
 import { AppError } from './app-error.ts';
+import { describeIssue } from './describe-issue.ts';
 import { decodeHttpError } from './http-error.ts';
 import { encodeJson } from './json.ts';
+import { isRefusal, secureClient } from './secure-connection.ts';
+import type { Token } from './token.ts';
 
 export interface HttpRequest {
   method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -14,6 +17,8 @@ export interface HttpRequest {
   bytes?: Uint8Array;
   stream?: AsyncIterable<Uint8Array>;
   signal?: AbortSignal | undefined;
+  /** The answer may depend on somebody who is in no hurry: however long it takes to begin. */
+  isPatient?: boolean;
 }
 
 export interface HttpResponse {
@@ -23,25 +28,33 @@ export interface HttpResponse {
 }
 
 const connectTimeoutMs = 4_000;
+/** A server that says nothing for so long within an answer says nothing more. */
+const silenceMs = 60_000;
+/** To hash a large file takes its time. */
+const thinkMs = 300_000;
+const defaultLimitBytes = 64 * 1024 * 1024;
+const maxErrorBytes = 64 * 1024;
 
 /**
- * Talks to one HttpServer over connections that are kept. No time-out but that of connecting: a job may take hours.
+ * Talks to one HttpServer over connections that are kept.
  *
- * Errors: AppError `unreachable` and `connection-lost` (category infrastructure) for trouble on the way, `bad-answer`
- * for answers that make no sense; what the server's handler has thrown, as it was; the reason of `signal` when aborted.
+ * Errors: AppError `unreachable` and `connection-lost` (category infrastructure) for trouble on the way, `unauthorized` when the
+ * server has another token, `bad-answer` for answers that make no sense; what the server's handler has thrown, as it was; the reason of `signal` when aborted.
  */
 export class HttpClient implements AsyncDisposable {
   readonly url: string;
+  readonly #token: Token;
   readonly #pool: Pool;
 
   /** @param connections at most so many at once; more requests wait. Unlimited unless told */
-  constructor(url: string, { connections }: { connections?: number } = {}) {
+  constructor(url: string, token: Token, { connections }: { connections?: number } = {}) {
     this.url = url;
+    this.#token = token;
     this.#pool = new Pool(url, {
       connections: connections ?? null,
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connect: { timeout: connectTimeoutMs },
+      headersTimeout: thinkMs,
+      bodyTimeout: silenceMs,
+      connect: { ...secureClient(token), timeout: connectTimeoutMs },
     });
   }
 
@@ -50,7 +63,7 @@ export class HttpClient implements AsyncDisposable {
     request: HttpRequest,
     { allowAbsent = false }: { allowAbsent?: boolean } = {},
   ): Promise<HttpResponse> {
-    const { method, path, json, bytes, stream, signal } = request;
+    const { method, path, json, bytes, stream, signal, isPatient = false } = request;
     signal?.throwIfAborted();
     let response: Dispatcher.ResponseData;
     try {
@@ -61,6 +74,7 @@ export class HttpClient implements AsyncDisposable {
         body: json === undefined ? (bytes ?? (stream as Readable | undefined) ?? null) : encodeJson(json),
         ...(json === undefined ? {} : { headers: { 'content-type': 'application/json' } }),
         ...(signal ? { signal } : {}),
+        ...(isPatient ? { headersTimeout: 0 } : {}),
       });
     } catch (error) {
       throw this.#explain(error, 'unreachable', signal);
@@ -68,7 +82,7 @@ export class HttpClient implements AsyncDisposable {
     const { statusCode: status } = response;
     const body = this.#explainBody(response.body, signal);
     if (status < 400 || (allowAbsent && status === 404)) return { status, body };
-    throw decodeHttpError(status, parseJson(await collect(body)), this.url);
+    throw decodeHttpError(status, parseJson(await collect(body, maxErrorBytes)), this.url);
   }
 
   async getJson<S extends z.ZodType>(
@@ -88,9 +102,9 @@ export class HttpClient implements AsyncDisposable {
     return this.#readJson(await this.request({ method: 'POST', path, json, signal }), schema);
   }
 
-  /** The whole body of the answer, which must be expected to fit memory. */
-  async bytes(request: HttpRequest): Promise<Buffer> {
-    return collect((await this.request(request)).body);
+  /** The whole body of the answer. @throws AppError `bad-answer` when it is longer; 64 MiB unless told */
+  async bytes(request: HttpRequest, { limitBytes = defaultLimitBytes } = {}): Promise<Buffer> {
+    return this.#collect((await this.request(request)).body, limitBytes);
   }
 
   /** Drops all connections; what is running fails. Idempotent. */
@@ -103,9 +117,17 @@ export class HttpClient implements AsyncDisposable {
   }
 
   async #readJson<S extends z.ZodType>({ body }: HttpResponse, schema: S): Promise<z.output<S>> {
-    const parsed = schema.safeParse(parseJson(await collect(body)));
+    const parsed = schema.safeParse(parseJson(await this.#collect(body, defaultLimitBytes)));
     if (parsed.success) return parsed.data;
-    throw new AppError(`${this.url}: answer of another form`, { code: 'bad-answer', cause: parsed.error });
+    throw new AppError(`${this.url}: answer of another form: ${describeIssue(parsed.error)}`, {
+      code: 'bad-answer',
+    });
+  }
+
+  async #collect(body: AsyncIterable<Buffer>, limitBytes: number): Promise<Buffer> {
+    const bytes = await collect(body, limitBytes);
+    if (bytes.length <= limitBytes) return bytes;
+    throw new AppError(`${this.url}: answer of more than ${limitBytes} bytes`, { code: 'bad-answer' });
   }
 
   async *#explainBody(body: AsyncIterable<Buffer>, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
@@ -116,10 +138,19 @@ export class HttpClient implements AsyncDisposable {
     }
   }
 
+  #unauthorized(cause: unknown): AppError {
+    return new AppError(`${this.url}: it does not have the token in "${this.#token.path}"`, {
+      code: 'unauthorized',
+      hint: 'Start coordinator, executors and masters as one user with one XDG_CACHE_HOME, and again when that file is newer',
+      cause,
+    });
+  }
+
   /** @param code for errors of the connection; a stream being sent may also throw its own */
   #explain(cause: unknown, code: string, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason;
     if (cause instanceof AppError) return cause;
+    if (isRefusal(cause)) return this.#unauthorized(cause);
     return new AppError(`${this.url}: ${code === 'unreachable' ? 'cannot be reached' : 'connection lost'}`, {
       code,
       cause,
@@ -127,10 +158,16 @@ export class HttpClient implements AsyncDisposable {
   }
 }
 
-async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
+/** All of it, or its beginning, more than `limitBytes`: then the connection is given up. */
+async function collect(body: AsyncIterable<Buffer>, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  let length = 0;
+  for await (const chunk of body) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > limitBytes) break;
+  }
+  return Buffer.concat(chunks, length);
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, isIP } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { AppError } from './app-error.ts';
+import { describeIssue } from './describe-issue.ts';
 import { encodeHttpError } from './http-error.ts';
 import { encodeJson } from './json.ts';
+import { secureServer } from './secure-connection.ts';
+import type { Token } from './token.ts';
 import { decodeUrlBytes } from './url-bytes.ts';
 
 /** What a route answers; absent `status`: 200, and 204 without content. */
@@ -26,6 +30,24 @@ export interface Route {
 
 const defaultJsonLimitBytes = 16 * 1024 * 1024;
 
+/** What a peer can have of a server, whatever it does. */
+export interface HttpLimits {
+  maxConnections: number;
+  /** For proving that it may be here, and for the head of a request. */
+  headMs: number;
+  /** How long it may say nothing within a body, or take nothing of an answer. */
+  silenceMs: number;
+  /** For the rest of a body of which nobody wants to know. */
+  discardMs: number;
+}
+
+const defaultLimits: HttpLimits = {
+  maxConnections: 1024,
+  headMs: 10_000,
+  silenceMs: 60_000,
+  discardMs: 10_000,
+};
+
 /** One request, as a route sees it. */
 export class HttpCall {
   readonly params: Readonly<Record<string, string>>;
@@ -33,12 +55,17 @@ export class HttpCall {
   readonly signal: AbortSignal;
   readonly #request: IncomingMessage;
   readonly #query: string;
+  readonly #silenceMs: number;
 
-  constructor(request: IncomingMessage, params: Record<string, string>, query: string, signal: AbortSignal) {
+  constructor(
+    request: IncomingMessage,
+    options: { params: Record<string, string>; query: string; signal: AbortSignal; silenceMs: number },
+  ) {
     this.#request = request;
-    this.params = params;
-    this.signal = signal;
-    this.#query = query;
+    this.params = options.params;
+    this.signal = options.signal;
+    this.#query = options.query;
+    this.#silenceMs = options.silenceMs;
   }
 
   /** A parameter after "?", with its bytes kept (runtime/url-bytes.ts). @throws AppError `bad-request` when absent */
@@ -51,8 +78,14 @@ export class HttpCall {
   }
 
   /** The body as it arrives. A route that does not want it, or not all of it, can still answer. */
-  body(): AsyncIterable<Buffer> {
-    return this.#request.iterator({ destroyOnReturn: false });
+  async *body(): AsyncGenerator<Buffer> {
+    const { socket } = this.#request;
+    socket.setTimeout(this.#silenceMs);
+    try {
+      yield* this.#request.iterator({ destroyOnReturn: false });
+    } finally {
+      socket.setTimeout(0);
+    }
   }
 
   /** The whole body. @throws AppError `bad-request` when it is longer */
@@ -80,34 +113,39 @@ export class HttpCall {
       throw badRequest('the body is no JSON', cause);
     }
     const parsed = schema.safeParse(value);
-    if (!parsed.success) throw badRequest('the body has another form', parsed.error);
+    if (!parsed.success) throw badRequest(`the body has another form: ${describeIssue(parsed.error)}`);
     return parsed.data;
   }
 }
 
 /**
- * A small HTTP server over a table of routes, for loopback only. Errors are answered as JSON {code, message, category},
- * see runtime/http-error.ts. Refuses what a web page could make a browser send.
+ * A small HTTPS server over a table of routes, for loopback only, and for peers with the same token only: others do not get as far
+ * as a request. Errors are answered as JSON {code, message, category}, see runtime/http-error.ts.
  */
 export class HttpServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #routes: { route: Route; pattern: RegExp }[];
   readonly #running = new Map<AbortController, Promise<void>>();
+  /** All connections, also those that have not shown yet that they may be here. */
+  readonly #sockets = new Set<Socket>();
+  readonly #answers = new WeakMap<Socket, ServerResponse>();
+  readonly #limits: HttpLimits;
   #closing: Promise<void> | undefined;
 
   /** Starts to listen. @throws AppError `not-loopback` for any address that others could reach, `cannot-listen` */
   static async listen(
     routes: readonly Route[],
-    { host = '127.0.0.1', port = 0 }: { host?: string; port?: number } = {},
+    token: Token,
+    { host = '127.0.0.1', port = 0, ...limits }: { host?: string; port?: number } & Partial<HttpLimits> = {},
   ): Promise<HttpServer> {
     if (!isLoopback(host)) {
       throw new AppError(`Cannot listen on "${host}": only loopback addresses are allowed`, {
         code: 'not-loopback',
         category: 'caller',
-        hint: 'Connections between machines need authentication, which a later version brings: use 127.0.0.1',
+        hint: 'Other machines do not have the token of this one, and a later version brings keys for them: use 127.0.0.1',
       });
     }
-    const server = new HttpServer(routes);
+    const server = new HttpServer(routes, token, { ...defaultLimits, ...limits });
     try {
       server.#server.listen({ host, port });
       await once(server.#server, 'listening');
@@ -121,13 +159,28 @@ export class HttpServer implements AsyncDisposable {
     return server;
   }
 
-  private constructor(routes: readonly Route[]) {
+  private constructor(routes: readonly Route[], token: Token, limits: HttpLimits) {
+    this.#limits = limits;
     this.#routes = routes.map((route) => ({ route, pattern: compile(route.path) }));
-    // No request time-out: a body may take as long as the content it brings.
-    this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, (request, response) => {
+    const { headMs, maxConnections } = limits;
+    const options = {
+      ...secureServer(token),
+      handshakeTimeout: headMs,
+      headersTimeout: headMs,
+      connectionsCheckingInterval: Math.ceil(headMs / 4),
+      // A body may take as long as the content it brings.
+      requestTimeout: 0,
+      keepAliveTimeout: 60_000,
+    };
+    this.#server = createServer(options, (request, response) => {
       const aborter = new AbortController();
       const done = this.#serve(request, response, aborter).finally(() => this.#running.delete(aborter));
       this.#running.set(aborter, done);
+    });
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
     });
   }
 
@@ -135,10 +188,10 @@ export class HttpServer implements AsyncDisposable {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** `http://127.0.0.1:1234`, for HttpClient. */
+  /** `https://127.0.0.1:1234`, for HttpClient. */
   get url(): string {
     const { address, family } = this.#server.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${this.port}`;
+    return `https://${family === 'IPv6' ? `[${address}]` : address}:${this.port}`;
   }
 
   /** Stops listening, lets running requests finish until the deadline, then aborts them. Idempotent. */
@@ -157,33 +210,48 @@ export class HttpServer implements AsyncDisposable {
     this.#server.closeIdleConnections();
     const timer = setTimeout(() => {
       for (const aborter of this.#running.keys()) aborter.abort();
-      this.#server.closeAllConnections();
+      this.#hangUp();
     }, deadlineMs);
     await Promise.all(this.#running.values());
     clearTimeout(timer);
-    this.#server.closeAllConnections();
+    this.#hangUp();
     await closed;
   }
 
+  #hangUp(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse, aborter: AbortController): Promise<void> {
+    const { socket } = request;
+    const { silenceMs, discardMs } = this.#limits;
     response.once('close', () => {
       if (!response.writableFinished) aborter.abort();
     });
+    // Who does not wait for an answer could have us work on any number of requests.
+    if (this.#answers.get(socket)?.writableEnded === false) return void socket.destroy();
+    this.#answers.set(socket, response);
+    const answer = (reply: HttpReply) => {
+      socket.setTimeout(silenceMs);
+      return send(response, reply);
+    };
     try {
-      refuseBrowsers(request);
       const [path, query = ''] = request.url!.split('?', 2);
       const { route, params } = this.#find(request.method!, path!);
-      await send(response, await route.handle(new HttpCall(request, params, query, aborter.signal)));
+      await answer(
+        await route.handle(new HttpCall(request, { params, query, signal: aborter.signal, silenceMs })),
+      );
     } catch (error) {
       if (response.headersSent || response.destroyed) {
         response.destroy();
       } else {
         const { status, body } = encodeHttpError(error);
-        await send(response, { status, json: body }).catch(() => response.destroy());
+        await answer({ status, json: body }).catch(() => response.destroy());
       }
     }
     // What the route left of the body stands before the next request on this connection.
     request.resume();
+    if (!request.complete) setTimeout(() => request.complete || request.destroy(), discardMs).unref();
   }
 
   #find(method: string, path: string): { route: Route; params: Record<string, string> } {
@@ -229,14 +297,6 @@ function compile(path: string): RegExp {
 export function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1' || host === '[::1]') return true;
   return isIP(host) === 4 && host.startsWith('127.');
-}
-
-/** Loopback is within reach of any page in the user's browser: by forms and fetch, and by names that resolve to it. */
-function refuseBrowsers({ headers }: IncomingMessage): void {
-  const host = headers.host?.replace(/:\d+$/, '') ?? '';
-  if (headers.origin !== undefined || !isLoopback(host)) {
-    throw new AppError('Requests of web pages are refused', { code: 'refused', category: 'caller' });
-  }
 }
 
 function badRequest(problem: string, cause?: unknown): AppError {

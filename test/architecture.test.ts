@@ -96,6 +96,16 @@ suite('architecture', (test) => {
     assert.equal(bad, []);
   });
 
+  test('only say.ts writes messages to the terminal', () => {
+    const bad = [...sources].filter(
+      ([file, source]) => file !== 'runtime/say.ts' && /\bstderr\.write\(|\bconsole\./.test(source),
+    );
+    assert.equal(
+      bad.map(([file]) => file),
+      [],
+    );
+  });
+
   test('the checks find what they are for', () => {
     const source = [
       "import { a } from '../executor/slots.ts';",

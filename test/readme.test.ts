@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
+import { secretPlaces } from '../master/privacy.ts';
 import { suite } from './harness/suite.ts';
 
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -25,4 +26,9 @@ suite('README', (test) => {
       else assert.is(readme, updated, 'run this test once with UPDATE_README=1');
     });
   }
+
+  test('lists the places that are secret', () => {
+    const readme = readFileSync(readmeFile, 'utf8');
+    for (const place of secretPlaces) assert.ok(readme.includes(`\`${place}\``), place);
+  });
 });

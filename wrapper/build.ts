@@ -2,9 +2,9 @@ import { join, resolve } from 'node:path';
 import type { MasterEvent } from '../master/master-client.ts';
 import type { Report } from '../protocol/control.ts';
 import { AppError, describeError, explainError } from '../runtime/app-error.ts';
-import { showBytes } from '../runtime/byte-path.ts';
 import { ignoredCacheHome } from '../runtime/cache-dir.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { say } from '../runtime/say.ts';
 import type { BuildFlags } from './build-flags.ts';
 import { chooseProject } from './choose-project.ts';
 import type { Environment } from './command.ts';
@@ -29,7 +29,7 @@ export type Say = (message: string) => void;
 /** Our own voice, for everything but errors. */
 export function voice({ isQuiet }: BuildFlags): Say {
   return (message) => {
-    if (!isQuiet) process.stderr.write(`termite: ${showBytes(message)}\n`);
+    if (!isQuiet) say(message);
   };
 }
 
@@ -58,7 +58,7 @@ export interface BuildOptions<Prepared> {
  */
 export async function runBuild<Prepared>(options: BuildOptions<Prepared>): Promise<ExitStatus> {
   const { env, flags, isSilent = false } = options;
-  const say = voice(flags);
+  const tell = voice(flags);
   let hasFailed = false;
   const { stderr } = process;
   using statusLine =
@@ -67,11 +67,11 @@ export async function runBuild<Prepared>(options: BuildOptions<Prepared>): Promi
       : undefined;
   const onEvent = (event: MasterEvent) => {
     if (event.op === 'progress') return statusLine?.show(event);
-    if (event.op === 'notice') return say(event.message);
+    if (event.op === 'notice') return tell(event.message);
     hasFailed = true;
-    stderr.write(`termite: ${showBytes(event.message)}\n`);
+    say(event.message);
   };
-  const build = await beginUnlessInVain(options, { say, onEvent });
+  const build = await beginUnlessInVain(options, { say: tell, onEvent });
   if (!build) return runTool(options.plain());
   using session = build.session;
   const startingMs = performance.now();
@@ -81,11 +81,11 @@ export async function runBuild<Prepared>(options: BuildOptions<Prepared>): Promi
       isBrokenOff = true;
     },
   });
-  const report = await fetchReport(session, { isBrokenOff, say });
+  const report = await fetchReport(session, { isBrokenOff, say: tell });
   statusLine?.[Symbol.dispose]();
   if (report && report.commands > 0 && !isSilent)
-    for (const line of summarize(report, { startingMs })) say(line);
-  if (report && env['TERMITE_REPORT']) writeReport(env['TERMITE_REPORT'], report, say);
+    for (const line of summarize(report, { startingMs })) tell(line);
+  if (report && env['TERMITE_REPORT']) writeReport(env['TERMITE_REPORT'], report, tell);
   return hasFailed ? { kind: 'exit', code: 125 } : status;
 }
 
@@ -117,7 +117,7 @@ async function beginUnlessInVain<Prepared>(
     return await begin(options, voices);
   } catch (error) {
     if (isUsersFault(error)) throw error;
-    process.stderr.write(`termite: building without Termite: ${showBytes(explainError(error))}\n`);
+    say(`building without Termite: ${explainError(error)}`);
     return undefined;
   }
 }

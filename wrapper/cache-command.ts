@@ -1,6 +1,7 @@
 import type { MasterClient } from '../master/master-client.ts';
 import type { ControlReply } from '../protocol/control.ts';
 import { AppError } from '../runtime/app-error.ts';
+import { printLines } from '../runtime/say.ts';
 import type { Environment } from './command.ts';
 import { projectAround, projectAt } from './find-socket.ts';
 import { splitOwnFlags } from './own-flags.ts';
@@ -35,7 +36,7 @@ export async function cacheCommand(argv: readonly string[], env: Environment): P
   const reply = await ask(client);
   // Closes the session before we return: a master that was started for it is then out of the way.
   await client.ask('report');
-  process.stdout.write(`${describe(reply).join('\n')}\n`);
+  printLines(describe(reply));
 }
 
 /** @returns how to ask a master for it */

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Child, type ExitStatus, spawnChild } from '../runtime/child-process.ts';
 import { inheritedJobserver } from './inherited-jobserver.ts';
+import { inheritedSignals } from './inherited-signals.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -12,7 +13,7 @@ const forwarded = ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
  * Runs a program in our place: with our stdin (or none), stdout and stderr, with the jobserver of a make around us, in our
- * process group; or with the bytes of a stream as stdin. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
+ * process group, ignoring and blocking what we were to; or with the bytes of a stream as stdin. We outlive it whatever signal comes: those of the terminal it gets by itself, the others are passed on.
  *
  * @param onSignal called for each of them
  */
@@ -33,8 +34,10 @@ export async function runInForeground(
   for (const signal of fromTerminal) process.on(signal, onSignal);
   for (const signal of forwarded) process.on(signal, forward);
   try {
+    const { TERMITE_SIGNALS: _, ...rest } = env;
     child = await spawnChild(program, args, {
-      env: { ...env },
+      env: rest,
+      signals: inheritedSignals(env),
       stdin: stdin instanceof Readable ? 'pipe' : stdin,
       stdout: 'inherit',
       stderr: 'inherit',

@@ -1,5 +1,5 @@
 import type { CommandRecord } from '../protocol/build-log.ts';
-import { showBytes } from '../runtime/byte-path.ts';
+import { printLines } from '../runtime/say.ts';
 import type { Environment } from './command.ts';
 import { takeOwnFlags } from './own-flags.ts';
 import { readBuildLog } from './read-build-log.ts';
@@ -20,12 +20,12 @@ export async function logCommand(argv: readonly string[], env: Environment): Pro
   });
   if (flags.has('help')) return void process.stdout.write(help);
   const { commands } = readBuildLog(flags.get('root'), env);
-  const show = flags.has('json') ? (record: CommandRecord) => JSON.stringify(record) : showRecord;
-  process.stdout.write(commands.map((record) => `${show(record)}\n`).join(''));
+  if (!flags.has('json')) return printLines(commands.map(showRecord));
+  process.stdout.write(commands.map((record) => `${JSON.stringify(record)}\n`).join(''));
 }
 
 function showRecord({ number, where, wallMs, key = '', line, rule }: CommandRecord): string {
   const shown = line.trim().split('\n', 1)[0]!.slice(0, 200);
   const why = rule?.reason === undefined ? '' : `  (${rule.reason})`;
-  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${key.slice(0, 12).padEnd(12)}  ${showBytes(shown)}${why}`;
+  return `${`#${number}`.padEnd(6)} ${where.padEnd(9)} ${`${Math.round(wallMs)} ms`.padStart(9)}  ${key.slice(0, 12).padEnd(12)}  ${shown}${why}`;
 }

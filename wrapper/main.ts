@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { AppError, explainError } from '../runtime/app-error.ts';
-import { showBytes } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
 import { nearest } from '../runtime/nearest.ts';
 import { exactArguments, exactEnvironment } from '../runtime/process-bytes.ts';
+import { say } from '../runtime/say.ts';
 import type { NativePaths } from './command.ts';
 import { endLike, flush } from './foreground.ts';
+import { ignoreInherited } from './inherited-signals.ts';
 
 const env = exactEnvironment(process.env);
 const packageRoot = resolve(import.meta.dirname, '../..');
@@ -16,6 +17,7 @@ const packageRoot = resolve(import.meta.dirname, '../..');
 const native: NativePaths = {
   shellPath: join(packageRoot, 'native/build/libexec/sh'),
   standInPath: join(packageRoot, 'native/build/libexec/stand-in'),
+  preloadPath: join(packageRoot, 'native/build/libexec/long-lines.so'),
   stagePath: join(packageRoot, 'native/build/termite-stage'),
   launcherPath: join(packageRoot, 'native/build/termite-launcher'),
 };
@@ -111,6 +113,7 @@ function commandOf(typed: string | undefined): Command {
   });
 }
 
+ignoreInherited(env);
 try {
   // Whoever read our output has gone.
   process.stdout.on('error', () => endLike({ kind: 'signal', signal: constants.signals.SIGPIPE }));
@@ -120,7 +123,5 @@ try {
 } catch (error) {
   // Where in the program a bug is helps only whoever looks for it.
   const isBug = error instanceof Error && !(error instanceof AppError) && env['TERMITE_DEBUG'];
-  process.stderr.write(`termite: ${isBug ? error.stack : showBytes(explainError(error))}\n`, () =>
-    process.exit(125),
-  );
+  say((isBug && error.stack) || explainError(error), { onWritten: () => process.exit(125) });
 }

@@ -21,7 +21,7 @@ import type { Place } from './shell-wishes.ts';
  */
 export async function makeCommand(
   argv: readonly string[],
-  { env, shellPath, ...paths }: { env: Environment } & NativePaths,
+  { env, shellPath, preloadPath, ...paths }: { env: Environment } & NativePaths,
 ): Promise<ExitStatus> {
   const flags = parseBuildFlags(argv, {
     command: 'termite make',
@@ -53,10 +53,11 @@ export async function makeCommand(
       return { shell, place, isStaged: exception !== undefined && obstacle === undefined };
     },
     command: ({ jobs }, { shell, place, isStaged }) => {
-      if (isStaged) return onStage(commandOf(jobs, withoutShell(env, shellPath)), place);
+      const preload = preloadVariables(env, { preloadPath, shellPath });
+      if (isStaged) return onStage(commandOf(jobs, { ...withoutShell(env, shellPath), ...preload }), place);
       const shells = { TERMITE_SHELL: shell.path, TERMITE_SHELLS: linesOf(shell, makeDir) };
       const shellArgs = given.shell === undefined ? [`SHELL=${shellPath}`] : [];
-      return commandOf(jobs, { ...env, ...shells }, shellArgs);
+      return commandOf(jobs, { ...env, ...shells, ...preload }, shellArgs);
     },
     plain: () => commandOf(availableParallelism(), withoutShell(env, shellPath)),
   });
@@ -88,6 +89,21 @@ function linesOf({ path, elsewhere }: MakefileShell, makeDir: string): string {
   const physical = decodeBytes(realpathSync.native(fsPath(makeDir), { encoding: 'buffer' }));
   const lines = [...elsewhere].map(([dir, shell]) => `${shell} ${join(physical, relative(makeDir, dir))}`);
   return [path, ...lines].join('\n');
+}
+
+/** As native/preload reads them. The linker takes blanks and colons for the ends of names: there long lines fail. */
+function preloadVariables(
+  env: Environment,
+  { preloadPath, shellPath }: Pick<NativePaths, 'preloadPath' | 'shellPath'>,
+): Environment {
+  if (/[\s:]/.test(preloadPath)) return {};
+  // A line that runs a make, as this one, has it already.
+  const others = (env['LD_PRELOAD'] ?? '').split(/[\s:]+/).filter((path) => path && path !== preloadPath);
+  return {
+    LD_PRELOAD: [preloadPath, ...others].join(':'),
+    TERMITE_PRELOAD: preloadPath,
+    TERMITE_LINE_SHELL: shellPath,
+  };
 }
 
 /** On a stage nobody is to be given a shell, neither by a make around us that has ours. */

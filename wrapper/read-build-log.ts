@@ -22,10 +22,19 @@ export function readBuildLog(root: string | undefined, env: Environment): BuildL
 /** The same; undefined when there was none. @param root absolute */
 export function findBuildLog(root: string, env: Environment): BuildLog | undefined {
   try {
-    const text = readFileSync(join(projectStateDir(env, root), buildLogName), 'utf8');
-    return buildLogSchema.parse(JSON.parse(text));
+    return parseBuildLog(readFileSync(join(projectStateDir(env, root), buildLogName), 'utf8'));
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined for what is none: of another version, or cut short when the machine went down. */
+export function parseBuildLog(text: string): BuildLog | undefined {
+  try {
+    return buildLogSchema.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 import { loadRuleBook, resolveRoot } from '../master/master-client.ts';
 import { plainContext } from '../protocol/process-context.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
-import { showBytes } from '../runtime/byte-path.ts';
+import { printLines, say } from '../runtime/say.ts';
 import type { Environment, NativePaths } from './command.ts';
 import { describePlacement, listRules } from './describe-rules.ts';
 import { projectAround, projectAt } from './find-socket.ts';
@@ -30,9 +30,9 @@ export async function rulesCommand(
   const { LocalRules, builtInRules, place } = await loadRuleBook();
   const file = new LocalRules(project.root);
   const { rules, notices } = file.current();
-  for (const notice of notices) process.stderr.write(`termite: ${notice}\n`);
+  for (const notice of notices) say(notice);
   const line = (rest[0] === '--' ? rest.slice(1) : rest).join(' ');
-  if (line === '') return print(listRules(rules, builtInRules));
+  if (line === '') return printLines(listRules(rules, builtInRules));
   const placement = place(requestOf(line, resolveRoot('.')), {
     ...{ rules, projectRoot: project.root, ownShell: shellPath },
   });
@@ -41,7 +41,7 @@ export async function rulesCommand(
   const earlier = findBuildLog(project.root, env)?.commands.findLast(
     (record) => record.limit && record.cwd === cwd && record.line.trim() === line.trim(),
   );
-  print(describePlacement(placement, { path: file.path, matching, limit: earlier?.limit }));
+  printLines(describePlacement(placement, { path: file.path, matching, limit: earlier?.limit }));
 }
 
 /** The line as make's shell would report it. */
@@ -52,8 +52,4 @@ function requestOf(line: string, cwd: string): RunRequest {
     ...{ isStdinEmpty: true, isStdinTerminal: false, processId: 0 },
     context: plainContext,
   };
-}
-
-function print(lines: readonly string[]): void {
-  process.stdout.write(`${showBytes(lines.join('\n'))}\n`);
 }

@@ -5,13 +5,15 @@ import { type MasterEvent, type RunEnd, runOnMaster } from '../master/master-cli
 import type { Check } from '../protocol/control.ts';
 import type { RunRequest } from '../protocol/run-request.ts';
 import { AppError, explainError } from '../runtime/app-error.ts';
-import { currentDir, showBytes } from '../runtime/byte-path.ts';
+import { currentDir } from '../runtime/byte-path.ts';
 import type { ExitStatus } from '../runtime/child-process.ts';
+import { say } from '../runtime/say.ts';
 import { checkOf } from './check-flags.ts';
 import { suitable } from './choose-project.ts';
 import type { Environment } from './command.ts';
 import { type Project, projectAround, projectAt } from './find-socket.ts';
 import { runInForeground } from './foreground.ts';
+import { inheritedSignals } from './inherited-signals.ts';
 import { Input } from './input.ts';
 import { ownContext } from './own-context.ts';
 import { splitOwnFlags } from './own-flags.ts';
@@ -83,10 +85,6 @@ export async function runCommand(argv: readonly string[], env: Environment): Pro
       say('the master is gone: running locally');
       return await runHere([program, ...args], env, input.rest());
   }
-}
-
-function say(message: string): void {
-  process.stderr.write(`termite: ${showBytes(message)}\n`);
 }
 
 /**
@@ -174,7 +172,9 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     argv,
     shell: '/bin/sh',
     cwd: currentDir(),
-    env: Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`])),
+    env: Object.entries({ ...env, TERMITE_SIGNALS: undefined }).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}=${value}`],
+    ),
     umask: process.umask(),
     mergeOutput: stdout !== undefined && stdout === describeDescriptor(2),
     hasJobserver: false,
@@ -182,7 +182,7 @@ function requestOf(argv: string[], env: Environment): RunRequest {
     isStdinTerminal: process.stdin.isTTY === true,
     isExec: true,
     processId: 0,
-    context: ownContext(),
+    context: ownContext(inheritedSignals(env)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MasterClient, type MasterEvent, parkedSocketPath } from '../master/master-client.ts';
@@ -13,6 +13,7 @@ import type { Project } from './find-socket.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const attempts = 5;
+const maxLogBytes = 1024 * 1024;
 
 export interface OpenSession extends Disposable {
   client: MasterClient;
@@ -126,22 +127,27 @@ async function startMaster(
       },
     );
     onWaiting();
+    let problem: string | undefined;
     for await (const line of createInterface(child.stdout)) {
       if (line.startsWith('ready')) return undefined;
-      tell(line);
+      if (line.startsWith('failed: ')) problem = JSON.parse(line.slice('failed: '.length));
+      else tell(line);
     }
     await child.ended;
+    if (problem !== undefined) return problem;
     return readFileSync(fsPath(logPath)).subarray(logStart).toString().trim() || undefined;
   } finally {
     closeSync(log);
   }
 }
 
-/** @throws AppError `cannot-use-cache` */
+/** Begins anew when it has become long. @throws AppError `cannot-use-cache` */
 function openLog(path: string, env: Environment): number {
   try {
     makePrivateDir(dirname(path));
-    return openSync(fsPath(path), 'a', 0o600);
+    const log = openSync(fsPath(path), 'a', 0o600);
+    if (fstatSync(log).size > maxLogBytes) ftruncateSync(log);
+    return log;
   } catch (error) {
     throw explainCacheError(error, env);
   }

@@ -1,7 +1,7 @@
 import { MasterClient, parkedSocketPath } from '../master/master-client.ts';
 import { AppError } from '../runtime/app-error.ts';
-import { showBytes } from '../runtime/byte-path.ts';
 import { projectStateDir } from '../runtime/cache-dir.ts';
+import { printLines } from '../runtime/say.ts';
 import type { Environment } from './command.ts';
 import { projectAround, projectAt } from './find-socket.ts';
 import { takeOwnFlags } from './own-flags.ts';
@@ -53,5 +53,5 @@ export async function statusCommand(argv: readonly string[], env: Environment): 
     ...executors.map(({ name, slots, running }) => `executor   ${name}: ${running} of ${slots} slots taken`),
     ...(executors.length === 0 ? ['executor   none'] : []),
   ];
-  process.stdout.write(`${showBytes(lines.join('\n'))}\n`);
+  printLines(lines);
 }

@@ -1,4 +1,5 @@
 import type { WriteStream } from 'node:tty';
+import { showLine } from '../runtime/say.ts';
 
 interface Progress {
   done: number;
@@ -56,7 +57,5 @@ export class StatusLine implements Disposable {
 
 /** `[ 12 ] 8 running  cc -c foo.c`, no longer than the terminal is wide. */
 export function statusText({ done, running, latest }: Progress, columns: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they must not reach the terminal
-  const command = latest.replaceAll(/[\x00-\x1f\x7f-\x9f]+/g, ' ');
-  return `[ ${done} ] ${running} running  ${command}`.slice(0, Math.max(0, columns - 1));
+  return `[ ${done} ] ${running} running  ${showLine(latest)}`.slice(0, Math.max(0, columns - 1));
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../runtime/app-error.ts';
-import { showBytes } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import { printLines } from '../runtime/say.ts';
 import type { Environment } from './command.ts';
 import { connectToMaster } from './status-command.ts';
 
@@ -20,7 +20,7 @@ export async function stopCommand(argv: readonly string[], env: Environment): Pr
       throw new AppError(`The master, process ${pid}, is still ending`, { code: 'master-not-ended' });
     await sleep(20);
   }
-  process.stdout.write(`Stopped the master of ${showBytes(root)}\n`);
+  printLines([`Stopped the master of ${root}`]);
 }
 
 function isAlive(pid: number): boolean {

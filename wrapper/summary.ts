@@ -18,6 +18,7 @@ const ordinaryReasons: Readonly<Record<string, (count: number) => string>> = {
   privilege: (n) => `${n} with special powers`,
   'unsupported-output': (n) => plural(n, 'special file'),
   linked: (n) => plural(n, 'linked file'),
+  owner: (n) => `${n} with files of others`,
   failed: (n) => `${n} run again after failing`,
 };
 

@@ -1,7 +1,7 @@
 import type { CommandRecord, Difference } from '../protocol/build-log.ts';
 import { AppError } from '../runtime/app-error.ts';
-import { showBytes } from '../runtime/byte-path.ts';
 import { describeLimit } from '../runtime/limit.ts';
+import { printLines } from '../runtime/say.ts';
 import type { Environment } from './command.ts';
 import { missReasons } from './miss-reasons.ts';
 import { takeOwnFlags } from './own-flags.ts';
@@ -26,15 +26,14 @@ export async function whyCommand(argv: readonly string[], env: Environment): Pro
   });
   if (flags.has('help')) return void process.stdout.write(help);
   const { commands } = readBuildLog(flags.get('root'), env);
-  if (flags.has('summary'))
-    return void process.stdout.write(`${showBytes(summarizeReasons(commands).join('\n'))}\n`);
+  if (flags.has('summary')) return printLines(summarizeReasons(commands));
   const record = find(commands, rest[0]);
   if (!record) {
     throw new AppError(`No command of the last build fits "${rest[0] ?? '--last'}"`, {
       ...{ code: 'no-command', category: 'caller', hint: 'See "termite log"' },
     });
   }
-  process.stdout.write(`${showBytes(explain(record).join('\n'))}\n`);
+  printLines(explain(record));
 }
 
 function find(commands: readonly CommandRecord[], wanted: string | undefined): CommandRecord | undefined {

@@ -249,6 +249,7 @@ static void drop_capabilities(const struct sandbox *sandbox)
 void apply_identity(const struct sandbox *sandbox)
 {
 	const struct job_request *request = sandbox->request;
+	context_claim(&request->context);
 	/* Not possible when we are in a user namespace that has given setgroups(2) up. */
 	if (setgroups(0, NULL) < 0 && sandbox->box->is_rootful)
 		sandbox_fail(sandbox, "setgroups: %s", strerror(errno));

@@ -53,11 +53,13 @@ enum condition {
 	FINDABLE,    /* args[first] and args[last] are family and type of a socket that can be found without bind(2) or connect(2) */
 	INPUT,	     /* args[first] is a command of ioctl(2) that puts words into a terminal's mouth */
 	PROCESS,     /* args[first] names a certain process or group; init itself ends all with -1 */
+	NOTHING,     /* args[first] is 0: of descriptors to wait for */
+	LACKING,     /* args[first] is a resource whose limit is not the caller's, and args[last] says where to put it */
 	KEYED,	     /* args[first] is not 0, that is, IPC_PRIVATE */
 };
 
 /* Whom it is about: what an ordinary user may not do anyway fails in the sandbox as it does outside. */
-enum subject { ANYBODY, ROOT, ORDINARY, SHARED, OWN, WITHOUT_NETWORK };
+enum subject { ANYBODY, ROOT, ORDINARY, SHARED, OWN, WITHOUT_NETWORK, WITHOUT_LIMITS, WITHOUT_NICENESS, WITHOUT_PROCESSORS };
 
 enum manner {
 	TOLD,
@@ -92,6 +94,16 @@ static const struct rule rules[] = {
 	{ SYS_socket, NOT_LOCAL, OWN, 0, 0, TOLD },
 	{ SYS_connect, ALWAYS, WITHOUT_NETWORK, 0, 0, TOLD },
 	{ SYS_bind, ALWAYS, WITHOUT_NETWORK, 0, 0, TOLD },
+/* SYS_nanosleep is not among them: the run time of Go calls it all the time, and nothing else does where there is glibc 2.31. */
+	{ SYS_clock_nanosleep, ALWAYS, ANYBODY, 0, 0, TOLD },
+#ifdef SYS_select
+	{ SYS_select, NOTHING, ANYBODY, 0, 0, TOLD },
+#endif
+	{ SYS_pselect6, NOTHING, ANYBODY, 0, 0, TOLD },
+#ifdef SYS_poll
+	{ SYS_poll, NOTHING, ANYBODY, 1, 1, TOLD },
+#endif
+	{ SYS_ppoll, NOTHING, ANYBODY, 1, 1, TOLD },
 	{ SYS_shmget, KEYED, ANYBODY, 0, 0, TOLD },
 	{ SYS_semget, KEYED, ANYBODY, 0, 0, TOLD },
 	{ SYS_msgget, KEYED, ANYBODY, 0, 0, TOLD },
@@ -155,6 +167,13 @@ static const struct rule rules[] = {
 	{ SYS_io_uring_setup, ALWAYS, ANYBODY, 0, 0, UNKNOWN },
 	{ SYS_userfaultfd, ALWAYS, ANYBODY, 0, 0, UNKNOWN },
 	{ SYS_open_by_handle_at, ALWAYS, ANYBODY, 0, 0, QUIETLY },
+
+#ifdef SYS_getrlimit
+	{ SYS_getrlimit, LACKING, WITHOUT_LIMITS, 0, 1, TOLD },
+#endif
+	{ SYS_prlimit64, LACKING, WITHOUT_LIMITS, 1, 3, TOLD },
+	{ SYS_getpriority, ALWAYS, WITHOUT_NICENESS, 0, 0, TOLD },
+	{ SYS_sched_getaffinity, ALWAYS, WITHOUT_PROCESSORS, 0, 0, TOLD },
 
 	{ SYS_setpriority, ALWAYS, ROOT, 0, 0, TOLD },
 	{ SYS_sethostname, ALWAYS, ROOT, 0, 0, TOLD },
@@ -355,6 +374,20 @@ static void add_condition(struct filter *filter, const struct rule *rule, const 
 		allow_if(filter, BPF_JEQ, UINT32_MAX);
 		answer(filter, action);
 		return;
+	case NOTHING:
+		load_argument(filter, rule->first);
+		answer_if(filter, BPF_JEQ, 0, action);
+		break;
+	case LACKING:
+		/* No variable lies at a multiple of 4 GiB. */
+		load_argument(filter, rule->last);
+		allow_if(filter, BPF_JEQ, 0);
+		load_argument(filter, rule->first);
+		for (uint32_t i = 0; i < CONTEXT_LIMITS; i++) {
+			if (options->lack.limits & 1u << i)
+				answer_if(filter, BPF_JEQ, i, action);
+		}
+		break;
 	case KEYED:
 		load_argument(filter, rule->first);
 		jump(filter, BPF_JEQ, 0, 1, 0);
@@ -381,6 +414,12 @@ static bool applies(const struct rule *rule, const struct filter_options *option
 		return options->network == NETWORK_OWN;
 	case WITHOUT_NETWORK:
 		return options->network != NETWORK_MACHINE;
+	case WITHOUT_LIMITS:
+		return options->lack.limits != 0;
+	case WITHOUT_NICENESS:
+		return options->lack.niceness;
+	case WITHOUT_PROCESSORS:
+		return options->lack.processors;
 	}
 	return false;
 }

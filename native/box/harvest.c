@@ -277,7 +277,7 @@ static int walk_directory(struct walk *walk, int fd, const char *path)
 	return failed;
 }
 
-int harvest(struct frame_out *out, int job_directory, bool is_rootful, mode_t root_mode, char **path)
+int harvest(struct frame_out *out, int job_directory, bool is_rootful, char **path)
 {
 	struct walk walk = {
 		.out = out,
@@ -294,10 +294,10 @@ int harvest(struct frame_out *out, int job_directory, bool is_rootful, mode_t ro
 		failed = fail_at(&walk, JOB_UPPER, errno);
 	else if ((fd = open_same(job_directory, JOB_UPPER, &st, O_RDONLY | O_DIRECTORY)) < 0)
 		failed = fail_at(&walk, JOB_UPPER, -fd);
-	if (!failed && (st.st_mode & 07777) != (root_mode & 07777))
+	if (!failed) {
 		put_entry(&walk, "", &st, 0, "");
-	if (!failed)
 		failed = walk_directory(&walk, fd, "");
+	}
 	fd_close(&walk.content);
 	frame_set_count(out, count_at, walk.count);
 	*path = walk.failed_path;

@@ -8,14 +8,13 @@
 #include "frame.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 /*
  * Puts list<entry> (wire.h, BOX_DONE) of all that lies below JOB_UPPER in the job directory into the frame: parents before
- * children, names of a directory sorted. The directory itself is an entry with the path "" only when its mode is not
- * root_mode. Files that have content then have another name, their inode's number, in JOB_CONTENT, and are readable for their
- * owner. 0 or -errno, ESTALE for a layer that somebody changes; *path (malloc'ed, may be NULL) then says where.
+ * children, names of a directory sorted; the directory itself is the first, with the path "". Files that have content then have
+ * another name, their inode's number, in JOB_CONTENT, and are readable for their owner. 0 or -errno, ESTALE for a layer that somebody
+ * changes; *path (malloc'ed, may be NULL) then says where.
  */
-int harvest(struct frame_out *out, int job_directory, bool is_rootful, mode_t root_mode, char **path);
+int harvest(struct frame_out *out, int job_directory, bool is_rootful, char **path);
 
 #endif

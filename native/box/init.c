@@ -18,6 +18,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+/* For what a command leaves running to end by itself. */
+#define GRACE_MS 200
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -30,14 +33,11 @@ static uint64_t microseconds(struct timeval time)
 	return (uint64_t)time.tv_sec * 1000000u + (uint64_t)time.tv_usec;
 }
 
-static _Noreturn void run_command(const struct sandbox *sandbox)
+static _Noreturn void run_command(const struct sandbox *sandbox, const struct context *context)
 {
 	const struct job_request *request = sandbox->request;
-	/* The box's own signal handling must not be inherited: what is ignored stays so across exec. */
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	context_apply(&request->context);
+	/* The box's own signal handling must not be inherited: what is ignored or blocked stays so across exec. */
+	context_apply(context);
 	limits_bound_processes();
 	umask((mode_t)request->umask & 07777);
 	environ = request->env;
@@ -72,37 +72,54 @@ static void arrange_descriptors(struct sandbox *sandbox)
 		sandbox_fail(sandbox, "close_range: %s", strerror(errno));
 }
 
-/* Reaps what has ended. True when the command is among it, with its status. */
-static bool reap(pid_t command, int *status)
+struct processes {
+	pid_t command;
+	bool has_ended; /* the command, with this status */
+	int status;
+	bool are_gone; /* all */
+};
+
+static void reap(struct processes *processes)
 {
 	pid_t ended;
-	int each;
-	bool has_ended = false;
-	while ((ended = waitpid(-1, &each, WNOHANG)) > 0) {
-		if (ended == command) {
-			*status = each;
-			has_ended = true;
-		}
+	int status;
+	while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (ended != processes->command)
+			continue;
+		processes->status = status;
+		processes->has_ended = true;
 	}
-	return has_ended;
+	processes->are_gone = ended < 0;
 }
 
-/* Until the command ends: what its processes are up to is to be noticed. Answers its status. */
-static int serve_until(struct sandbox *sandbox, struct notices *notices, pid_t command, int signals)
+/* One round of serving what the job's processes are up to. Waits for that no longer than the time-out; -1: forever. */
+static void serve(struct sandbox *sandbox, struct notices *notices, struct processes *processes, int signals,
+		  int timeout_ms)
 {
 	struct pollfd wanted[] = {
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = notices->listener, .events = POLLIN },
 	};
-	for (int status;;) {
-		if (RETRY_EINTR(poll(wanted, 2, -1)) < 0)
-			sandbox_fail(sandbox, "poll: %s", strerror(errno));
-		if (wanted[1].revents & POLLIN)
-			notices_serve(notices);
-		struct signalfd_siginfo ignored;
-		if (wanted[0].revents && read(signals, &ignored, sizeof ignored) > 0 && reap(command, &status))
-			return status;
-	}
+	if (RETRY_EINTR(poll(wanted, 2, timeout_ms)) < 0)
+		sandbox_fail(sandbox, "poll: %s", strerror(errno));
+	if (wanted[1].revents & POLLIN)
+		notices_serve(notices);
+	struct signalfd_siginfo ignored;
+	if (wanted[0].revents && read(signals, &ignored, sizeof ignored) > 0)
+		reap(processes);
+}
+
+/*
+ * What the command has left may be about to end, as the reader of a pipe is whose writer has gone. It gets the time for that;
+ * beside make it would have it, too. What then still runs is meant to go on, which it cannot in here.
+ */
+static void let_end(struct sandbox *sandbox, struct notices *notices, struct processes *processes, int signals)
+{
+	uint64_t until_ns = now_ns() + GRACE_MS * 1000000u;
+	for (uint64_t now; !processes->are_gone && !notices->is_over && (now = now_ns()) < until_ns;)
+		serve(sandbox, notices, processes, signals, (int)((until_ns - now) / 1000000u) + 1);
+	if (!processes->are_gone)
+		notices_running(notices);
 }
 
 /* Signals that a child has ended can be waited for together with everything else. */
@@ -123,14 +140,19 @@ void init_run(struct sandbox *sandbox)
 	arrange_descriptors(sandbox);
 	int signals = watch_children(sandbox);
 	struct notices notices;
-	notices_begin(&notices, sandbox);
+	struct context context = sandbox->request->context;
+	notices_begin(&notices, sandbox, context_fit(&context));
 	struct report report = { .kind = REPORT_ENDED, .started_ns = now_ns() };
 	pid_t pid = fork();
 	if (pid < 0)
 		sandbox_fail(sandbox, "fork: %s", strerror(errno));
 	if (pid == 0)
-		run_command(sandbox);
-	report.status = serve_until(sandbox, &notices, pid, signals);
+		run_command(sandbox, &context);
+	struct processes processes = { .command = pid };
+	while (!processes.has_ended)
+		serve(sandbox, &notices, &processes, signals, -1);
+	let_end(sandbox, &notices, &processes, signals);
+	report.status = processes.status;
 	report.finished_ns = now_ns();
 
 	struct rusage usage;

@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "frame_io.h"
 #include "harvest.h"
+#include "job_process.h"
 #include "limits.h"
 #include "storage.h"
 #include "log.h"
@@ -24,6 +25,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -56,10 +58,10 @@ struct job {
 	struct frame_out out;
 	uid_t uid; /* the job's, outside */
 	gid_t gid;
-	mode_t root_mode;
 
 	pid_t pid; /* of the sandbox's init; 0: not started, or reaped */
 	int pidfd;
+	int limit_signal; /* a signalfd of LIMIT_SIGNAL */
 	int mount; /* of the project mirror, until the sandbox has it */
 	int network; /* namespace to run in, until the sandbox has it, or -1 */
 	int alive; /* closed by our death, which the sandbox notices */
@@ -244,9 +246,8 @@ static void start(struct job *job)
 		break_(job, "the project's root directory: %s", strerror(-failed));
 		return;
 	}
-	job->root_mode = mode & 07777;
 	times[1] = times[0];
-	if (fchmodat(job->storage.directory, JOB_UPPER, job->root_mode, 0) < 0 ||
+	if (fchmodat(job->storage.directory, JOB_UPPER, mode & 07777, 0) < 0 ||
 	    utimensat(job->storage.directory, JOB_UPPER, times, 0) < 0) {
 		break_(job, "chmod of the upper directory: %s", strerror(errno));
 		return;
@@ -303,6 +304,20 @@ static void read_report(struct job *job)
 		job->report_length += (size_t)count;
 }
 
+static void end_at_limit(struct job *job)
+{
+	if (!job->is_at_limit)
+		kill_sandbox(job);
+	job->is_at_limit = true;
+}
+
+static void read_limit_signal(struct job *job)
+{
+	struct signalfd_siginfo ignored;
+	if (read(job->limit_signal, &ignored, sizeof ignored) > 0)
+		end_at_limit(job);
+}
+
 static void read_notices(struct job *job)
 {
 	int got = noticed_read(&job->noticed, job->notice_pipe);
@@ -310,10 +325,19 @@ static void read_notices(struct job *job)
 		break_(job, "read of notices: %s", strerror(-got));
 	if (got <= 0)
 		fd_close(&job->notice_pipe);
-	if (noticed_judge(&job->noticed, &job->project, job->request.project_root) && !job->is_at_limit) {
-		job->is_at_limit = true;
-		kill_sandbox(job);
-	}
+	if (noticed_judge(&job->noticed, &job->project, job->request.project_root))
+		end_at_limit(job);
+}
+
+static void serve_mirror(struct job *job)
+{
+	if (fuse_serve(&job->project.mirror.session) < 0)
+		break_(job, "read of /dev/fuse: %s", strerror(errno));
+	if (job->project.concealed == NULL || job->is_at_limit)
+		return;
+	if (noticed_add(&job->noticed, NOTICED_HIDDEN, job->project.concealed) < 0)
+		break_(job, "no memory for a notice");
+	end_at_limit(job);
 }
 
 static void receive(struct job *job)
@@ -370,7 +394,7 @@ static int wait_ms(struct job *job)
 /* The one loop. Ends when the job is over. */
 static void supervise(struct job *job)
 {
-	enum { CONNECTION, TERMINATION, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
+	enum { CONNECTION, TERMINATION, LIMIT, FUSE, SANDBOX, REPORT, NOTICES, OUT, ERR, COUNT };
 	while (!is_over(job)) {
 		if (!job->is_started)
 			start(job);
@@ -381,6 +405,7 @@ static void supervise(struct job *job)
 		struct pollfd wanted[COUNT] = {
 			[CONNECTION] = { .fd = job->connection->socket, .events = POLLIN },
 			[TERMINATION] = { .fd = job->connection->termination, .events = POLLIN },
+			[LIMIT] = { .fd = job->limit_signal, .events = POLLIN },
 			[FUSE] = { .fd = job->project.mirror.session.ended ? -1 : job->project.mirror.session.fd,
 				   .events = POLLIN },
 			[SANDBOX] = { .fd = job->pidfd, .events = POLLIN },
@@ -396,8 +421,8 @@ static void supervise(struct job *job)
 			break_(job, "poll: %s", strerror(errno));
 		if (wanted[TERMINATION].revents)
 			job->is_closed = true;
-		if (wanted[FUSE].revents && fuse_serve(&job->project.mirror.session) < 0)
-			break_(job, "read of /dev/fuse: %s", strerror(errno));
+		if (wanted[FUSE].revents)
+			serve_mirror(job);
 		if (wanted[CONNECTION].revents)
 			receive(job);
 		for (int i = 0; i < OUTPUTS; i++) {
@@ -406,6 +431,8 @@ static void supervise(struct job *job)
 		}
 		if (wanted[NOTICES].revents)
 			read_notices(job);
+		if (wanted[LIMIT].revents)
+			read_limit_signal(job);
 		if (wanted[REPORT].revents)
 			read_report(job);
 		if (wanted[SANDBOX].revents)
@@ -451,7 +478,7 @@ static void put_done(struct job *job, const struct report *report, const char *t
 	AUTO_FREE char *path = NULL;
 	frame_put_string(out, directory ? directory : "");
 	int failed = directory == NULL ? -ENOMEM :
-					 harvest(out, job->storage.directory, job->box->is_rootful, job->root_mode, &path);
+					 harvest(out, job->storage.directory, job->box->is_rootful, &path);
 	if (failed)
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");
@@ -532,6 +559,7 @@ static void job_free(struct job *job)
 	}
 	fd_close(&job->report_pipe);
 	fd_close(&job->notice_pipe);
+	fd_close(&job->limit_signal);
 	fd_close(&job->alive);
 	noticed_free(&job->noticed);
 	free(job->report);
@@ -541,12 +569,16 @@ static void job_free(struct job *job)
 
 void job_serve(struct connection *connection, struct bytes payload)
 {
+	sigset_t limit_signals;
+	sigemptyset(&limit_signals);
+	sigaddset(&limit_signals, LIMIT_SIGNAL);
 	struct job job = {
 		.connection = connection,
 		.box = connection->box,
 		.pidfd = -1,
 		.storage = { .scratch = -1, .directory = -1 },
 		.mount = -1,
+		.limit_signal = signalfd(-1, &limit_signals, SFD_CLOEXEC | SFD_NONBLOCK),
 		.network = -1,
 		.alive = -1,
 		.report_pipe = -1,
@@ -558,6 +590,8 @@ void job_serve(struct connection *connection, struct bytes payload)
 	int failed = request_parse(&job.request, payload, &field);
 	if (failed)
 		break_(&job, "JOB: %s: %s", field, strerror(-failed));
+	if (job.limit_signal < 0)
+		break_(&job, "signalfd: %s", strerror(errno));
 	job.uid = job.box->is_rootful ? job.request.host_uid : job.box->uid;
 	job.gid = job.box->is_rootful ? job.request.host_gid : job.box->gid;
 	if (!failed && make_directories(&job)) {

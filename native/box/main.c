@@ -8,6 +8,7 @@
  */
 #include "connection.h"
 #include "fd.h"
+#include "job_process.h"
 #include "storage.h"
 #include "log.h"
 #include "namespace.h"
@@ -23,6 +24,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -139,6 +141,11 @@ static int block_signals(struct server *server)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	/* For the supervisors of jobs, which are made with this mask. */
+	sigset_t of_jobs;
+	sigemptyset(&of_jobs);
+	sigaddset(&of_jobs, LIMIT_SIGNAL);
+	sigprocmask(SIG_BLOCK, &of_jobs, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	/* A sandbox whose supervisor was killed becomes our child, and is reaped. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
@@ -282,6 +289,8 @@ int main(int argc, char **argv)
 {
 	struct server server = { .listener = -1, .signals = -1, .pid = getpid() };
 	log_init("termite-box");
+	/* Whatever that of whoever started us: others are to look into what we make for them. */
+	umask(022);
 	if (parse_options(&server, argc, argv) < 0)
 		return 1;
 	if (namespace_enter(&server.box) < 0 || open_store(&server) < 0 || make_template(&server) < 0 ||

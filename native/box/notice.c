@@ -3,6 +3,7 @@
 #include "fd.h"
 #include "wire.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/audit.h>
@@ -279,6 +280,51 @@ static void notice_process(const struct notices *notices, const struct seccomp_n
 	tell(notices, NOTICED_HIDDEN, text);
 }
 
+/* Whether a thread is at work, or waits for a disk. */
+static bool is_at_work(const char *process, const char *thread)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%.16s/task/%.16s/stat", process, thread);
+	AUTO_FREE char *stat = read_file(path);
+	/* Its name, in parentheses, may have any. */
+	const char *name_end = stat ? strrchr(stat, ')') : NULL;
+	return name_end != NULL && name_end[1] == ' ' && (name_end[2] == 'R' || name_end[2] == 'D');
+}
+
+static bool has_thread_at_work(const char *process)
+{
+	char path[40];
+	snprintf(path, sizeof path, "/proc/%.16s/task", process);
+	DIR *threads = opendir(path);
+	bool found = false;
+	for (struct dirent *entry; threads != NULL && !found && (entry = readdir(threads)) != NULL;)
+		found = entry->d_name[0] != '.' && is_at_work(process, entry->d_name);
+	if (threads != NULL)
+		closedir(threads);
+	return found;
+}
+
+/* Who sleeps while others of its job work waits for them. */
+static bool is_job_at_work(void)
+{
+	DIR *processes = opendir("/proc");
+	bool found = false;
+	for (struct dirent *entry; processes != NULL && !found && (entry = readdir(processes)) != NULL;) {
+		const char *name = entry->d_name;
+		found = name[0] >= '1' && name[0] <= '9' && strcmp(name, "1") != 0 && has_thread_at_work(name);
+	}
+	if (processes != NULL)
+		closedir(processes);
+	return found;
+}
+
+/* What others do while a job runs it does not see: one that waits for them would wait forever. */
+static void notice_sleep(struct notices *notices)
+{
+	if (notices->sleep_count < SLEEPS_MAX && !is_job_at_work() && ++notices->sleep_count == SLEEPS_MAX)
+		tell(notices, NOTICED_LOCK, "");
+}
+
 /* Whether an object of System V has the key. Source: proc(5), /proc/sysvipc. */
 static bool is_key_known(const char *table_path, int32_t key)
 {
@@ -392,10 +438,33 @@ static int notice(struct notices *notices, const struct seccomp_notif *call)
 		if (!needs_network(notices))
 			notice_address(notices, call, false);
 		return 0;
+	case SYS_clock_nanosleep:
+#ifdef SYS_select
+	case SYS_select:
+#endif
+	case SYS_pselect6:
+#ifdef SYS_poll
+	case SYS_poll:
+#endif
+	case SYS_ppoll:
+		notice_sleep(notices);
+		return 0;
 	case SYS_shmget:
 	case SYS_semget:
 	case SYS_msgget:
 		notice_key(notices, call);
+		return 0;
+#ifdef SYS_getrlimit
+	case SYS_getrlimit:
+#endif
+	case SYS_prlimit64:
+		tell(notices, NOTICED_HIDDEN, "a limit of its caller");
+		return 0;
+	case SYS_getpriority:
+		tell(notices, NOTICED_HIDDEN, "the niceness of its caller");
+		return 0;
+	case SYS_sched_getaffinity:
+		tell(notices, NOTICED_HIDDEN, "the processors of its caller");
 		return 0;
 	case SYS_setpriority:
 		notice_priority(notices, call);
@@ -432,13 +501,15 @@ static enum filter_network network_of(const struct sandbox *sandbox)
 	return sandbox->network < 0 ? NETWORK_OWN : NETWORK_SHARED;
 }
 
-void notices_begin(struct notices *notices, const struct sandbox *sandbox)
+void notices_begin(struct notices *notices, const struct sandbox *sandbox, struct context_lack lack)
 {
 	const struct job_request *request = sandbox->request;
 	*notices = (struct notices){ .pipe = sandbox->notices,
 				     .network = network_of(sandbox),
 				     .first_process = last_process() };
-	struct filter_options options = { .uid = request->uid, .gid = request->gid, .network = notices->network };
+	struct filter_options options = {
+		.uid = request->uid, .gid = request->gid, .network = notices->network, .lack = lack
+	};
 	struct filter filter;
 	filter_make(&filter, &options);
 	notices->listener = install(&filter, SECCOMP_FILTER_FLAG_NEW_LISTENER);
@@ -520,6 +591,11 @@ static bool has_objects(const char *path)
 	AUTO_FREE char *table = read_file(path);
 	const char *line = table ? strchr(table, '\n') : NULL;
 	return line != NULL && line[1] != 0;
+}
+
+void notices_running(const struct notices *notices)
+{
+	tell(notices, NOTICED_RUNNING, "");
 }
 
 void notices_end(struct notices *notices)

@@ -17,12 +17,16 @@
 /* Ports of its own machine that the job connected to when nobody listened there. */
 #define UNHEARD_MAX 32
 
+/* So often a job may sleep while nothing of it runs. Who does it more often waits for somebody: another command. */
+#define SLEEPS_MAX 10
+
 struct notices {
 	int listener; /* of the filter; -1: there is none, as where another one is listened to already */
 	int pipe;
 	enum filter_network network;
 	bool is_over; /* the job is going to be ended, and must not get further */
 	bool has_sockets, has_objects; /* it has asked for sockets, and for objects of System V IPC */
+	unsigned sleep_count;
 	uint32_t first_process; /* ids from this one on are of the job's processes */
 	uint16_t unheard[UNHEARD_MAX];
 	size_t unheard_count;
@@ -33,10 +37,13 @@ struct notices {
  * Where nobody can listen the filter only refuses, and jobs do not share a network: does not return then, as the supervisor ends a
  * job that has to be begun anew. Without any filter, because the kernel will not have it, the rest works.
  */
-void notices_begin(struct notices *notices, const struct sandbox *sandbox);
+void notices_begin(struct notices *notices, const struct sandbox *sandbox, struct context_lack lack);
 
 /* A call waits at the listener: says what there is to say, and answers it unless the job is going to be ended. */
 void notices_serve(struct notices *notices);
+
+/* The command has ended, and something that it started goes on. */
+void notices_running(const struct notices *notices);
 
 /* After the job's last process has ended. */
 void notices_end(struct notices *notices);

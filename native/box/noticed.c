@@ -11,8 +11,13 @@
 
 #define HEAD_LENGTH (2 * sizeof(uint32_t))
 
+/* Most records end the job. What is more than this comes from something that is not the init that we have started. */
+#define NOTICED_MAX ((size_t)1 << 20)
+
 int noticed_read(struct noticed *noticed, int pipe)
 {
+	if (noticed->length > NOTICED_MAX)
+		return -EMSGSIZE;
 	unsigned char *grown = realloc(noticed->data, noticed->length + PIPE_BUF);
 	if (grown == NULL)
 		return -ENOMEM;
@@ -41,7 +46,7 @@ static bool counts(struct project *project, const char *project_root, uint32_t k
 
 static bool is_fatal(uint32_t kind)
 {
-	return kind != NOTICED_LEFT;
+	return kind != NOTICED_LEFT && kind != NOTICED_RUNNING;
 }
 
 bool noticed_judge(struct noticed *noticed, struct project *project, const char *project_root)
@@ -65,6 +70,24 @@ bool noticed_judge(struct noticed *noticed, struct project *project, const char 
 		memmove(record, record + length, noticed->length - noticed->taken);
 	}
 	return is_over || noticed->needs_network;
+}
+
+int noticed_add(struct noticed *noticed, uint32_t kind, const char *text)
+{
+	uint32_t head[2] = { kind, (uint32_t)strlen(text) };
+	size_t length = HEAD_LENGTH + head[1];
+	unsigned char *grown = realloc(noticed->data, noticed->length + length);
+	if (grown == NULL)
+		return -ENOMEM;
+	noticed->data = grown;
+	unsigned char *record = grown + noticed->taken;
+	memmove(record + length, record, noticed->length - noticed->taken);
+	memcpy(record, head, sizeof head);
+	memcpy(record + HEAD_LENGTH, text, head[1]);
+	noticed->length += length;
+	noticed->taken += length;
+	noticed->count++;
+	return 0;
 }
 
 void noticed_put(const struct noticed *noticed, struct frame_out *out)

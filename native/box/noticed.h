@@ -21,6 +21,9 @@ int noticed_read(struct noticed *noticed, int pipe);
  */
 bool noticed_judge(struct noticed *noticed, struct project *project, const char *project_root);
 
+/* Adds one that counts, before all that has not been looked at. 0 or -ENOMEM. */
+int noticed_add(struct noticed *noticed, uint32_t kind, const char *text);
+
 /* Puts list<u32 NOTICED_*, bytes> into the frame. */
 void noticed_put(const struct noticed *noticed, struct frame_out *out);
 void noticed_free(struct noticed *noticed);

@@ -4,6 +4,7 @@
 #include "path.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 static int get_string(struct frame_in *in, char **string)
@@ -20,7 +21,8 @@ static int get_path(struct frame_in *in, char **path)
 	int failed = get_string(in, path);
 	if (failed)
 		return failed;
-	if (**path != '/')
+	/* One that no system call takes could only be deeper than what goes through it can bear. */
+	if (**path != '/' || strlen(*path) >= PATH_MAX)
 		return -EBADMSG;
 	path_clean(*path);
 	return 0;

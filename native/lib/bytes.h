@@ -55,11 +55,11 @@ static inline char *bytes_to_string(struct bytes bytes)
 	return string;
 }
 
-/* AUTO_FREE: the variable's malloc'ed memory is freed when it goes out of scope. */
+/* AUTO_FREE: the variable's malloc'ed memory is freed when it goes out of scope. For clang that alone is no use of it. */
 static inline void bytes_auto_free(void *pointer)
 {
 	free(*(void **)pointer);
 }
-#define AUTO_FREE __attribute__((cleanup(bytes_auto_free)))
+#define AUTO_FREE __attribute__((cleanup(bytes_auto_free), unused))
 
 #endif

@@ -73,10 +73,12 @@ static bool is(const struct field *field, uint32_t number, unsigned type)
 
 struct properties {
 	uint32_t unix_mode;
-	bool has_mode, has_mtime;
+	bool has_mode, has_mtime, is_partial;
 	struct timespec mtime;
 	struct file_identity identity;
 	enum rights rights;
+	bool has_blocks;
+	struct disk_usage usage; /* begun with DIRECTORY_USAGE */
 };
 
 static int parse_timestamp(struct timespec *time, struct bytes rest)
@@ -133,6 +135,15 @@ static int parse_properties(struct properties *properties, struct bytes rest)
 			if (field.value != RIGHTS_GROUP && field.value != RIGHTS_OTHER)
 				return -EBADMSG;
 			properties->rights = (enum rights)field.value;
+		} else if (is(&field, 20, VARINT)) {
+			properties->has_blocks = true;
+			properties->usage.blocks = field.value;
+		} else if (is(&field, 21, VARINT)) {
+			if (field.value > INT64_MAX)
+				return -EBADMSG;
+			properties->usage.directory_size = field.value;
+		} else if (is(&field, 22, VARINT)) {
+			properties->is_partial = field.value != 0;
 		}
 		if (failed)
 			return failed;
@@ -169,10 +180,16 @@ static int file_mode(uint32_t *mode, bool is_executable, const struct properties
 	return 0;
 }
 
+/* As many blocks as whole pages take. */
+static uint64_t blocks_of(uint64_t size)
+{
+	return (size / 4096 + (size % 4096 != 0)) * 8;
+}
+
 /* FileNode, DirectoryNode or SymlinkNode, as `type` (S_IFREG, S_IFDIR, S_IFLNK) says. */
 static int parse_entry(struct directory_entry *entry, uint32_t type, struct bytes rest)
 {
-	struct properties properties = { 0 };
+	struct properties properties = { .usage = DIRECTORY_USAGE };
 	bool is_executable = false;
 	struct field field;
 	int got;
@@ -203,6 +220,9 @@ static int parse_entry(struct directory_entry *entry, uint32_t type, struct byte
 	entry->mtime = properties.mtime;
 	entry->identity = properties.identity;
 	entry->rights = properties.rights;
+	entry->usage = properties.usage;
+	if (!properties.has_blocks && type != S_IFDIR)
+		entry->usage.blocks = blocks_of(type == S_IFLNK ? 0 : entry->digest.size);
 	if (type == S_IFREG)
 		return file_mode(&entry->mode, is_executable, &properties);
 	entry->mode = type | (type == S_IFLNK ? 0777 : 0755);
@@ -225,20 +245,20 @@ static int count_entries(struct directory *directory, struct bytes rest)
 
 static int parse_fields(struct directory *directory, struct bytes rest)
 {
-	struct directory_entry *file = directory->entries;
-	struct directory_entry *child = file + directory->file_count;
-	struct directory_entry *link = child + directory->directory_count;
-	struct properties properties = { 0 };
+	/* Places, not pointers: of an empty directory there are no entries to point to. */
+	struct directory_entry *entries = directory->entries;
+	size_t file = 0, child = directory->file_count, link = child + directory->directory_count;
+	struct properties properties = { .usage = DIRECTORY_USAGE };
 	struct field field;
 	int got;
 	while ((got = next_field(&rest, &field)) > 0) {
 		int failed = 0;
 		if (is(&field, 1, LENGTH_DELIMITED))
-			failed = parse_entry(file++, S_IFREG, field.bytes);
+			failed = parse_entry(&entries[file++], S_IFREG, field.bytes);
 		else if (is(&field, 2, LENGTH_DELIMITED))
-			failed = parse_entry(child++, S_IFDIR, field.bytes);
+			failed = parse_entry(&entries[child++], S_IFDIR, field.bytes);
 		else if (is(&field, 3, LENGTH_DELIMITED))
-			failed = parse_entry(link++, S_IFLNK, field.bytes);
+			failed = parse_entry(&entries[link++], S_IFLNK, field.bytes);
 		else if (is(&field, 5, LENGTH_DELIMITED))
 			failed = parse_properties(&properties, field.bytes);
 		if (failed)
@@ -249,29 +269,31 @@ static int parse_fields(struct directory *directory, struct bytes rest)
 	directory->identity = properties.identity;
 	directory->mtime = properties.mtime;
 	directory->rights = properties.rights;
+	directory->usage = properties.usage;
+	directory->is_partial = properties.is_partial;
 	return got;
 }
 
 /* Walks the three sorted lists side by side: each name must come after the one before, whichever list it is in. */
 static int check_names(const struct directory *directory)
 {
-	const struct directory_entry *at[3], *end[3];
-	at[0] = directory->entries;
-	end[0] = at[1] = at[0] + directory->file_count;
-	end[1] = at[2] = at[1] + directory->directory_count;
-	end[2] = at[2] + directory->link_count;
+	const struct directory_entry *entries = directory->entries;
+	const size_t children = directory->file_count, links = children + directory->directory_count;
+	size_t at[] = { 0, children, links };
+	const size_t end[] = { children, links, directory->count };
 
 	const struct directory_entry *last = NULL;
 	for (size_t i = 0; i < directory->count; i++) {
 		int least = -1;
 		for (int list = 0; list < 3; list++) {
 			if (at[list] < end[list] &&
-			    (least < 0 || bytes_compare(at[list]->name, at[least]->name) < 0))
+			    (least < 0 || bytes_compare(entries[at[list]].name, entries[at[least]].name) < 0))
 				least = list;
 		}
-		if (last != NULL && bytes_compare(last->name, at[least]->name) >= 0)
+		const struct directory_entry *next = &entries[at[least]++];
+		if (last != NULL && bytes_compare(last->name, next->name) >= 0)
 			return -EBADMSG;
-		last = at[least]++;
+		last = next;
 	}
 	return 0;
 }
@@ -302,15 +324,15 @@ void directory_free(struct directory *directory)
 
 const struct directory_entry *directory_find(const struct directory *directory, struct bytes name)
 {
-	const struct directory_entry *list = directory->entries;
+	const struct directory_entry *entries = directory->entries;
 	const size_t counts[] = { directory->file_count, directory->directory_count, directory->link_count };
-	for (int kind = 0; kind < 3; list += counts[kind++]) {
-		size_t low = 0, high = counts[kind];
+	for (size_t kind = 0, begin = 0; kind < 3; begin += counts[kind++]) {
+		size_t low = begin, high = begin + counts[kind];
 		while (low < high) {
 			size_t middle = low + (high - low) / 2;
-			int order = bytes_compare(name, list[middle].name);
+			int order = bytes_compare(name, entries[middle].name);
 			if (order == 0)
-				return &list[middle];
+				return &entries[middle];
 			if (order < 0)
 				high = middle;
 			else

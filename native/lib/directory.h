@@ -19,6 +19,11 @@ struct file_identity {
 	struct timespec ctime;
 };
 
+/* What something takes on its disk, in blocks of 512 bytes, and the size of a directory itself. See DiskUsage in cas/directory.ts. */
+struct disk_usage {
+	uint64_t blocks, directory_size;
+};
+
 /* Whose permission bits are the caller's. See Rights in cas/directory.ts, whose numbers these are. */
 enum rights { RIGHTS_OWNER = 0, RIGHTS_GROUP = 1, RIGHTS_OTHER = 2 };
 
@@ -36,6 +41,7 @@ struct directory_entry {
 	struct timespec mtime;
 	struct file_identity identity; /* of a child directory only the inode */
 	enum rights rights; /* of a child directory in its own blob */
+	struct disk_usage usage; /* likewise */
 };
 
 struct directory {
@@ -48,7 +54,12 @@ struct directory {
 	struct timespec mtime;
 	struct file_identity identity;
 	enum rights rights;
+	struct disk_usage usage;
+	bool is_partial; /* there is more in it than is told, see Directory in cas/directory.ts */
 };
+
+/* That of a directory of which nothing is told. */
+#define DIRECTORY_USAGE ((struct disk_usage){ .blocks = 8, .directory_size = 4096 })
 
 /*
  * 0, or -EBADMSG when the blob is no canonical Directory (cut short, names that cannot be, unsorted, twice the same

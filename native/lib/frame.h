@@ -51,7 +51,8 @@ void frame_end(struct frame_out *out);
 void frame_out_sent(struct frame_out *out, size_t count);
 static inline struct bytes frame_out_unsent(const struct frame_out *out)
 {
-	return (struct bytes){ out->data + out->sent, out->length - out->sent };
+	return out->sent == out->length ? (struct bytes){ NULL, 0 }
+					: (struct bytes){ out->data + out->sent, out->length - out->sent };
 }
 void frame_out_free(struct frame_out *out);
 #define AUTO_FRAME_OUT __attribute__((cleanup(frame_out_free)))
@@ -67,7 +68,7 @@ struct frame_in {
 
 static inline struct frame_in frame_in_of(struct bytes payload)
 {
-	return (struct frame_in){ payload.data, payload.data + payload.length, false };
+	return (struct frame_in){ payload.data, payload.length > 0 ? payload.data + payload.length : payload.data, false };
 }
 
 uint32_t frame_get_u32(struct frame_in *in);

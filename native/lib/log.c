@@ -1,6 +1,7 @@
 #include "log.h"
 
 #include "fd.h"
+#include "show.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,18 +16,17 @@ void log_init(const char *program)
 void log_line(const char *format, ...)
 {
 	int saved = errno;
-	char line[4096];
-	int length = snprintf(line, sizeof line, "%s: ", log_program);
-
+	char text[4096], line[4096];
 	va_list arguments;
 	va_start(arguments, format);
-	length += vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
+	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
 
-	if ((size_t)length > sizeof line - 2)
-		length = sizeof line - 2;
+	size_t length = show_put(line, 0, sizeof line - 1, log_program);
+	length = show_put(line, length, sizeof line - 1, ": ");
+	length = show_put(line, length, sizeof line - 1, text);
 	line[length++] = '\n';
 	/* Nobody is left to be told when stderr does not take it. */
-	(void)fd_write_all(2, line, (size_t)length);
+	(void)fd_write_all(2, line, length);
 	errno = saved;
 }

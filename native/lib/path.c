@@ -49,7 +49,7 @@ void path_clean(char *path)
 		if (is_up)
 			removable = end;
 	}
-	if (end == path)
+	if (end == path && *path)
 		*end++ = '.';
 	*end = 0;
 }

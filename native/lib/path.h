@@ -10,7 +10,7 @@ char *path_join(const char *dir, const char *name);
 
 /*
  * Shortens in place: no "//", no ".", no slash at the end; ".." takes the name before it away, which is right only
- * where that name is no symbolic link. "/.." is "/"; a relative path may begin with ".."; nothing left is ".".
+ * where that name is no symbolic link. "/.." is "/"; a relative path may begin with ".."; nothing left is ".", but "" stays, since there is no room.
  */
 void path_clean(char *path);
 

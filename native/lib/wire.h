@@ -5,7 +5,7 @@
 #ifndef TERMITE_WIRE_H
 #define TERMITE_WIRE_H
 
-#define WIRE_VERSION 3
+#define WIRE_VERSION 4
 
 /* shell → master */
 enum {
@@ -121,7 +121,7 @@ enum {
 enum {
 	REFUSED_WRITE = 1,
 	REFUSED_PRIVATE = 2, /* to read a file that is for its owner alone */
-	REFUSED_HIDDEN = 3,  /* to see something that is there, but not shown */
+	REFUSED_HIDDEN = 3,  /* to see something that is there, but not shown, or not as it is */
 };
 
 /* What was noticed of a job while it ran, and the text that comes with it. */
@@ -129,8 +129,9 @@ enum {
 	NOTICED_NETWORK = 1,   /* (empty): it sought something in the network */
 	NOTICED_LOCK = 2,      /* (empty): it locked something that others see */
 	NOTICED_PRIVILEGE = 3, /* what it was refused, as a noun */
-	NOTICED_HIDDEN = 4,    /* what it looked for that exists outside only, as a noun */
+	NOTICED_HIDDEN = 4,    /* what it looked for that exists outside only, as a noun, or a path of the project */
 	NOTICED_LEFT = 5,      /* what it left that is no file, as a noun */
+	NOTICED_RUNNING = 6,   /* (empty): what it started was still running when it had ended */
 };
 
 enum {

@@ -2,8 +2,12 @@
 #ifndef TERMITE_JOB_PROCESS_H
 #define TERMITE_JOB_PROCESS_H
 
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+/* Tells a supervisor to end its job: it was refused something, so that its result is of no use. */
+#define LIMIT_SIGNAL SIGUSR1
 
 /*
  * The supervisor of the job that a thread belongs to: the child of the server, whose child we are as well. Followed by way of

@@ -24,6 +24,9 @@ struct fuse_backing_map {
 #define KERNEL_MINOR 40
 #define KERNEL_MINOR_LEAST 31
 
+/* The first errno that it does not take for an answer. Source: fuse_dev_do_write() in fs/fuse/dev.c. */
+#define KERNEL_ERRNO_END 512
+
 /* open_out.backing_id took the place of the padding. */
 static inline void kernel_set_backing(struct fuse_open_out *out, int32_t backing)
 {

@@ -64,6 +64,13 @@ int mirror_park(struct mirror *mirror, enum need_kind kind, struct node *node, c
 	return FUSE_PARKED;
 }
 
+int mirror_get_errno(struct frame_in *in)
+{
+	uint32_t error = frame_get_u32(in);
+	in->failed |= error >= KERNEL_ERRNO_END;
+	return in->failed ? 0 : (int)error;
+}
+
 struct need *mirror_need(const struct mirror *mirror, uint32_t id, enum need_kind kind)
 {
 	for (struct need *need = mirror->needs; need != NULL; need = need->next) {

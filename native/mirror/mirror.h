@@ -50,8 +50,10 @@ struct layer {
 	bool (*hidden)(struct mirror *mirror, struct node *directory, size_t index, struct bytes *name);
 	/* Told of every request that is refused with EROFS. May be NULL. */
 	void (*refused)(struct mirror *mirror, const struct fuse_request *request);
-	/* Told of every look-up of something that is there but not shown. NULL: all is shown. */
+	/* Told of every look at something that is there but not shown, or not as it is: a socket, the holes of a file. */
 	void (*concealed)(struct mirror *mirror, const struct fuse_request *request, struct node *node);
+	/* Told of whoever lists a partial directory (its node), or looks for a name that it does not show. NULL: there are none. */
+	void (*withheld)(struct mirror *mirror, const struct fuse_request *request, struct node *node);
 	/* Answers READ of a file that is a stream. May be NULL. */
 	int (*read_stream)(struct mirror *mirror, struct node *file, const struct fuse_request *request, size_t size);
 	/* OPEN is answered, so that it is traced; else the kernel is told to open files without asking. */
@@ -93,6 +95,9 @@ void mirror_free(struct mirror *mirror);
  */
 int mirror_park(struct mirror *mirror, enum need_kind kind, struct node *node, const struct fuse_request *request,
 		uint32_t *id);
+
+/* The errno of an answer, 0 for none. One that the kernel would not take from us fails the reading. */
+int mirror_get_errno(struct frame_in *in);
 
 /* The need of that id and kind, or NULL: an answer to a question that nobody asks any more. */
 struct need *mirror_need(const struct mirror *mirror, uint32_t id, enum need_kind kind);

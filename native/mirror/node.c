@@ -51,6 +51,7 @@ int node_table_init(struct node_table *table)
 		return -ENOMEM;
 	}
 	root->mode = S_IFDIR | 0755;
+	root->usage = DIRECTORY_USAGE;
 	return 0;
 }
 
@@ -150,6 +151,7 @@ struct node *node_child(struct node_table *table, struct node *parent, struct by
 		node->mtime = entry->mtime;
 		node->identity = entry->identity;
 		node->rights = entry->rights;
+		node->usage = entry->usage;
 	} else if (own_name(node, name) < 0) {
 		table->count--;
 		free(node);
@@ -175,6 +177,7 @@ static void set_entry(struct node *node, const struct directory_entry *entry)
 		return;
 	node->mode = entry->mode;
 	node->mtime = entry->mtime;
+	node->usage = entry->usage;
 }
 
 int node_relist(const struct node_table *table, struct node *directory, struct directory *listing, unsigned char *blob)
@@ -208,6 +211,7 @@ void node_set_listing(struct node *node, struct directory *listing, unsigned cha
 	if (node->listing.identity.inode != 0)
 		node->identity = node->listing.identity;
 	node->rights = node->listing.rights;
+	node->usage = node->listing.usage;
 }
 
 int node_set_digest(struct node *node, struct digest digest)

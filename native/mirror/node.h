@@ -39,6 +39,7 @@ struct node {
 	struct timespec mtime;
 	struct file_identity identity;
 	enum rights rights;
+	struct disk_usage usage;
 
 	enum listing_state state;
 	struct directory listing;

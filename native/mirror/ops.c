@@ -24,7 +24,7 @@ static struct node *node_of(const struct mirror *mirror, const struct fuse_reque
 static uint64_t size_of(const struct node *node)
 {
 	if (S_ISDIR(node->mode))
-		return 4096;
+		return node->usage.directory_size;
 	return S_ISLNK(node->mode) ? node->target.length : node->digest.size;
 }
 
@@ -44,13 +44,12 @@ static uint32_t foreign(uint32_t own)
 
 static void put_attributes(const struct mirror *mirror, const struct node *node, struct fuse_attr *attr)
 {
-	uint64_t size = size_of(node);
 	const struct file_identity *identity = &node->identity;
 	const struct timespec *ctime = identity->ctime.tv_sec != 0 ? &identity->ctime : &node->mtime;
 	*attr = (struct fuse_attr){
 		.ino = inode_of(node),
-		.size = size,
-		.blocks = (size + 511) / 512,
+		.size = size_of(node),
+		.blocks = node->usage.blocks,
 		.atime = (uint64_t)node->mtime.tv_sec,
 		.mtime = (uint64_t)node->mtime.tv_sec,
 		.ctime = (uint64_t)ctime->tv_sec,
@@ -114,7 +113,7 @@ static int init(struct mirror *mirror, const struct fuse_request *request, void 
 static int find_child(struct mirror *mirror, struct node *directory, struct bytes name, struct node **child)
 {
 	const struct directory_entry *entry = directory_find(&directory->listing, name);
-	struct directory_entry hidden = { .name = name, .mode = S_IFDIR | 0755 };
+	struct directory_entry hidden = { .name = name, .mode = S_IFDIR | 0755, .usage = DIRECTORY_USAGE };
 	bool is_hidden = mirror->layer->is_hidden && mirror->layer->is_hidden(mirror, directory, name);
 	if (is_hidden) {
 		/* The layer owns a copy of the name that lives as long as the node. */
@@ -130,7 +129,10 @@ static int find_child(struct mirror *mirror, struct node *directory, struct byte
 	if (*child == NULL)
 		return -ENOMEM;
 	if (is_hidden && (*child)->state == LISTING_UNKNOWN)
-		node_set_listing(*child, &(struct directory){ .mode = S_IFDIR | 0755, .mtime = hidden.mtime }, NULL);
+		node_set_listing(*child,
+				 &(struct directory){
+					 .mode = S_IFDIR | 0755, .mtime = hidden.mtime, .usage = DIRECTORY_USAGE },
+				 NULL);
 	return !(*child)->is_absent;
 }
 
@@ -145,6 +147,9 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 	int result = mirror->layer->list(mirror, directory, request);
 	if (result != 0)
 		return result;
+	/* Beside the top is nothing but what the layer has put there, and what is not has no path. */
+	if (directory == mirror->top->parent && directory_find(&directory->listing, name) == NULL)
+		return -ENOENT;
 	int found = find_child(mirror, directory, name, &child);
 	if (found < 0)
 		return found;
@@ -152,9 +157,14 @@ static int lookup(struct mirror *mirror, const struct fuse_request *request, voi
 	 * Sockets and devices are of no use elsewhere. An error, unlike absence, is not kept by the kernel: whoever looks next is
 	 * noticed as well.
 	 */
-	if (found && mirror->layer->concealed && S_ISSOCK(child->mode)) {
+	if (found && S_ISSOCK(child->mode)) {
 		mirror->layer->concealed(mirror, request, child);
 		return -ENOENT;
+	}
+	/* An error for the same reason, and not absence: a command that takes it for that would go on with something else. */
+	if (!found && directory->listing.is_partial && mirror->layer->withheld) {
+		mirror->layer->withheld(mirror, request, child);
+		return -EACCES;
 	}
 	/* Mode and time of a directory stand in its own listing. */
 	if (found && S_ISDIR(child->mode)) {
@@ -306,6 +316,28 @@ static int read_(struct mirror *mirror, const struct fuse_request *request, void
 	return (int)wanted;
 }
 
+/*
+ * A program asks for the holes of a file. Those of the content in the store are others, so that what it makes of them would differ:
+ * a sparse file counts as one that is not shown.
+ */
+static int lseek_(struct mirror *mirror, const struct fuse_request *request, void *answer)
+{
+	const struct fuse_lseek_in *in = request->arguments;
+	struct node *node = node_of(mirror, request);
+	if (request->length < sizeof *in || (in->whence != SEEK_DATA && in->whence != SEEK_HOLE))
+		return -EINVAL;
+	if (node == NULL)
+		return -ESTALE;
+	uint64_t size = size_of(node);
+	if (in->offset >= size)
+		return -ENXIO;
+	if (node->usage.blocks < size / 512)
+		mirror->layer->concealed(mirror, request, node);
+	struct fuse_lseek_out *out = answer;
+	*out = (struct fuse_lseek_out){ .offset = in->whence == SEEK_DATA ? in->offset : size };
+	return sizeof *out;
+}
+
 struct listing_writer {
 	struct fuse_read_in window;
 	unsigned char *at, *end;
@@ -347,11 +379,8 @@ static int put_listing(struct mirror *mirror, struct node *node, struct listing_
 		}
 		if (find_child(mirror, node, name, &child) < 0)
 			return -ENOMEM;
-		if (layer->concealed && S_ISSOCK(child->mode)) {
-			writer->index++;
-			continue;
-		}
-		if (!put_entry(writer, inode_of(child), child->mode, name))
+		/* Of what kind a socket or device is, only a look-up tells, which is noticed. */
+		if (!put_entry(writer, inode_of(child), S_ISSOCK(child->mode) ? 0 : child->mode, name))
 			return 0;
 	}
 	struct bytes name;
@@ -376,6 +405,10 @@ static int readdir_(struct mirror *mirror, const struct fuse_request *request, v
 	int result = mirror->layer->list(mirror, node, request);
 	if (result != 0)
 		return result;
+	if (node->listing.is_partial && mirror->layer->withheld) {
+		mirror->layer->withheld(mirror, request, node);
+		return -EACCES;
+	}
 	result = trace_note(&mirror->trace, node, TRACE_LISTED);
 	if (result != 0)
 		return result;
@@ -432,7 +465,7 @@ static int not_tty(struct mirror *mirror, const struct fuse_request *request, vo
 
 /*
  * What is not in the table is answered ENOSYS, which the kernel remembers for OPENDIR, GETXATTR, LISTXATTR, ACCESS,
- * FLUSH, LSEEK, POLL, COPY_FILE_RANGE and more, never to ask again.
+ * FLUSH, POLL, COPY_FILE_RANGE and more, never to ask again.
  */
 static operation *const operations[] = {
 	[FUSE_LOOKUP] = lookup,
@@ -463,6 +496,7 @@ static operation *const operations[] = {
 	[FUSE_BATCH_FORGET] = forget,
 	[FUSE_FALLOCATE] = refuse,
 	[FUSE_RENAME2] = refuse,
+	[FUSE_LSEEK] = lseek_,
 	[FUSE_TMPFILE] = refuse,
 };
 

@@ -67,7 +67,11 @@ static bool has_entry(const struct directory *listing, struct bytes name)
 static int build(const struct tree *tree, struct node *node, const char *path)
 {
 	size_t total = PLACE_COUNT + tree->count;
-	struct directory listing = { .mode = S_IFDIR | 0755, .entries = calloc(total, sizeof *listing.entries) };
+	struct directory listing = {
+		.mode = S_IFDIR | 0755,
+		.usage = DIRECTORY_USAGE,
+		.entries = calloc(total, sizeof *listing.entries),
+	};
 	if (listing.entries == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < total; i++) {

@@ -179,9 +179,18 @@ static int read_stream(struct mirror *mirror, struct node *file, const struct fu
 	return result;
 }
 
+static void concealed(struct mirror *mirror, const struct fuse_request *request, struct node *node)
+{
+	struct project *project = mirror->owner;
+	(void)request;
+	if (project->concealed == NULL)
+		project->concealed = node_path(mirror->top, node);
+}
+
 static const struct layer project_layer = {
 	.list = list,
 	.content = content,
+	.concealed = concealed,
 	.read_stream = read_stream,
 	.answers_open = true,
 	.prefix = "",
@@ -238,6 +247,7 @@ void project_free(struct project *project)
 	mirror_free(&project->mirror);
 	free(project->known);
 	free(project->input);
+	free(project->concealed);
 	free(project->broken);
 	*project = (struct project){ 0 };
 	project->mirror.session.fd = -1;
@@ -255,7 +265,8 @@ int project_root(struct project *project, uint32_t *mode, struct timespec *mtime
 
 static int directory_answered(struct project *project, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	struct bytes bytes = frame_get_bytes(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
@@ -264,7 +275,7 @@ static int directory_answered(struct project *project, struct frame_in *in)
 		return 0;
 	struct node *node = need->node;
 	if (error != 0) {
-		break_(project, "directory %.64s: %s", (const char *)node->digest.hash.data, strerror((int)error));
+		break_(project, "directory %.64s: %s", (const char *)node->digest.hash.data, strerror(error));
 		node->failure = EIO;
 	} else {
 		unsigned char *blob = malloc(bytes.length + 1);
@@ -281,7 +292,8 @@ static int directory_answered(struct project *project, struct frame_in *in)
 
 static int blob_answered(struct project *project, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
 	struct need *need = mirror_need(&project->mirror, id, NEED_CONTENT);
@@ -289,9 +301,9 @@ static int blob_answered(struct project *project, struct frame_in *in)
 		return 0;
 	struct node *node = need->node;
 	if (error == 0)
-		error = (uint32_t)-content_remember(&project->mirror.content, node->digest);
+		error = -content_remember(&project->mirror.content, node->digest);
 	if (error != 0) {
-		break_(project, "blob %.64s: %s", (const char *)node->digest.hash.data, strerror((int)error));
+		break_(project, "blob %.64s: %s", (const char *)node->digest.hash.data, strerror(error));
 		node->failure = EIO;
 	}
 	node->is_answered = true;

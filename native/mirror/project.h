@@ -26,6 +26,7 @@ struct project {
 	size_t input_length;
 	bool input_ended;
 	struct node *places;
+	char *concealed; /* path of the first thing that the job looked at and that is not shown as it is, or NULL; malloc'ed */
 	char *broken; /* why the job cannot have a result, or NULL; malloc'ed */
 };
 

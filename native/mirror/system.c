@@ -185,6 +185,9 @@ static void report(struct system *system, const struct fuse_request *request, ui
 	size_t next = system->reported_next++ % REPORTED_MAX;
 	system->reported[next].process = process;
 	system->reported[next].kind = kind;
+	/* It might try again for ever. */
+	if (process != 0)
+		kill(process, LIMIT_SIGNAL);
 }
 
 static void refused(struct mirror *mirror, const struct fuse_request *request)
@@ -199,6 +202,13 @@ static void concealed(struct mirror *mirror, const struct fuse_request *request,
 	report(system, request, REFUSED_HIDDEN, absolute_path(system, node));
 }
 
+/* On its own machine the command may well be allowed to. */
+static void withheld(struct mirror *mirror, const struct fuse_request *request, struct node *node)
+{
+	struct system *system = mirror->owner;
+	report(system, request, REFUSED_PRIVATE, absolute_path(system, node));
+}
+
 static const struct layer system_layer = {
 	.list = list,
 	.content = content,
@@ -206,6 +216,7 @@ static const struct layer system_layer = {
 	.hidden = hidden,
 	.refused = refused,
 	.concealed = concealed,
+	.withheld = withheld,
 	.answers_open = false,
 	.prefix = "/",
 };
@@ -233,7 +244,8 @@ static int take_listing(const struct node_table *nodes, struct node *node, struc
 
 static int listed(struct system *system, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	struct bytes bytes = frame_get_bytes(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
@@ -241,7 +253,7 @@ static int listed(struct system *system, struct frame_in *in)
 	if (need == NULL)
 		return 0;
 	struct node *node = need->node;
-	node->failure = error != 0 ? (int)error : take_listing(&system->mirror.nodes, node, bytes);
+	node->failure = error != 0 ? error : take_listing(&system->mirror.nodes, node, bytes);
 	if (node->failure == EBADMSG) {
 		log_line("mirror: a listing is malformed");
 		node->failure = EIO;
@@ -321,7 +333,8 @@ static void content_answered(struct system *system, struct need *need, int faile
 
 static int file_answered(struct system *system, struct frame_in *in)
 {
-	uint32_t id = frame_get_u32(in), error = frame_get_u32(in);
+	uint32_t id = frame_get_u32(in);
+	int error = mirror_get_errno(in);
 	struct digest digest = frame_get_digest(in);
 	if (!frame_in_done(in))
 		return -EBADMSG;
@@ -332,7 +345,7 @@ static int file_answered(struct system *system, struct frame_in *in)
 	/* The file has changed: the kernel was told the old size, and may hold pages of the old content. */
 	bool is_same = digest.size == node->digest.size &&
 		       (node->digest.hash.length == 0 || bytes_equal(digest.hash, node->digest.hash));
-	int failed = -(int)error;
+	int failed = -error;
 	if (!failed && (!digest_is_valid(digest) || !is_same))
 		failed = mirror_fault(&system->mirror, node, "it has changed");
 	if (!failed)
@@ -485,8 +498,10 @@ static int parse(struct system *system, struct bytes mount)
 		char *path = bytes_to_string(frame_get_bytes(&in));
 		if (path == NULL)
 			return -EBADMSG;
-		path_clean(path);
 		system->hidden[system->hidden_count++] = path;
+		if (path[0] != '/')
+			return -EBADMSG;
+		path_clean(path);
 	}
 	return frame_in_done(&in) ? 0 : -EBADMSG;
 }

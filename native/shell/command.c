@@ -5,6 +5,7 @@
 #include "input.h"
 #include "local.h"
 #include "parse.h"
+#include "preload.h"
 #include "say.h"
 #include "wire.h"
 
@@ -181,6 +182,8 @@ void command_offer(const struct command *command)
 	case ASK_RUN_LOCALLY:
 		if (answer.value & LOCAL_ALONE)
 			setenv(alone, "1", 1);
+		else
+			preload_pass_on();
 		if (answer.value & LOCAL_SLOT)
 			setenv(has_slot, "1", 1);
 		if (answer.value & LOCAL_EMPTY_STDIN)

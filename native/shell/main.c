@@ -2,6 +2,7 @@
 #include "command.h"
 #include "local.h"
 #include "parse.h"
+#include "preload.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -16,6 +17,8 @@ static bool names_us(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const char *wanted = local_wanted_shell(!command_was_offered());
+	if (argc == 3 && strcmp(argv[1], "--line") == 0)
+		preload_run_line(argv[2], local_real_shell(wanted));
 	int status = COMMAND_NOT_SIMPLE;
 	if (!names_us(argc, argv))
 		status = command_run_simple(argc, argv, wanted ? wanted : USUAL_SHELL);

@@ -1,6 +1,7 @@
 #include "say.h"
 
 #include "fd.h"
+#include "show.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -13,13 +14,8 @@ void say(const char *string, ...)
 
 	va_list strings;
 	va_start(strings, string);
-	for (const char *at = string; at != NULL; at = va_arg(strings, const char *)) {
-		size_t room = sizeof line - 1 - length, wanted = strlen(at);
-		if (wanted > room)
-			wanted = room;
-		memcpy(line + length, at, wanted);
-		length += wanted;
-	}
+	for (const char *at = string; at != NULL; at = va_arg(strings, const char *))
+		length = show_put(line, length, sizeof line - 1, at);
 	va_end(strings);
 
 	line[length++] = '\n';

@@ -1,14 +1,16 @@
 /*
- * termite-start DESCRIPTOR COUNT
+ * termite-start DESCRIPTOR COUNT [IGNORED BLOCKED]
  *
  * Becomes a program whose arguments, environment or folder are no text: Node can only start programs by text. The descriptor
  * has strings, each ended by a NUL: the folder to work in or "", the program, COUNT arguments, argv[0] among them, and all of the
- * environment. All else stays as it is.
+ * environment. IGNORED and BLOCKED are the signals that it is to begin with, which Node takes from all that it starts: hexadecimal
+ * numbers with bit N - 1 for signal N. All else stays as it is.
  */
 #include "bytes.h"
 #include "fd.h"
 #include "log.h"
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -56,11 +58,26 @@ static int failed_with(const char *call, const char *what, int error)
 	return error == ENOENT ? 127 : 126;
 }
 
+static void set_signals(const char *ignored, const char *blocked)
+{
+	unsigned long long ignored_set = strtoull(ignored, NULL, 16), blocked_set = strtoull(blocked, NULL, 16);
+	sigset_t set;
+	sigemptyset(&set);
+	for (int number = 1; number <= 64; number++) {
+		if (ignored_set & 1ull << (number - 1))
+			signal(number, SIG_IGN);
+		if (blocked_set & 1ull << (number - 1))
+			sigaddset(&set, number);
+	}
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct text text = { 0 };
-	int fd = argc == 3 ? atoi(argv[1]) : -1;
-	size_t argument_count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0;
+	bool is_complete = argc == 3 || argc == 5;
+	int fd = is_complete ? atoi(argv[1]) : -1;
+	size_t argument_count = is_complete ? strtoul(argv[2], NULL, 10) : 0;
 	int failed = fd > 2 ? read_all(fd, &text) : -EINVAL;
 	if (failed) {
 		log_line("read descriptor %d: %s", fd, strerror(-failed));
@@ -90,6 +107,8 @@ int main(int argc, char **argv)
 	if (*folder && chdir(folder) < 0)
 		return failed_with("chdir", folder, errno);
 	environ = variables;
+	if (argc == 5)
+		set_signals(argv[3], argv[4]);
 	execvp(program, arguments);
 	return failed_with("exec", program, errno);
 }

@@ -151,6 +151,15 @@ static void test_find(void)
 	golden_free(blob);
 }
 
+static void test_partial(void)
+{
+	static const unsigned char blob[] = { 0x2a, 0x03, 0xb0, 0x01, 0x01 };
+	AUTO_DIRECTORY struct directory partial, whole;
+	int failed = directory_parse(&partial, (struct bytes){ blob, sizeof blob });
+	failed |= directory_parse(&whole, (struct bytes){ blob, 0 });
+	tap_ok(!failed && partial.is_partial && !whole.is_partial, "directory_parse() tells that there is more");
+}
+
 int main(void)
 {
 	struct json all = golden_describe("directories.json");
@@ -161,5 +170,6 @@ int main(void)
 	json_free(&all);
 	test_noise();
 	test_find();
+	test_partial();
 	return tap_done();
 }

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static const struct filter_options root = { 0, 0, NETWORK_OWN, false };
+static const struct filter_options root = { .uid = 0, .network = NETWORK_OWN };
 
 #if defined(__x86_64__)
 /* What a classic BPF program answers for a system call: the few instructions that the filter is made of. */
@@ -53,16 +53,21 @@ static uint32_t run(const struct filter *filter, const struct seccomp_data *data
 }
 
 #define OWN 1000u
-static const struct filter_options ordinary = { OWN, OWN, NETWORK_OWN, false }, networked = { 0, 0, NETWORK_MACHINE, false },
-				   shared = { OWN, OWN, NETWORK_SHARED, false },
-				   unheard = { 0, 0, NETWORK_OWN, true };
+static const struct filter_options ordinary = { .uid = OWN, .gid = OWN, .network = NETWORK_OWN },
+				   networked = { .network = NETWORK_MACHINE },
+				   shared = { .uid = OWN, .gid = OWN, .network = NETWORK_SHARED },
+				   unheard = { .network = NETWORK_OWN, .is_unheard = true };
 
-static uint32_t answer_to(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
+static uint32_t answer_of(const struct filter_options *options, const struct seccomp_data *data)
 {
 	struct filter filter;
 	filter_make(&filter, options);
-	struct seccomp_data data = { .nr = call, .arch = arch, .args = { a, b, c } };
-	return filter.length <= FILTER_LENGTH_MAX ? run(&filter, &data) : UINT32_MAX;
+	return filter.length <= FILTER_LENGTH_MAX ? run(&filter, data) : UINT32_MAX;
+}
+
+static uint32_t answer_to(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
+{
+	return answer_of(options, &(struct seccomp_data){ .nr = call, .arch = arch, .args = { a, b, c } });
 }
 
 static bool tells(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
@@ -136,6 +141,12 @@ static void test_others(void)
 	tap_ok(told(&root, SYS_kill, 5, 0, 0) && !told(&root, SYS_kill, 0, 9, 0) &&
 		       !told(&root, SYS_kill, UINT32_MAX, 9, 0),
 	   "a signal to a certain process is told; init's last one to all is not");
+	tap_ok(told(&root, SYS_clock_nanosleep, 0, 0, 0) && told(&root, SYS_pselect6, 0, 0, 0) &&
+		       told(&root, SYS_poll, 0, 0, 10),
+	       "sleeping is told");
+	tap_ok(!told(&root, SYS_pselect6, 4, 0, 0) && !told(&root, SYS_poll, 0, 1, 10) &&
+		       !told(&root, SYS_nanosleep, 0, 0, 0),
+	       "waiting for descriptors is not, nor how Go sleeps");
 	tap_ok(told(&root, SYS_msgget, 7, 0, 0) &&
 		       !told(&root, SYS_msgget, 0, 0, 0), "objects of System V IPC are told when they have a key");
 }
@@ -185,6 +196,25 @@ static void test_refusals(void)
 		       answer_to(&root, AUDIT_ARCH_AARCH64, SYS_read, 0, 0, 0) == NOSYS,
 	   "so is every call of x32 programs, and of other machines'");
 }
+
+static bool tells_limit(const struct filter_options *options, uint64_t resource, uint64_t old)
+{
+	struct seccomp_data data = { .nr = SYS_prlimit64, .arch = HERE, .args = { 0, resource, 0x1000, old } };
+	return answer_of(options, &data) == SECCOMP_RET_USER_NOTIF;
+}
+
+static void test_context(void)
+{
+	static const struct filter_options lacking = { .network = NETWORK_OWN, .lack = { 1u << 7, true, true } };
+	tap_ok(tells_limit(&lacking, 7, 0x1000) && told(&lacking, SYS_getrlimit, 7, 0x1000, 0) &&
+		       told(&lacking, SYS_getpriority, 0, 0, 0) && told(&lacking, SYS_sched_getaffinity, 0, 0, 0),
+	       "what is not as the caller has it is told when it is asked for");
+	tap_ok(!tells_limit(&lacking, 3, 0x1000) && !tells_limit(&lacking, 7, 0),
+	       "limits that are the caller's are not, nor is setting one");
+	tap_ok(!tells_limit(&root, 7, 0x1000) && !told(&root, SYS_getpriority, 0, 0, 0) &&
+		       !told(&root, SYS_sched_getaffinity, 0, 0, 0),
+	       "nor anything where all is as the caller has it");
+}
 #else
 static void test_shared_network(void) {}
 static void test_refusals(void) {}
@@ -192,6 +222,7 @@ static void test_usual_calls(void) {}
 static void test_locks(void) {}
 static void test_powers(void) {}
 static void test_others(void) {}
+static void test_context(void) {}
 #endif
 
 int main(void)
@@ -202,8 +233,9 @@ int main(void)
 	test_others();
 	test_shared_network();
 	test_refusals();
+	test_context();
 	struct filter filter;
-	filter_make(&filter, &(struct filter_options){ .network = NETWORK_SHARED });
+	filter_make(&filter, &(struct filter_options){ .network = NETWORK_SHARED, .lack = { UINT32_MAX, true, true } });
 	tap_ok(filter.length > 0 && filter.length <= FILTER_LENGTH_MAX, "the filter has room");
 	return tap_done();
 }

@@ -11,6 +11,7 @@ import { HttpClient } from '../../runtime/http-client.ts';
 import { HttpServer } from '../../runtime/http-server.ts';
 import { Scope } from '../../runtime/scope.ts';
 import { type BlobStoreRig, blobStoreContract } from '../contracts/blob-store.ts';
+import { testToken } from '../fixtures/token.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 
 blobStoreContract({ name: 'MemoryBlobStore', create: async () => rigOf(new MemoryBlobStore()) });
@@ -82,8 +83,8 @@ async function fileRig(): Promise<BlobStoreRig> {
 
 async function httpRig(inner: BlobStore): Promise<BlobStoreRig> {
   const scope = new Scope();
-  const server = scope.use(await HttpServer.listen(blobRoutes(inner)));
-  const client = scope.use(new HttpClient(server.url));
+  const server = scope.use(await HttpServer.listen(blobRoutes(inner), testToken));
+  const client = scope.use(new HttpClient(server.url, testToken));
   return { store: new HttpBlobStore(client), [Symbol.asyncDispose]: () => scope.close() };
 }
 

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
-import { type Directory, decodeDirectory, encodeDirectory } from '../../cas/directory.ts';
+import {
+  type Directory,
+  decodeDirectory,
+  encodeDirectory,
+  usageOfDirectory,
+  usageOfFile,
+} from '../../cas/directory.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { decodeBytes } from '../../runtime/byte-path.ts';
 import { golden, goldenPath } from '../fixtures/golden.ts';
@@ -53,6 +59,29 @@ suite('directory: byte-exact examples', (test) => {
 });
 
 suite('directory', (test) => {
+  test('tells what something takes on the disk only where it is not what its size wants', () => {
+    assert.equal(usageOfFile({ sizeBytes: 5000, blocks: 16 }), {});
+    assert.equal(usageOfFile({ sizeBytes: 5000, blocks: 0 }), { blocks: 0 });
+    assert.equal(usageOfDirectory({ sizeBytes: 4096, blocks: 8 }), {});
+    const usage = { sizeBytes: 0, blocks: 0 };
+    const directory: Directory = {
+      files: [{ name: 'a', type: 'file', digest: digestOf(new Uint8Array(5000)), mode: 0o644, blocks: 8 }],
+      directories: [],
+      symlinks: [{ name: 'b', target: 'a', blocks: 8 }],
+      ...{ mode: 0o755, ...usageOfDirectory(usage) },
+    };
+    assert.equal(decodeDirectory(encodeDirectory(directory)), directory);
+    assert.is(directory.sizeBytes, 0);
+  });
+
+  test('tells of one with more in it than is shown', () => {
+    const partial: Directory = { files: [], directories: [], symlinks: [], isPartial: true };
+    const bytes = encodeDirectory(partial);
+    // As in native/test/directory_test.c.
+    assert.is(bytes.toString('hex'), '2a03b00101');
+    assert.equal(decodeDirectory(bytes), partial);
+  });
+
   const sample: Directory = {
     files: [
       { name: 'a.c', type: 'file', digest: digestOf(Buffer.from('a')), mode: 0o644, mtimeNs: 1n },

@@ -8,6 +8,7 @@ import { type HttpReply, HttpServer, type Route } from '../../runtime/http-serve
 import { Scope } from '../../runtime/scope.ts';
 import { assertMismatch, assertRejects, flip, readAll } from '../contracts/blob-store.ts';
 import { contentOf } from '../contracts/content.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 interface Rig extends AsyncDisposable {
@@ -17,8 +18,8 @@ interface Rig extends AsyncDisposable {
 
 async function rig(routes: Route[]): Promise<Rig> {
   const scope = new Scope();
-  const server = scope.use(await HttpServer.listen(routes));
-  const client = scope.use(new HttpClient(server.url, { connections: 2 }));
+  const server = scope.use(await HttpServer.listen(routes, testToken));
+  const client = scope.use(new HttpClient(server.url, testToken, { connections: 2 }));
   return { store: new HttpBlobStore(client), client, [Symbol.asyncDispose]: () => scope.close() };
 }
 
@@ -30,6 +31,31 @@ function lying(reply: HttpReply): Route[] {
     { method: 'POST', path: '/blobs/find-missing', handle: () => reply },
   ];
 }
+
+suite('HttpBlobStore, and who claims that a blob is huge', (test) => {
+  test('does not take it into memory, at either end', async () => {
+    const huge = { hash: 'a'.repeat(64), sizeBytes: 2 ** 40 };
+    let askedCount = 0;
+    const inner = new MemoryBlobStore();
+    inner.getMany = async () => {
+      askedCount += 1;
+      return [];
+    };
+    await using r = await rig(blobRoutes(inner));
+    const codeOf = (answer: Promise<unknown>) =>
+      answer.then(
+        () => '',
+        ({ code }) => code,
+      );
+    assert.is(await codeOf(r.store.getMany([huge])), 'blob-too-large');
+    assert.is(await codeOf(r.store.get(huge)), 'blob-too-large');
+    for (const json of [[huge], Array(4097).fill({ hash: 'a'.repeat(64), sizeBytes: 1 })]) {
+      const answer = r.client.bytes({ method: 'POST', path: '/blobs/get-many', json });
+      assert.is(await codeOf(answer), 'bad-request');
+    }
+    assert.is(askedCount, 0);
+  });
+});
 
 suite('HttpBlobStore', (test) => {
   const content = contentOf(100_000, 1);

@@ -4,11 +4,12 @@ import { coordinatorRoutes } from '../../coordinator/coordinator-server.ts';
 import { Registry } from '../../coordinator/registry.ts';
 import type { ExecutorInfo } from '../../protocol/executor-info.ts';
 import { HttpServer } from '../../runtime/http-server.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 const info: ExecutorInfo = {
   name: 'one.two-3_x',
-  url: 'http://127.0.0.1:4711',
+  url: 'https://127.0.0.1:4711',
   slots: 4,
   free: 3,
   waiting: 0,
@@ -17,8 +18,11 @@ const info: ExecutorInfo = {
 suite('CoordinatorClient', (test) => {
   test('announce(), list() and withdraw() reach the registry of the server', async () => {
     let nowMs = 0;
-    await using server = await HttpServer.listen(coordinatorRoutes(new Registry({ nowMs: () => nowMs })));
-    await using client = new CoordinatorClient(server.url);
+    await using server = await HttpServer.listen(
+      coordinatorRoutes(new Registry({ nowMs: () => nowMs })),
+      testToken,
+    );
+    await using client = new CoordinatorClient(server.url, testToken);
     assert.equal(await client.list(), []);
     await client.announce(info);
     await client.announce({ ...info, free: 0, waiting: 2 });
@@ -32,8 +36,11 @@ suite('CoordinatorClient', (test) => {
   });
 
   test('announce() rejects with `bad-request` what is no executor', async () => {
-    await using server = await HttpServer.listen(coordinatorRoutes(new Registry({ nowMs: () => 0 })));
-    await using client = new CoordinatorClient(server.url);
+    await using server = await HttpServer.listen(
+      coordinatorRoutes(new Registry({ nowMs: () => 0 })),
+      testToken,
+    );
+    await using client = new CoordinatorClient(server.url, testToken);
     for (const wrong of [
       { ...info, slots: 0 },
       { ...info, name: 'a/b' },
@@ -49,10 +56,10 @@ suite('CoordinatorClient', (test) => {
   });
 
   test('list() rejects with `unreachable` when nobody listens', async () => {
-    const server = await HttpServer.listen([]);
+    const server = await HttpServer.listen([], testToken);
     const { url } = server;
     await server.close();
-    await using client = new CoordinatorClient(url);
+    await using client = new CoordinatorClient(url, testToken);
     const error = await client.list().then(
       () => undefined,
       (thrown) => thrown,

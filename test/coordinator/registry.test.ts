@@ -2,9 +2,23 @@ import * as assert from 'uvu/assert';
 import { Registry } from '../../coordinator/registry.ts';
 import { suite } from '../harness/suite.ts';
 
-const info = (name: string, free = 2) => ({ name, url: 'http://127.0.0.1:1', slots: 2, free, waiting: 0 });
+const info = (name: string, free = 2) => ({ name, url: 'https://127.0.0.1:1', slots: 2, free, waiting: 0 });
 
 suite('Registry', (test) => {
+  test('hear() takes in so many executors and no more, while they live', () => {
+    let nowMs = 0;
+    const registry = new Registry({ nowMs: () => nowMs });
+    for (let i = 0; i < 1_000; i++) registry.hear(info(`e${i}`));
+    assert.throws(
+      () => registry.hear(info('more')),
+      (error: { code: string }) => error.code === 'too-many-executors',
+    );
+    registry.hear(info('e7', 1));
+    nowMs = 10_001;
+    registry.hear(info('more'));
+    assert.equal(registry.list(), [info('more')]);
+  });
+
   test('list() is empty at first', () => {
     assert.equal(new Registry({ nowMs: () => 0 }).list(), []);
   });

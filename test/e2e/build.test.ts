@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { projectStateDir } from '../../runtime/cache-dir.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { TermiteRig, termiteProgram } from '../rigs/termite.ts';
 import { sandboxObstacle } from '../rigs/user.ts';
@@ -58,6 +59,15 @@ suite('termite build make', (test) => {
 });
 
 suite('termite build', (test) => {
+  test("begins its master's log anew when that has become long", async () => {
+    await using rig = rigWith({ Makefile: 'all: ; @true\n' });
+    const dir = projectStateDir(rig.env, rig.project);
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeFileSync(join(dir, 'master.log'), 'said long ago\n'.repeat(100_000));
+    assert.is((await rig.termite(['make'])).status, 0);
+    assert.not.match(readFileSync(join(dir, 'master.log'), 'utf8'), 'said long ago');
+  });
+
   test('finds make below a script, and ends as the script does', async () => {
     await using rig = rigWith({
       Makefile: 'out: in\n\tcat in > out\n',

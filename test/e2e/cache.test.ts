@@ -209,6 +209,7 @@ suite('The cache of results is exact', (test) => {
   test('the compiler replaced: runs; put back: a hit', async () => {
     // Not in /tmp, which is not mirrored.
     const tools = mkdtempSync('/var/termite-tools-');
+    chmodSync(tools, 0o755);
     try {
       await withRig(async (rig) => {
         const replace = (version: number) =>

@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { isErrno } from '../../runtime/errno.ts';
+import { killIfThere } from '../harness/leftovers.ts';
 import { skip, suite } from '../harness/suite.ts';
 import type { CommandOutcome } from '../rigs/command.ts';
 import { type DaemonRig, TermiteRig } from '../rigs/termite.ts';
@@ -34,15 +34,6 @@ two: source
 /** What the build makes, whatever happened on the way. */
 const outputs = { one: 'source\n', two: 'source\nsource\n', combined: 'source\nsource\nsource\n' };
 
-/** Of several processes, those that the first one took along are gone by now. */
-function killAtOnce(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error;
-  }
-}
-
 suite('When something is killed', (test) => {
   test.before(() => {
     const obstacle = sandboxObstacle();
@@ -54,7 +45,7 @@ suite('When something is killed', (test) => {
       await using rig = new TermiteRig(user);
       const build = startGatedBuild(rig);
       await rig.findProcess(/^sleep 4711/);
-      for (const pid of await rig.findProcess(/termite-box/)) killAtOnce(pid);
+      for (const pid of await rig.findProcess(/termite-box/)) killIfThere(pid);
       await openGate(rig);
       const outcome = await build;
       assert.is(outcome.status, 0, outcome.stderr);
@@ -65,7 +56,7 @@ suite('When something is killed', (test) => {
       await using rig = new TermiteRig(user);
       const build = startGatedBuild(rig);
       await rig.findProcess(/^sleep 4711/);
-      for (const pid of await rig.findProcess(/^make /)) killAtOnce(pid);
+      for (const pid of await rig.findProcess(/^make /)) killIfThere(pid);
       const outcome = await build;
       assert.is(outcome.status, 'SIGKILL', outcome.stderr);
       assert.equal(await rig.processesLeft(), []);
@@ -77,7 +68,7 @@ suite('When something is killed', (test) => {
       await using rig = new TermiteRig(user);
       const build = startGatedBuild(rig);
       await rig.findProcess(/^sleep 4711/);
-      for (const pid of await rig.findProcess(/main\.js master/)) killAtOnce(pid);
+      for (const pid of await rig.findProcess(/main\.js master/)) killIfThere(pid);
       await openGate(rig);
       const outcome = await build;
       assert.match(outcome.stderr, /master/);
@@ -238,9 +229,9 @@ async function assertNextBuildCompletes(rig: TermiteRig): Promise<void> {
 async function startSite(rig: TermiteRig, names: readonly string[], prefix: readonly string[] = []) {
   const coordinatorDaemon = await rig.daemon(
     ['coordinator', '--listen', '127.0.0.1:0'],
-    /http:\/\/127\.0\.0\.1:\d+/,
+    /https:\/\/127\.0\.0\.1:\d+/,
   );
-  const coordinator = (await coordinatorDaemon.said(/http:\/\/127\.0\.0\.1:\d+/))[0];
+  const coordinator = (await coordinatorDaemon.said(/https:\/\/127\.0\.0\.1:\d+/))[0];
   const executors: DaemonRig[] = [];
   for (const name of names) {
     const store = join(rig.base, name);

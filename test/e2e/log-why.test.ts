@@ -244,6 +244,7 @@ suite('termite why', (test) => {
   test('names a file outside the project that differs', async () => {
     // Not in /tmp, which is not mirrored.
     const tools = mkdtempSync('/var/termite-tools-');
+    chmodSync(tools, 0o755);
     try {
       await withRig(async (rig) => {
         const tool = join(tools, 'tool');

@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { skip, suite } from '../harness/suite.ts';
+import { visiblePlace } from '../rigs/places.ts';
 import { TermiteRig } from '../rigs/termite.ts';
 import { availableUsers, sandboxObstacle, type User } from '../rigs/user.ts';
 
@@ -44,6 +45,42 @@ for (const user of availableUsers()) {
       assert.equal((await run())[0], 'gone\n0\n');
     });
 
+    test('a socket beside the project is there for who asks for it; its name is no secret', async () => {
+      const below = visiblePlace(user);
+      if (below === undefined) skip('this user can reach no folder that sandboxes show');
+      await using rig = rigFor(user, { below });
+      chmodSync(rig.base, 0o755);
+      const place = join(rig.base, 'beside');
+      mkdirSync(place);
+      const run = async () => {
+        const outcome = await build(rig, [`ls ${place}/door 2>/dev/null || echo gone`, `ls -A ${place}`]);
+        return [outcome.stdout, outcome.report.localByReason];
+      };
+      assert.equal(await run(), ['gone\n', {}]);
+      const server = await listening(createServer(), join(place, 'door'));
+      assert.equal(await run(), [`${place}/door\ndoor\n`, { hidden: 1 }]);
+      await server[Symbol.asyncDispose]();
+      assert.is((await run())[0], 'gone\n');
+    });
+
+    test('names that a command makes up reach the terminal spelt out and cut', async () => {
+      await using rig = rigFor(user);
+      const deep = 'x'.repeat(200);
+      const lines = [
+        `printf x >"$HOME/$(printf 'a\\033[2J\\ntermite: all is well')"`,
+        `cd "$HOME" && for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do mkdir -p ${deep} && cd ${deep}; done; echo x >y`,
+      ];
+      const { stderr, report } = await build(rig, lines);
+      assert.ok((report.localByReason['left-outside'] ?? 0) > 0, stderr);
+      assert.ok(!stderr.includes('\x1b') && !stderr.includes('\ntermite: all'), JSON.stringify(stderr));
+      assert.ok(
+        stderr.split('\n').every((line) => line.length < 1100),
+        stderr,
+      );
+      const why = await rig.termite(['why', 'printf']);
+      assert.ok(!why.stdout.includes('\x1b'), JSON.stringify(why.stdout));
+    });
+
     test('a name in /tmp counts also for a result that was kept when it was not there', async () => {
       await using rig = rigFor(user);
       const path = `/tmp/termite-noticed-${process.pid}`;
@@ -63,17 +100,17 @@ for (const user of availableUsers()) {
 
 /** Builds, one after the other, commands that are nothing else. */
 async function build(rig: TermiteRig, lines: readonly string[]) {
-  const recipe = lines.map((line) => `\t@${line.replaceAll('$', '$$')}\n`).join('');
+  const recipe = lines.map((line) => `\t@${line.replaceAll('$', '$$$$')}\n`).join('');
   writeFileSync(join(rig.project, 'Makefile'), `all:\n${recipe}.PHONY: all\n`);
   const outcome = await rig.report(['make']);
   assert.is(outcome.status, 0, outcome.stderr);
   return outcome;
 }
 
-function rigFor(user: User): TermiteRig {
+function rigFor(user: User, options: { below?: string } = {}): TermiteRig {
   const obstacle = sandboxObstacle();
   if (obstacle) skip(obstacle, 'fuse');
-  return new TermiteRig(user);
+  return new TermiteRig(user, options);
 }
 
 async function listening(server: Server, path?: string): Promise<Server & AsyncDisposable> {

@@ -34,6 +34,33 @@ for (const user of availableUsers()) {
       assert.equal([same.status, same.report.remote], [0, 1], same.stderr);
     });
 
+    test('is what files and folders take on the disk, and their size', async () => {
+      await using rig = await rigWithLinks(user);
+      await rig.run([
+        'sh',
+        '-c',
+        'head -c 5000 /dev/zero >plain; mkdir many; cd many; touch $(seq -f %0200g 300)',
+      ]);
+      await rig.run(['sh', '-c', 'truncate -s 3G holes; printf x | dd of=holes seek=1000000 conv=notrunc']);
+      const line = ['sh', '-c', "stat -c '%n %s %b' plain many sub link holes /usr /usr/bin /bin/sh"];
+      const plain = await rig.run(line);
+      const { stdout, report, stderr } = await rig.report(['run', ...line]);
+      assert.equal([report.remote, report.local], [1, 0], stderr);
+      assert.is(stdout, plain.stdout);
+    });
+
+    test('is a file whose holes only this machine knows: what asks for them runs here', async () => {
+      await using rig = await rigWithLinks(user);
+      await rig.run(['sh', '-c', 'truncate -s 3G holes; printf x | dd of=holes seek=1000000 conv=notrunc']);
+      const pack = 'tar --sparse --mtime=@0 -cf';
+      const plain = await rig.run(['sh', '-c', `${pack} - holes | cksum`]);
+      const { report, stderr } = await rig.report(['run', 'sh', '-c', `${pack} out.tar holes`]);
+      assert.equal(report.localByReason, { hidden: 1 }, stderr);
+      assert.is((await rig.run(['sh', '-c', 'cksum <out.tar'])).stdout, plain.stdout);
+      const other = await rig.report(['run', 'sh', '-c', `${pack} other.tar a b`]);
+      assert.is(other.report.remote, 1, other.stderr);
+    });
+
     test('is one file under several names: what writes to it runs here, what only reads it or links it does not', async () => {
       await using rig = await rigWithLinks(user);
       const build = async (line: string) => {
@@ -43,6 +70,11 @@ for (const user of availableUsers()) {
       };
       assert.equal(await build('echo more >> a; cat b > seen'), [0, { linked: 1 }]);
       assert.is(readFileSync(join(rig.project, 'seen'), 'utf8'), 'text\nmore\n');
+      // How many names the others say there are would not be true any more.
+      assert.equal(await build('ln a more; stat -c %h b more >counts'), [0, { linked: 1 }]);
+      assert.is(readFileSync(join(rig.project, 'counts'), 'utf8'), '3\n3\n');
+      assert.equal(await build('rm more; stat -c %h b >counts'), [0, { linked: 1 }]);
+      assert.is(readFileSync(join(rig.project, 'counts'), 'utf8'), '2\n');
       assert.equal(await build('sed -i s/text/other/ a'), [0, { linked: 1 }]);
       assert.is(readFileSync(join(rig.project, 'b'), 'utf8'), 'text\nmore\n');
       assert.equal(await build('tar cf t.tar a b; ln c d; cp b e'), [1, {}]);

@@ -63,6 +63,25 @@ suite('A build', (test) => {
     });
   }
 
+  test('goes on with a full disk below the cache, and says why', async () => {
+    needRoot();
+    const mounted = 'mount -t tmpfs -o size=SIZE none "$XDG_CACHE_HOME"';
+    const fill = 'cat /dev/zero >"$XDG_CACHE_HOME/fill" 2>/dev/null || :';
+    const full: Record<string, string> = {
+      'from the beginning': `${mounted.replace('SIZE', '64k')}; ${fill}`,
+      // It took up all the names that there are, too.
+      'without room for a name': `${mounted.replace('SIZE', '64k,nr_inodes=2')}; ${fill}`,
+      'after a build': `${mounted.replace('SIZE', '64m')}; "$@" >/dev/null 2>&1 || :; rm made; ${fill}`,
+    };
+    for (const [when, preparation] of Object.entries(full)) {
+      await using rig = new Failing('root');
+      mkdirSync(rig.env['XDG_CACHE_HOME']!);
+      const said = await rig.build(preparation);
+      assert.match(said, cannot('[Nn]o space'), `${when}: ${said}`);
+      assert.not.match(said, /still reading/, when);
+    }
+  });
+
   for (const user of availableUsers()) {
     test(`goes on where the cache may not be written, as ${user} user`, async () => {
       await using rig = new Failing(user);

@@ -50,7 +50,7 @@ async function amendableRig(options: Parameters<typeof executorRig>[0] = {}) {
     },
     /** A job that began after the latest change. */
     latest: (): Partial<Job> => ({
-      origin: { id: 'here', epoch: 1, revision, url: 'http://127.0.0.1:1' },
+      origin: { id: 'here', epoch: 1, revision, url: 'https://127.0.0.1:1' },
       systemTraceKnown: { mirror: '', count: 0 },
     }),
   });

@@ -9,14 +9,15 @@ export function applyChanges(base: MemoryTree, changes: readonly Change[]): Memo
   assert.equal(new Set(paths).size, paths.length, 'each path once');
   for (const { path, base: before, node, linkGroup } of changes) {
     assert.equal(before, base.nodes.get(path) ?? null, `base of ${path}`);
-    // A directory may give way to another one of the same age, whose time has to be kept.
+    // A directory may give way to another one of the same age, or keep its time while its entries change.
     if (linkGroup === undefined && node?.type !== 'directory')
       assert.not.equal(node, before, `change of ${path}`);
     if (node?.type !== 'directory') tree.remove(path);
     if (node) {
       const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '';
       assert.is(tree.nodes.get(path === '' ? '' : parent)?.type, 'directory', `parent of ${path}`);
-      tree.nodes.set(path, node);
+      const isKept = node.type === 'directory' && node.mtimeNs === undefined;
+      tree.nodes.set(path, isKept ? { ...before, ...node } : node);
     }
   }
   return tree;

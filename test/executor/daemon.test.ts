@@ -1,4 +1,4 @@
-import { readdirSync, utimesSync } from 'node:fs';
+import { readdirSync, statSync, utimesSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as assert from 'uvu/assert';
 import { blobRoutes } from '../../cas/blob-server.ts';
@@ -12,6 +12,7 @@ import { type Child, spawnChild } from '../../runtime/child-process.ts';
 import { HttpClient } from '../../runtime/http-client.ts';
 import { HttpServer, type Route } from '../../runtime/http-server.ts';
 import { encodeJson } from '../../runtime/json.ts';
+import { Token } from '../../runtime/token.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import type { DiskOrigin } from './disk-origin.ts';
@@ -21,9 +22,11 @@ import { endProcesses, untilProcess } from './processes.ts';
 const dist = resolve(import.meta.dirname, '../..');
 
 /** A daemon's main function in a process of its own. */
-async function daemon(module: string, name: string, args: readonly string[]) {
+async function daemon(module: string, name: string, cacheHome: string, args: readonly string[]) {
   const code = `import(${JSON.stringify(join(dist, module))}).then((it) => it.${name}(process.argv.slice(1)))`;
-  const child = await spawnChild(process.execPath, ['-e', code, '--', ...args]);
+  const child = await spawnChild(process.execPath, ['-e', code, '--', ...args], {
+    env: { ...process.env, XDG_CACHE_HOME: cacheHome },
+  });
   let words = '';
   child.stderr.on('data', (chunk) => {
     words += chunk;
@@ -73,6 +76,16 @@ function originRoutes(origin: DiskOrigin): Route[] {
 }
 
 suite('termite executor', (test) => {
+  test('lets nobody else into its folders, also where it makes them first', async () => {
+    await using dir = await tempDir();
+    {
+      const args = ['--store', dir.join('state/cas'), '--slots', '1'];
+      await using _executor = await daemon('executor/main.js', 'executorMain', dir.join('state-home'), args);
+    }
+    for (const name of ['state', 'state/cas', 'state/executor'])
+      assert.is(statSync(dir.join(name)).mode & 0o777, 0o700, name);
+  });
+
   test('keeps its store within the limit', async () => {
     await using dir = await tempDir();
     const store = await FileBlobStore.open(dir.join('cas'));
@@ -82,7 +95,7 @@ suite('termite executor', (test) => {
       utimesSync(store.pathOf(digest), 1e9 + index, 1e9 + index);
     }
     const args = ['--store', store.dir, '--cache-size-mib', '1', '--slots', '1'];
-    await using _executor = await daemon('executor/main.js', 'executorMain', args);
+    await using _executor = await daemon('executor/main.js', 'executorMain', dir.path, args);
     while (store.holds(digests[0]!)) await new Promise((wake) => setTimeout(wake, 10));
     assert.ok(store.holds(digests[1]!));
   });
@@ -91,12 +104,13 @@ suite('termite executor', (test) => {
     // Only for its origin and its jobs; also skips where there can be no sandbox.
     await using rig = await executorRig();
     await using dir = await tempDir();
-    await using origin = await HttpServer.listen(originRoutes(rig.origin));
-    await using coordinator = await daemon('coordinator/main.js', 'coordinatorMain', [
+    const token = Token.open(dir.join('termite'));
+    await using origin = await HttpServer.listen(originRoutes(rig.origin), token);
+    await using coordinator = await daemon('coordinator/main.js', 'coordinatorMain', dir.path, [
       '--listen',
       '127.0.0.1:0',
     ]);
-    await using list = new CoordinatorClient(coordinator.url);
+    await using list = new CoordinatorClient(coordinator.url, token);
     const args = [
       '--coordinator',
       coordinator.url,
@@ -107,17 +121,17 @@ suite('termite executor', (test) => {
       '--slots',
       '2',
     ];
-    await using executor = await daemon('executor/main.js', 'executorMain', args);
+    await using executor = await daemon('executor/main.js', 'executorMain', dir.path, args);
     assert.equal(await list.list(), [{ name: 'far', url: executor.url, slots: 2, free: 2, waiting: 0 }]);
 
-    await using client = new ExecutorClient('far', executor.url);
+    await using client = new ExecutorClient('far', executor.url, token);
     const overrides = { origin: { id: 'there', epoch: 1, revision: 0, url: origin.url } };
     rig.origin.stdin = Buffer.from('from afar');
     const duration = `1000.3${process.pid}`;
     const line = `cat hello.txt - > out; echo done; sleep ${duration} || :`;
     const job = rig.job(['/bin/sh', '-c', line], { ...overrides, forwardStdin: true });
     const executing = client.execute(job, { signal: new AbortController().signal });
-    await using http = new HttpClient(executor.url);
+    await using http = new HttpClient(executor.url, token);
     await untilProcess(duration, true);
     assert.is((await http.getJson('/status', executorInfoSchema)).free, 1);
     executor.child.kill('SIGTERM');
@@ -135,10 +149,11 @@ suite('termite executor', (test) => {
   test('kills what still runs after its deadline', async () => {
     await using rig = await executorRig();
     await using dir = await tempDir();
-    await using origin = await HttpServer.listen(originRoutes(rig.origin));
+    const token = Token.open(dir.join('termite'));
+    await using origin = await HttpServer.listen(originRoutes(rig.origin), token);
     const args = ['--store', dir.join('cas'), '--deadline-ms', '50'];
-    await using executor = await daemon('executor/main.js', 'executorMain', args);
-    await using client = new ExecutorClient('far', executor.url);
+    await using executor = await daemon('executor/main.js', 'executorMain', dir.path, args);
+    await using client = new ExecutorClient('far', executor.url, token);
     const job = rig.job(['/bin/sleep', '1000.4375'], {
       origin: { id: 'there', epoch: 1, revision: 0, url: origin.url },
     });
@@ -153,9 +168,13 @@ suite('termite executor', (test) => {
   test('killed in mid-job, is lost to its client at once, and takes everything it ran with it', async () => {
     await using rig = await executorRig();
     await using dir = await tempDir();
-    await using origin = await HttpServer.listen(originRoutes(rig.origin));
-    await using executor = await daemon('executor/main.js', 'executorMain', ['--store', dir.join('cas')]);
-    await using client = new ExecutorClient('far', executor.url);
+    const token = Token.open(dir.join('termite'));
+    await using origin = await HttpServer.listen(originRoutes(rig.origin), token);
+    await using executor = await daemon('executor/main.js', 'executorMain', dir.path, [
+      '--store',
+      dir.join('cas'),
+    ]);
+    await using client = new ExecutorClient('far', executor.url, token);
     const job = rig.job(['/bin/sleep', '1000.375'], {
       origin: { id: 'there', epoch: 1, revision: 0, url: origin.url },
     });
@@ -167,7 +186,10 @@ suite('termite executor', (test) => {
     await untilProcess('1000.375', false);
     await untilProcess(dir.join('cas'), false);
     // The next one removes what it left on disk.
-    await using _next = await daemon('executor/main.js', 'executorMain', ['--store', dir.join('cas')]);
+    await using _next = await daemon('executor/main.js', 'executorMain', dir.path, [
+      '--store',
+      dir.join('cas'),
+    ]);
     assert.is(readdirSync(dir.join('executor')).length, 1);
   });
 });

@@ -7,13 +7,14 @@ import { executorRoutes } from '../../executor/executor-server.ts';
 import type { Job, JobResult } from '../../protocol/job.ts';
 import { plainContext } from '../../protocol/process-context.ts';
 import { HttpServer } from '../../runtime/http-server.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 const digest = digestOf(Buffer.from('x'));
 const job: Job = {
   ...{
     id: 'job-1',
-    origin: { id: 'here', epoch: 3, revision: 0, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 3, revision: 0, url: 'https://127.0.0.1:1' },
     projectRoot: '/p\udcff',
     root: digest,
   },
@@ -57,9 +58,9 @@ const never = new AbortController().signal;
 
 async function httpRig(execute: Executor['execute']) {
   const store = new MemoryBlobStore();
-  const status = () => ({ name: 'far', url: 'http://127.0.0.1:1', slots: 1, free: 1, waiting: 0 });
-  const server = await HttpServer.listen(executorRoutes({ executor: { execute }, store, status }));
-  const client = new ExecutorClient('far', server.url);
+  const status = () => ({ name: 'far', url: 'https://127.0.0.1:1', slots: 1, free: 1, waiting: 0 });
+  const server = await HttpServer.listen(executorRoutes({ executor: { execute }, store, status }), testToken);
+  const client = new ExecutorClient('far', server.url, testToken);
   return {
     ...{ store, server, client },
     async [Symbol.asyncDispose]() {
@@ -122,10 +123,38 @@ suite('ExecutorClient', (test) => {
     }
   });
 
+  test('execute() gives up an answer of endless white space, and keeps nothing of it', async () => {
+    const spaces = Buffer.alloc(1024 * 1024, ' ');
+    const before = process.memoryUsage().arrayBuffers;
+    let mostBytes = 0;
+    const handle = () => ({
+      stream: (async function* () {
+        for (;;) {
+          yield spaces;
+          mostBytes = Math.max(mostBytes, process.memoryUsage().arrayBuffers - before);
+        }
+      })(),
+    });
+    await using server = await HttpServer.listen([{ method: 'POST', path: '/jobs', handle }], testToken);
+    await using client = new ExecutorClient('far', server.url, testToken);
+    const outcome = await client.execute(job, { signal: never });
+    const failure = outcome.ok ? undefined : outcome.failure;
+    assert.is(failure?.reason, 'executor-lost');
+    assert.match(failure?.reason === 'executor-lost' ? failure.message : '', /longer than/);
+    assert.ok(mostBytes < 64 * 1024 * 1024, `${mostBytes} bytes`);
+  });
+
   test('blobs gives what jobs left in the store over there', async () => {
     await using rig = await httpRig(async () => result);
     await rig.store.put(digest, Buffer.from('x'));
     assert.equal(await rig.client.blobs.get(digest), Buffer.from('x'));
+    // But takes none: a store could be filled that way.
+    const other = Buffer.from('y');
+    const refused = await rig.client.blobs.put(digestOf(other), other).then(
+      () => 'taken',
+      ({ code }) => code,
+    );
+    assert.is(refused, 'no-route');
   });
 });
 

@@ -2,8 +2,9 @@ import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { type RunningExecutor, startExecutor } from '../../executor/start-executor.ts';
 import { shownDirectories } from '../../master/own-places.ts';
 import type { Job, JobResult, Manifest } from '../../protocol/job.ts';
-import { plainContext } from '../../protocol/process-context.ts';
 import { AppError, explainError } from '../../runtime/app-error.ts';
+import type { Limit } from '../../runtime/limit.ts';
+import { ownContext } from '../../wrapper/own-context.ts';
 import { skip } from '../harness/suite.ts';
 import { type TempDir, tempDir } from '../harness/temp-dir.ts';
 import { DiskOrigin } from './disk-origin.ts';
@@ -65,7 +66,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
   });
   const job = (argv: readonly string[], overrides: Partial<Job> = {}): Job => ({
     id: `job-${++jobCount}`,
-    origin: { id: 'here', epoch: 1, revision: 0, url: 'http://127.0.0.1:1' },
+    origin: { id: 'here', epoch: 1, revision: 0, url: 'https://127.0.0.1:1' },
     projectRoot: project,
     root: origin.snapshot(project),
     argv: [...argv],
@@ -75,7 +76,7 @@ export async function executorRig(options: ExecutorRigOptions = {}): Promise<Exe
     uid: process.getuid!(),
     gid: process.getgid!(),
     home: '',
-    context: plainContext,
+    context: ownContext(),
     shown: shownDirectories({ projectRoot: project, home: '', env: [] }),
     mergeOutput: false,
     forwardStdin: false,
@@ -113,4 +114,12 @@ async function startOrSkip(options: Parameters<typeof startExecutor>[0]): Promis
     if (!(error instanceof AppError)) throw error;
     return skip(explainError(error), error.code === 'no-fuse' ? 'fuse' : 'sandbox');
   }
+}
+
+/** The limits that a command reached, whether or not that ended it. */
+export async function reached(rig: ExecutorRig, line: string, overrides?: Partial<Job>): Promise<Limit[]> {
+  const result = await rig.execute(['/bin/sh', '-c', line], overrides);
+  if (result.ok) return result.value.reached;
+  if (result.failure.reason === 'limit') return [result.failure.limit];
+  throw new Error(`No result: ${JSON.stringify(result.failure)}`);
 }

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { harvest } from '../../executor/harvest.ts';
-import type { TreeNode } from '../../protocol/job.ts';
+import { manifestSchema, type TreeNode } from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
 import { applyChanges } from './apply-changes.ts';
 import { directory, file, MemoryTree, symlink } from './memory-tree.ts';
@@ -86,6 +86,9 @@ function merged(overlay: OverlayModel, tree = new MemoryTree(), path = ''): Memo
   return tree;
 }
 
+/** What a master takes. */
+const { changes: changesSchema } = manifestSchema.shape;
+
 const sorted = (tree: MemoryTree) => [...tree.nodes].sort(([a], [b]) => (a < b ? -1 : 1));
 
 suite('harvest()', (test) => {
@@ -105,6 +108,7 @@ suite('harvest()', (test) => {
       const { changes } = result.value;
       changeCount += changes.length;
       try {
+        changesSchema.parse(changes);
         assert.equal(sorted(applyChanges(base, changes)), sorted(merged(overlay)));
       } catch (error) {
         throw new Error(

@@ -186,6 +186,15 @@ suite('harvest()', (test) => {
     );
   });
 
+  test('gives a directory without a time when that is as it was although entries changed', async () => {
+    const base = { d: directory(), 'd/a': file('a') };
+    const entries = [upper.dir('d', { mtimeNs: 1_000n }), upper.file('d/a', { content: 'b' })];
+    assert.equal(await changes(base, entries), [
+      changed('d', base.d, { type: 'directory', mode: 0o755 }),
+      changed('d/a', base['d/a'], file('b', { mtimeNs: now })),
+    ]);
+  });
+
   test('takes a time within one tick of the clock before the run for one within', async () => {
     const base = { d: directory() };
     const entries = [upper.dir('d', { mtimeNs: startedNs - 4_000_000n }), upper.file('d/new')];
@@ -406,9 +415,11 @@ suite('harvest()', (test) => {
 
   test('takes in the root when the layer lists it', async () => {
     const base = { '': directory() };
-    assert.equal(await changes(base, [upper.dir('', { mtimeNs: 1_000n }), upper.file('a')]), [
+    assert.equal(await changes(base, [upper.dir('', { mtimeNs: 1_000n })]), []);
+    assert.equal(await changes(base, [upper.dir(''), upper.file('a')]), [
       created('a', file('', { mtimeNs: now })),
     ]);
+    assert.equal(await changes(base, [upper.dir('')]), [changed('', base[''], directory({ mtimeNs: now }))]);
     assert.equal(await changes(base, [upper.dir('', { mode: 0o700, mtimeNs: 1_000n })]), [
       changed('', base[''], directory({ mode: 0o700 })),
     ]);

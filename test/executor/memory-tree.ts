@@ -45,7 +45,7 @@ export class MemoryTree implements BaseTree {
       directories: [],
       symlinks: [],
       mode: self.mode,
-      mtimeNs: self.mtimeNs,
+      mtimeNs: self.mtimeNs!,
     };
     for (const name of this.namesIn(path).sort(compareBytes)) {
       const childPath = path === '' ? name : `${path}/${name}`;

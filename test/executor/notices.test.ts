@@ -1,18 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
-import type { Job } from '../../protocol/job.ts';
 import type { Limit } from '../../runtime/limit.ts';
+import { ownContext } from '../../wrapper/own-context.ts';
 import { suite } from '../harness/suite.ts';
-import { type ExecutorRig, executorRig } from './executor-rig.ts';
+import { executorRig, reached } from './executor-rig.ts';
 
 /** The limits that a command reached, whether it was ended for them or came to its end. */
-async function reached(rig: ExecutorRig, line: string, overrides?: Partial<Job>): Promise<Limit[]> {
-  const result = await rig.execute(['/bin/sh', '-c', line], overrides);
-  if (result.ok) return result.value.reached;
-  if (result.failure.reason === 'limit') return [result.failure.limit];
-  throw new Error(`No result: ${JSON.stringify(result.failure)}`);
-}
-
 const python = (script: string) => `/usr/bin/python3 -c '${script}'`;
 const ordinary = { uid: 1000, gid: 1000 };
 const root = { uid: 0, gid: 0 };
@@ -46,6 +39,21 @@ suite('A job in a sandbox', (test) => {
       python('import fcntl, tempfile; fcntl.flock(tempfile.TemporaryFile(), fcntl.LOCK_EX)'),
     ];
     for (const line of lines) assert.equal(await reached(rig, line), [], line);
+  });
+
+  test('is ended when it waits for what others do', async () => {
+    await using rig = await executorRig();
+    const lines = [
+      'until [ -e never ]; do sleep 0.01; done',
+      python('import time\nwhile True: time.sleep(0.01)'),
+      `perl -e 'select undef, undef, undef, 0.01 until -e "never"'`,
+    ];
+    for (const line of lines) assert.equal(await reached(rig, line), [lock], line);
+    const waitsForItself = python(`
+import subprocess, time
+child = subprocess.Popen(["sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"])
+while child.poll() is None: time.sleep(0.01)`);
+    assert.equal(await reached(rig, `${waitsForItself}; sleep 0.01; sleep 0.01`), []);
   });
 
   test('is ended when it needs powers that its user has elsewhere', async () => {
@@ -109,6 +117,37 @@ suite('A job in a sandbox', (test) => {
     const own = 'i = libc.msgget(1234, 0o1600); assert i == libc.msgget(1234, 0); libc.msgctl(i, 0, None)';
     assert.equal(await reached(rig, python(ipc + own)), []);
     assert.equal(await reached(rig, 'sleep 1000 & kill $!; wait $!; kill $! 2>/dev/null; kill -0 $$'), []);
+  });
+
+  test('has niceness, processors and blocked signals of its caller', async () => {
+    await using rig = await executorRig();
+    const context = { ...ownContext(), niceness: 3, processors: [1n], blockedSignals: 0x4000n };
+    assert.is((await rig.sh('nice; nproc', { context })).stdout, '3\n1\n');
+    // Without a shell: dash unblocks all signals.
+    const blocked = await rig.execute(['grep', '-q', 'SigBlk:.*4000$', '/proc/self/status'], { context });
+    assert.equal(blocked.ok && blocked.value.status, { kind: 'exit', code: 0 });
+  });
+
+  test('is noticed when it asks for what it could not be given of its caller', async () => {
+    await using rig = await executorRig();
+    const context = ownContext();
+    // More than any process can have.
+    const limits = context.limits.with(7, [context.limits[7]![0], 2n ** 63n]);
+    const limit: Limit = { kind: 'hidden', path: 'a limit of its caller' };
+    assert.equal(await reached(rig, 'ulimit -n', { context: { ...context, limits } }), [limit]);
+    assert.equal(await reached(rig, 'ulimit -c', { context: { ...context, limits } }), []);
+  });
+
+  test('is noticed when it leaves a process running that goes on', async () => {
+    await using rig = await executorRig();
+    for (const line of ['sleep 1000 &', 'setsid sleep 1000 >/dev/null 2>&1 &', '(sleep 1000 & sleep 1000) &'])
+      assert.equal(await reached(rig, line), [{ kind: 'background' }], line);
+    const { manifest } = await rig.sh('{ sleep 0.05; echo late > late; } & sleep 1000 & kill $!');
+    assert.equal(manifest.reached, []);
+    assert.equal(
+      manifest.changes.map(({ path }) => path),
+      ['late'],
+    );
   });
 });
 

@@ -207,7 +207,7 @@ function toEntry(path: string, { inode, isOpaque, redirect }: Layer): UpperEntry
   }
   if (node.type === 'fifo') throw new Error('No FIFOs here');
   const flags = (isOpaque ? UpperFlag.opaque : 0) | (redirect === undefined ? 0 : UpperFlag.redirect);
-  return { ...entry, mode: S_IFDIR | node.mode, ino, mtimeNs: node.mtimeNs, flags, target: redirect ?? '' };
+  return { ...entry, mode: S_IFDIR | node.mode, ino, mtimeNs: node.mtimeNs!, flags, target: redirect ?? '' };
 }
 
 function join(directory: string, name: string): string {

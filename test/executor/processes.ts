@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { isErrno } from '../../runtime/errno.ts';
+import { killIfThere } from '../harness/leftovers.ts';
 
 /** Waits until a process with this argument is there, or is gone. */
 export async function untilProcess(argument: string, isThere: boolean): Promise<void> {
@@ -8,13 +8,7 @@ export async function untilProcess(argument: string, isThere: boolean): Promise<
 
 /** Ends those that have this argument, of a command that waits until the test says so: `sleep 1000.5 || :`. */
 export function endProcesses(argument: string): void {
-  for (const pid of findProcesses(argument)) {
-    try {
-      process.kill(pid, 'SIGTERM');
-    } catch (error) {
-      if (!isErrno(error, 'ESRCH')) throw error;
-    }
-  }
+  for (const pid of findProcesses(argument)) killIfThere(pid, 'SIGTERM');
 }
 
 /** Their ids. */
@@ -29,6 +23,11 @@ export function findProcesses(argument: string): number[] {
       }
     })
     .map(Number);
+}
+
+export function childrenOf(parent: number): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return all.map(Number).filter((pid) => isChildOf(pid, parent));
 }
 
 export function isChildOf(pid: number, parent: number): boolean {

@@ -5,8 +5,8 @@ import { digestOf } from '../../cas/digest.ts';
 import { type Job, type JobResult, ObservationFlag } from '../../protocol/job.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
-import { executorRig } from './executor-rig.ts';
-import { endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
+import { executorRig, reached } from './executor-rig.ts';
+import { childrenOf, endProcesses, findProcesses, isChildOf, untilProcess } from './processes.ts';
 
 function failureOf(result: JobResult) {
   assert.not.ok(result.ok, 'expected a failure');
@@ -199,17 +199,24 @@ suite('SandboxExecutor', (test) => {
     await using rig = await executorRig();
     const path = '/usr/termite-test';
     const writing = { kind: 'refused-write', path } as const;
-    const reached = async (script: string) => (await rig.sh(script)).manifest.reached;
     for (const _time of ['first', 'again']) {
       const [refused, ignored, others] = await Promise.all([
-        reached(`echo > ${path}`),
-        reached(`(echo > ${path}) 2>/dev/null; exit 0`),
-        reached('ls /usr >/dev/null'),
+        reached(rig, `echo > ${path}`),
+        reached(rig, `(echo > ${path}) 2>/dev/null; exit 0`),
+        reached(rig, 'ls /usr >/dev/null'),
       ]);
       assert.equal([refused, ignored, others], [[writing], [writing], []]);
     }
     // What has lost its parent belongs to its job all the same.
-    assert.equal(await reached(`(sh -c "mkdir ${path}" 2>/dev/null &) ; sleep 0.3; exit 0`), [writing]);
+    assert.equal(await reached(rig, `(sh -c "mkdir ${path}" 2>/dev/null &) ; sleep 0.3; exit 0`), [writing]);
+  });
+
+  test('execute() ends what is refused something and tries again for ever', async () => {
+    await using rig = await executorRig();
+    const path = '/usr/termite-test';
+    assert.equal(await reached(rig, `until (echo > ${path}) 2>/dev/null; do :; done`), [
+      { kind: 'refused-write', path },
+    ]);
   });
 
   test('execute() tells what was looked for in the places of its own, and not what the job made there', async () => {
@@ -351,7 +358,9 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
 
   test('a later epoch has a mirror of its own, and that of the former ends with its last job', async () => {
     await using rig = await executorRig();
-    const at = (epoch: number) => ({ origin: { id: 'here', epoch, revision: 0, url: 'http://127.0.0.1:1' } });
+    const at = (epoch: number) => ({
+      origin: { id: 'here', epoch, revision: 0, url: 'https://127.0.0.1:1' },
+    });
     const aborter = new AbortController();
     const executing = rig.execute(['/bin/sleep', '1000.5'], at(1), { signal: aborter.signal });
     await untilProcess('1000.5', true);
@@ -360,6 +369,25 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
     aborter.abort();
     await executing;
     assert.is(rig.running.mirrors.mirrors.length, 1);
+  });
+
+  test('a job that makes no sense leaves nothing in the box', async () => {
+    await using rig = await executorRig();
+    await rig.sh('true');
+    const box = findProcesses('--store').find((pid) => isChildOf(pid, process.pid))!;
+    for (let i = 0; i < 30; i++) {
+      assert.is(failureOf(await rig.execute(['/bin/true'], { umask: -1 })).reason, 'sandbox');
+    }
+    // One for the mirror, one that waits for the next job.
+    while (childrenOf(box).length > 2) await new Promise((wake) => setTimeout(wake, 5));
+    await rig.sh('true');
+  });
+
+  test('mirrors of many machines do not pile up', async () => {
+    await using rig = await executorRig();
+    for (let i = 0; i < 20; i++)
+      await rig.sh('true', { origin: { id: `m${i}`, epoch: 1, revision: 0, url: 'https://127.0.0.1:1' } });
+    assert.is(rig.running.mirrors.mirrors.length, 16);
   });
 
   test('a box that is killed fails its jobs with `sandbox`; the next job gets a new one', async () => {
@@ -383,5 +411,15 @@ for place in ('/tmp', '/var/tmp', '/dev/shm'):
     assert.equal(findProcesses('1000.125'), []);
     assert.equal(readdirSync(rig.dir.join('executor')), []);
     assert.not.match(readFileSync('/proc/self/mounts', 'utf8'), rig.dir.path);
+  });
+
+  test('keeps origins apart by their addresses, for two may say the same id', async () => {
+    await using rig = await executorRig();
+    const origin = { id: 'here', epoch: 1, revision: 0, url: 'http://127.0.0.1:1' };
+    await rig.sh('true', { origin });
+    await rig.sh('true', { origin: { ...origin, url: 'http://127.0.0.1:2', epoch: 2 } });
+    assert.is(rig.running.mirrors.mirrors.length, 2);
+    await rig.sh('true', { origin: { ...origin, epoch: 2 } });
+    assert.is(rig.running.mirrors.mirrors.length, 2);
   });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isErrno } from '../../runtime/errno.ts';
@@ -17,9 +17,11 @@ const pattern = /^termite-(?:test|rig|copy)-(\d+)-\w+$/;
 /** The process whose end makes our folders leftovers. */
 const responsible = process.env['TEST_RUNNER_PID'] ?? `${process.pid}`;
 
-/** A fresh folder for its maker alone. @returns its absolute path */
+/** A fresh folder, which everybody may look into: what lies in a private one no sandbox shows. @returns its absolute path */
 export function makeTestFolder(kind: 'test' | 'rig' | 'copy', parent: string): string {
-  return mkdtempSync(join(parent, `termite-${kind}-${responsible}-`));
+  const path = mkdtempSync(join(parent, `termite-${kind}-${responsible}-`));
+  chmodSync(path, 0o755);
+  return path;
 }
 
 /** Leaves a folder of a failed test, and says where. */
@@ -84,10 +86,10 @@ function processesOf(folder: string): number[] {
     .map(Number);
 }
 
-/** Ends a process at once, unless that has happened. */
-export function killIfThere(pid: number): void {
+/** Ends a process, unless it is gone. */
+export function killIfThere(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch (error) {
     if (!isErrno(error, 'ESRCH')) throw error;
   }

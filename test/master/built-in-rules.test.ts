@@ -43,6 +43,7 @@ const cases: [line: string, reason: BuiltInReason | undefined][] = [
   ['while ! test -f ready; do sleep 0.1; done', 'lock'],
   ['fakeroot -s state -- chown 1:1 x', 'privilege'],
   ['cd x && sudo -n true', 'privilege'],
+  ['du -sk out | cut -f1', 'privilege'],
   ['/usr/sbin/chroot root make-it', 'privilege'],
   ['gcc -o mount mount.c', undefined],
   ['sleep 1; ./step', undefined],

@@ -19,6 +19,7 @@ import { setImmediate } from 'node:timers/promises';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { decodeDirectory } from '../../cas/directory.ts';
+import { runCoreutils } from '../../master/coreutils.ts';
 import type { Manifest, TreeNode } from '../../protocol/job.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { decodeBytes, fsPath } from '../../runtime/byte-path.ts';
@@ -308,6 +309,37 @@ suite('Workspace.commit()', (test) => {
     await assertUpToDate(rig);
   });
 
+  test('touches the project itself', async () => {
+    await using dir = await tempDir();
+    dir.write('project/file', '');
+    utimesSync(dir.join('project'), 1_600_000_000, 1_600_000_000);
+    await using rig = await workspaceRig(dir.path);
+    await succeeds(rig, [{ path: '', node: directory() }]);
+    assert.ok(Math.abs(statSync(dir.join('project')).mtimeMs - Date.now()) < patience(5000));
+    assert.equal(readdirSync(dir.join('project')), ['file']);
+    await assertUpToDate(rig);
+  });
+
+  test('keeps the time of a directory, and of the project, while changing what is in it', async () => {
+    await using dir = await tempDir();
+    dir.write('project/dir/file', 'old');
+    dir.write('project/file', 'old');
+    const mtimeNs = 1_600_000_000_123_456_789n;
+    const paths = [dir.join('project/dir'), dir.join('project')];
+    await runCoreutils(paths.map((path) => ({ kind: 'touch', path, mtimeNs })));
+    await using rig = await workspaceRig(dir.path);
+    const kept: TreeNode = { type: 'directory', mode: 0o755 };
+    await succeeds(rig, [
+      { path: '', node: kept },
+      { path: 'dir', node: kept },
+      { path: 'dir/file', node: rig.file('new') },
+      { path: 'file', node: rig.file('new') },
+    ]);
+    assert.is(dir.read('project/dir/file'), 'new');
+    for (const path of paths) assert.is(statSync(path, { bigint: true }).mtimeNs, mtimeNs, path);
+    await assertUpToDate(rig);
+  });
+
   test('changes a mode and keeps file and time', async () => {
     await using dir = await tempDir();
     dir.write('project/script', '#!/bin/sh\n');
@@ -418,6 +450,18 @@ suite('Workspace.commit()', (test) => {
       assert.is(!result.ok && result.failure.reason, 'conflict', what);
       assert.equal(differences(before, readTree(rig.project)), [], what);
     }
+  });
+
+  test('of a command that may lock finds a conflict also where another one has left the same', async () => {
+    await using dir = await tempDir();
+    dir.write('project/count', '0');
+    await using rig = await workspaceRig(dir.path);
+    const manifest = manifestOf(rig.project, [{ path: 'count', node: rig.file('1') }]);
+    const conflict = (path: string) => ({ ok: false, failure: { reason: 'conflict', path } });
+    assert.equal(await rig.commit(manifest, { findStale: () => 'lock' }), conflict('lock'));
+    assert.ok((await rig.commit(manifest, { isExclusive: true })).ok);
+    assert.equal(await rig.commit(manifest, { isExclusive: true }), conflict('count'));
+    assert.ok((await rig.commit(manifest)).ok);
   });
 
   test('takes no conflict from times, directories that are there, or a result that stands there already', async () => {
@@ -612,7 +656,7 @@ suite('Workspace.commit()', (test) => {
 async function succeeds(
   rig: WorkspaceRig,
   changes: PlannedChange[],
-  { startedNs = nowNs(), content }: { startedNs?: bigint; content?: 'none' } = {},
+  { startedNs, content }: { startedNs?: bigint; content?: 'none' } = {},
 ): Promise<void> {
   const manifest = manifestOf(rig.project, changes, startedNs);
   if (content === 'none') {

@@ -2,10 +2,11 @@ import * as assert from 'uvu/assert';
 import { CoordinatedExecutors } from '../../master/coordinated-executors.ts';
 import { ExecutorPool } from '../../master/executor-pool.ts';
 import type { ExecutorInfo } from '../../protocol/executor-info.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 const info = (name: string, slots: number, port = 1): ExecutorInfo => ({
-  ...{ name, slots, url: `http://127.0.0.1:${port}`, free: slots, waiting: 0 },
+  ...{ name, slots, url: `https://127.0.0.1:${port}`, free: slots, waiting: 0 },
 });
 
 /** A coordinator that answers with the next of these lists, the last one for ever. */
@@ -31,7 +32,12 @@ suite('CoordinatedExecutors', (test) => {
   test('keeps in the pool what the coordinator lists', async () => {
     const pool = new ExecutorPool({ nowMs: () => 0 });
     const lists = coordinator([info('a', 2), info('b', 3)], [info('b', 4), info('c', 1)]);
-    await using executors = await CoordinatedExecutors.start({ coordinator: lists, pool, report: () => {} });
+    await using executors = await CoordinatedExecutors.start({
+      coordinator: lists,
+      token: testToken,
+      pool,
+      report: () => {},
+    });
     assert.ok(executors);
     assert.equal(
       pool.members().map(({ name, slots }) => [name, slots]),
@@ -56,6 +62,7 @@ suite('CoordinatedExecutors', (test) => {
     const lists = coordinator([info('a', 2)], new Error('refused'), new Error('refused'), [info('a', 2)]);
     const executors = await CoordinatedExecutors.start({
       coordinator: lists,
+      token: testToken,
       pool,
       report: (text) => said.push(text),
     });

@@ -31,6 +31,7 @@ async function counted(options: {
   const observations = await countedObservations({
     manifest: {
       startedNs,
+      finishedNs: startedNs + 1_000_000n,
       trace: Object.entries(trace).map(([path, flags]) => ({ path, flags })),
       changes: Object.entries(changes).map(
         ([path, node]): Change => ({ path, base: base[path] ?? null, node }),

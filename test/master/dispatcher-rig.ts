@@ -79,7 +79,7 @@ export class DispatcherRig {
   });
   readonly jobs: { executor: string; job: Job }[] = [];
   readonly replies: ControlReply[] = [];
-  rules: () => LocalRuleSet = () => ({ rules: [], notices: [] });
+  rules: () => LocalRuleSet = () => ({ rules: [], privatePlaces: [], notices: [] });
   readonly session: Session;
   readonly dispatcher = new Dispatcher({
     workspace: this.workspace,

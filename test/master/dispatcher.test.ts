@@ -215,6 +215,13 @@ suite('Dispatcher', (test) => {
     conflicts = 2;
     assert.equal((await rig.dispatch(runRequest('gcc'))).told, ['local']);
     assert.equal([rig.session.report().conflicts, rig.session.report().fallbacks], [3, 1]);
+    conflicts = 2;
+    assert.equal(
+      (await rig.dispatch(runRequest('./count.sh'))).told,
+      ['local'],
+      'it may have locks of its own',
+    );
+    assert.equal([rig.session.report().fallbacks, rig.session.report().localByReason['lock']], [1, 1]);
   });
 
   test('tries again when content or output is not to be had', async () => {

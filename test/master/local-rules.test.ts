@@ -44,6 +44,19 @@ suite('parseLocalRules()', (test) => {
     assert.equal(notices, []);
   });
 
+  test('reads what is private, which is no rule about commands', () => {
+    const { rules, privatePlaces } = parseLocalRules(
+      '[{"Private": ["~/keys", "/opt/licence"], "Reason": "ours"}, {"Regexp": "x"}, {"Private": ["/srv"]}]',
+      'x',
+    );
+    assert.is(rules.length, 1);
+    assert.equal(privatePlaces, ['~/keys', '/opt/licence', '/srv']);
+    for (const wrong of ['["keys"]', '["/"]', '["/a/"]', '["~"]', '"/a"'])
+      assert.match(complaint(`[{"Private": ${wrong}}]`), /line 1: "Private/, wrong);
+    assert.match(complaint('[{"Private": ["/a"], "Local": true}]'), /"Local": Unknown key/);
+    assert.match(complaint('[{"Privat": ["/a"]}]'), /did you mean "Private"/);
+  });
+
   test('reads how a command is treated', () => {
     const [given, silent, cached] = parseLocalRules(
       JSON.stringify([

@@ -11,7 +11,10 @@ import { type Behaviour, DispatcherRig } from './dispatcher-rig.ts';
 import { fakeVerifier } from './fake-verifier.ts';
 
 /** A master with a real socket, in front of executors and a project that are fakes. */
-export async function masterServerRig(behaviour: Behaviour, { slotCount = 4, localSlotCount = 2 } = {}) {
+export async function masterServerRig(
+  behaviour: Behaviour,
+  { slotCount = 4, localSlotCount = 2, onClose = async () => {} } = {},
+) {
   const dir = await tempDir();
   const fakes = new DispatcherRig();
   Object.defineProperty(fakes.workspace, 'projectRoot', { value: dir.path });
@@ -26,6 +29,7 @@ export async function masterServerRig(behaviour: Behaviour, { slotCount = 4, loc
     onIdle: () => {
       counts.idle += 1;
     },
+    onClose,
   });
   const dispatcher = new Dispatcher({
     ...{

@@ -70,6 +70,28 @@ suite('MasterServer', (test) => {
     }
   });
 
+  test('gives the report of a build whose end is slow, also when it is told to end meanwhile', async () => {
+    let finishWriting: () => void = () => {};
+    let onClose: () => Promise<void> = async () => {};
+    const isWriting = new Promise<void>((begun) => {
+      onClose = () =>
+        new Promise((written) => {
+          finishWriting = written;
+          begun();
+        });
+    });
+    await using rig = await masterServerRig(async () => succeed(await manifest()), { onClose });
+    const client = (await MasterClient.connect(rig.socketPath, () => {}))!;
+    await client.ask('open-session', { circumstances: '' });
+    const report = client.ask('report', { isBrokenOff: false });
+    await isWriting;
+    const closed = rig.close();
+    await new Promise(setImmediate);
+    finishWriting();
+    assert.is((await report).report.commands, 0);
+    await closed;
+  });
+
   test('has a socket for its owner alone, also at a path longer than an address', async () => {
     await using rig = await quick();
     assert.is(statSync(rig.socketPath).mode & 0o777, 0o700);

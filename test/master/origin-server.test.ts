@@ -1,4 +1,4 @@
-import { realpathSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
@@ -9,6 +9,7 @@ import { AppError } from '../../runtime/app-error.ts';
 import { fsPath } from '../../runtime/byte-path.ts';
 import { isErrno } from '../../runtime/errno.ts';
 import { Scope } from '../../runtime/scope.ts';
+import { testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { workspaceRig } from '../rigs/workspace.ts';
@@ -23,8 +24,8 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
     dir.write('project/other', 'other');
     const rig = scope.use(await workspaceRig(dir.path));
     const { origin } = rig.workspace;
-    const server = scope.use(await listenForOrigin(origin));
-    const client = scope.use(new OriginClient(server.url));
+    const server = scope.use(await listenForOrigin(origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
     const { root } = await rig.workspace.snapshot();
     for (const { blobs } of [client, origin]) {
       const blob = await blobs.get(root);
@@ -61,8 +62,8 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
     writeFileSync(fsPath(dir.join('odd \udcff%')), 'odd');
     const rig = scope.use(await workspaceRig(dir.path));
     const { origin } = rig.workspace;
-    const server = scope.use(await listenForOrigin(origin));
-    const client = scope.use(new OriginClient(server.url));
+    const server = scope.use(await listenForOrigin(origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
     const root = realpathSync(dir.path);
     for (const each of [origin, client]) {
       const { files, directories } = decodeDirectory(await each.listDirectory(root));
@@ -102,6 +103,32 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
     );
   });
 
+  test('gives nothing private to whoever asks, by path or by digest', async () => {
+    await using scope = new Scope();
+    await using dir = await tempDir('/var');
+    for (const path of ['closed/file', 'home/.ssh/key', 'home/file']) dir.write(path, path);
+    dir.write('secret', 'secret', { mode: 0o640 });
+    for (const path of ['closed', 'home']) chmodSync(dir.join(path), 0o700);
+    chownSync(dir.join('secret'), process.getuid!(), process.getuid!() === 0 ? 0 : process.getgid!());
+    const rig = scope.use(await workspaceRig(dir.path, { homes: [dir.join('home')] }));
+    const server = scope.use(await listenForOrigin(rig.workspace.origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
+    const secrets = ['closed/file', 'home/.ssh/key', ...(process.getuid!() === 0 ? ['secret'] : [])];
+    for (const path of secrets) {
+      const error = await client.digestFile(dir.join(path)).then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      assert.ok(isErrno(error, 'EACCES'), `${path}: ${error}`);
+      assert.is(await client.blobs.get(digestOf(Buffer.from(path))), undefined, path);
+    }
+    for (const path of ['closed', 'home/.ssh']) {
+      const { isPartial, files } = decodeDirectory(await client.listDirectory(dir.join(path)));
+      assert.equal([isPartial, files], [true, []], path);
+    }
+    assert.equal(await client.digestFile(dir.join('home/file')), digestOf(Buffer.from('home/file')));
+  });
+
   test('hands on the stdin of jobs', async () => {
     await using scope = new Scope();
     await using dir = await tempDir();
@@ -116,8 +143,8 @@ suite('LocalOrigin, directly and through an origin server', (test) => {
         },
       }),
     );
-    const server = scope.use(await listenForOrigin(rig.workspace.origin));
-    const client = scope.use(new OriginClient(server.url));
+    const server = scope.use(await listenForOrigin(rig.workspace.origin, testToken));
+    const client = scope.use(new OriginClient(server.url, testToken));
     const { signal } = new AbortController();
     assert.is(Buffer.from(await client.readStdin('job-1', 100, signal)).toString(), 'line\n');
     assert.is((await rig.workspace.origin.readStdin('job-1', 7, signal)).length, 5);

@@ -8,6 +8,11 @@ const directory: TreeNode = { type: 'directory', mode: 0o755, mtimeNs: 0n };
 const symlink: TreeNode = { type: 'symlink', target: 'x' };
 const writes = (path: string): Change => ({ path, base: null, node: symlink });
 const makes = (path: string): Change => ({ path, base: null, node: directory });
+const keepsTime = (path: string): Change => ({
+  path,
+  base: directory,
+  node: { type: 'directory', mode: 0o755 },
+});
 const removes = (path: string): Change => ({ path, base: directory, node: null });
 
 suite('PathLocks', (test) => {
@@ -32,6 +37,14 @@ suite('PathLocks', (test) => {
     assert.ok(await waits([writes('a/b/c')], [removes('a')]));
     assert.ok(await waits([makes('a')], [writes('a')]));
     assert.ok(await waits([makes('a/b')], [removes('a')]));
+  });
+
+  test('lets one that keeps the time of a directory, or of the project, wait for all that write in it', async () => {
+    for (const path of ['a', '']) {
+      assert.ok(await waits([keepsTime(path)], [writes('a/b')]));
+      assert.ok(await waits([writes('a/b')], [keepsTime(path)]));
+    }
+    assert.not(await waits([keepsTime('a')], [writes('b')]));
   });
 
   test('lets others pass', async () => {

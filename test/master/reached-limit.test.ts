@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import * as assert from 'uvu/assert';
 import { reachedLimit } from '../../master/reached-limit.ts';
-import { type Manifest, type Observation, ObservationFlag } from '../../protocol/job.ts';
+import {
+  type Change,
+  type Manifest,
+  type Observation,
+  ObservationFlag,
+  type TreeNode,
+} from '../../protocol/job.ts';
 import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 import { workspaceRig } from '../rigs/workspace.ts';
@@ -14,8 +20,15 @@ const success: Manifest['status'] = { kind: 'exit', code: 0 };
 function judge(
   manifest: Partial<Manifest>,
   isConcealed: (observation: Observation) => boolean = () => false,
+  links = { hasOtherNames: (_path: string) => false, otherNames: (_path: string): string[] => [] },
 ) {
-  const options = { mayFail: false, ownDir: '/state/termite', hasOtherNames: () => false, isConcealed };
+  const options = {
+    mayFail: false,
+    ownDir: '/state/termite',
+    findForeign: () => undefined,
+    ...links,
+    isConcealed,
+  };
   return reachedLimit({ ...nothing, status: success, ...manifest }, options);
 }
 
@@ -52,6 +65,29 @@ suite('reachedLimit()', (test) => {
     ];
     assert.equal(judge({ trace }, concealed), { kind: 'hidden', path: 'door' });
     assert.is(judge({ trace: trace.slice(0, 1) }, concealed), undefined);
+  });
+
+  test('is a file that was given a further name and written to', () => {
+    const file = (hash: string): TreeNode => ({
+      ...{ type: 'file', digest: { hash, sizeBytes: 1 }, mode: 0o644, mtimeNs: 1n },
+    });
+    const changes = (content: string): Change[] => [
+      { path: 'a', base: file('old'), node: file(content), linkGroup: 1 },
+      { path: 'b', base: null, node: file(content), linkGroup: 1 },
+    ];
+    assert.equal(judge({ changes: changes('new') }), { kind: 'linked', path: 'a' });
+    assert.is(judge({ changes: changes('old') }), undefined);
+  });
+
+  test('is a name less of a file, if its other names were seen, or it has another one now', () => {
+    const node: TreeNode = { type: 'file', digest: { hash: 'x', sizeBytes: 1 }, mode: 0o644, mtimeNs: 1n };
+    const links = { hasOtherNames: (path: string) => path === 'a', otherNames: () => ['b'] };
+    const removal: Change = { path: 'a', base: node, node: null };
+    const trace = [{ path: 'b', flags: found }];
+    assert.equal(judge({ changes: [removal], trace }, undefined, links), { kind: 'linked', path: 'a' });
+    const moved = [removal, { path: 'z', base: null, node }];
+    assert.equal(judge({ changes: moved }, undefined, links), { kind: 'linked', path: 'a' });
+    assert.is(judge({ changes: [removal] }, undefined, links), undefined);
   });
 
   test('is a failure that is not believed, after all else', () => {

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
+import { Journal } from '../../master/journal.ts';
 import type { TreeNode } from '../../protocol/job.ts';
 import { encodeJson } from '../../runtime/json.ts';
 import { suite } from '../harness/suite.ts';
@@ -61,6 +62,21 @@ suite('openWorkspace() after a master was killed while committing', (test) => {
     },
     { deadlineMs: 240_000 },
   );
+
+  test('reads entries with times before 1970', async () => {
+    await using dir = await tempDir();
+    const node: TreeNode = { type: 'file', digest: digestOf(Buffer.from('old')), mode: 0o644, mtimeNs: -1n };
+    const entry = {
+      ...{ version: 1 as const, id: 'old', startedNs: -2n, finishedNs: -1n },
+      changes: [{ path: 'file', base: { ...node, mtimeNs: -86_400_750_000_001n }, node }],
+      removals: [{ path: 'gone', isDirectory: false, mtimeNs: -1n }],
+      ...{ inPlace: [], opened: [] },
+    };
+    // Its end is never told.
+    new Journal(dir.join('journal')).prepare(entry).begin();
+    const [unfinished] = new Journal(dir.join('journal')).unfinished();
+    assert.equal(unfinished?.entry, entry);
+  });
 
   test('leaves what was changed since, and finishes the rest', async () => {
     await using dir = await tempDir();

@@ -8,6 +8,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
@@ -19,8 +20,10 @@ import * as assert from 'uvu/assert';
 import { digestOf } from '../../cas/digest.ts';
 import { type Directory, decodeDirectory } from '../../cas/directory.ts';
 import { StatCache } from '../../cas/stat-cache.ts';
+import { Privacy } from '../../master/privacy.ts';
 import { SystemLayer } from '../../master/system-layer.ts';
 import { Watcher } from '../../master/watcher.ts';
+import { ObservationFlag } from '../../protocol/job.ts';
 import { AppError } from '../../runtime/app-error.ts';
 import { isErrno } from '../../runtime/errno.ts';
 import { Scope } from '../../runtime/scope.ts';
@@ -41,13 +44,15 @@ suite('SystemLayer', (test) => {
     await using dir = await tempDir();
     dir.write('root/file', 'content', { mode: 0o4755 });
     utimesSync(dir.join('root/file'), 1_600_000_000, 1_600_000_000);
-    mkdirSync(dir.join('root/sub'), { mode: 0o700 });
+    mkdirSync(dir.join('root/sub'), { mode: 0o775 });
+    chmodSync(dir.join('root/sub'), 0o775);
     symlinkSync('sub/x', dir.join('root/link'));
     const server = createServer().listen(dir.join('root/socket'));
     try {
       await new Promise((resolve) => server.once('listening', resolve));
       await using rig = await openRig(dir);
       const { files, directories, symlinks, mode } = await rig.list(rig.root);
+      const socket = { mode: statSync(dir.join('root/socket')).mode & 0o7777 };
       assert.equal(files, [
         {
           name: 'file',
@@ -56,6 +61,7 @@ suite('SystemLayer', (test) => {
           mode: 0o4755,
           mtimeNs: 1_600_000_000_000_000_000n,
         },
+        { ...socket, name: 'socket', type: 'socket', digest: { hash: '', sizeBytes: 0 }, mtimeNs: 0n },
       ]);
       assert.equal(directories, [{ name: 'sub' }]);
       assert.equal(
@@ -63,7 +69,7 @@ suite('SystemLayer', (test) => {
         [['link', 'sub/x']],
       );
       assert.is(mode, 0o755);
-      assert.is((await rig.list(join(rig.root, 'sub'))).mode, 0o700);
+      assert.is((await rig.list(join(rig.root, 'sub'))).mode, 0o775);
     } finally {
       server.close();
     }
@@ -129,10 +135,88 @@ suite('SystemLayer', (test) => {
     appendFileSync(path, 'more');
     await rig.absorb();
     assert.is(rig.layer.changes.revision, 0);
-    chmodSync(path, 0o640);
+    chmodSync(path, 0o644);
     await rig.absorb();
     assert.is(rig.layer.changes.revision, 1);
     assert.equal(await rig.layer.digestFile(path), digestOf(Buffer.from('secretmore')));
+  });
+
+  test('shows of private folders only what leads to the project and to the home folder', async () => {
+    await using dir = await tempDir();
+    for (const path of ['closed/project/x', 'closed/sub/file', 'closed/file', 'closed/more/home/.local/file'])
+      dir.write(`root/${path}`, 'content');
+    for (const path of ['closed', 'closed/more/home', 'closed/more/home/.local'])
+      chmodSync(dir.join('root', path), 0o700);
+    await using rig = await openRig(dir, [], { project: 'closed/project', home: 'closed/more/home' });
+    const closed = await rig.list(join(rig.root, 'closed'));
+    assert.equal([closed.isPartial, closed.mode, closed.files], [true, 0o700, []]);
+    assert.equal(closed.directories, [{ name: 'more' }, { name: 'project' }]);
+    assert.equal((await rig.list(join(rig.root, 'closed/more'))).directories, [{ name: 'home' }]);
+    const home = await rig.list(join(rig.root, 'closed/more/home'));
+    assert.equal([home.isPartial, home.directories], [undefined, [{ name: '.local' }]]);
+    const inHome = await rig.layer.digestFile(join(rig.root, 'closed/more/home/.local/file'));
+    assert.equal(inHome, digestOf(Buffer.from('content')));
+    await refuses(rig, ['closed/file', 'closed/sub/file'], ['closed/sub']);
+    const seen = { path: join(rig.root, 'closed/file'), flags: ObservationFlag.absent };
+    assert.is(await rig.layer.describe(seen), 'private');
+    // What was private can be shown from now on, and the other way round.
+    chmodSync(dir.join('root/closed'), 0o755);
+    await rig.absorb();
+    assert.is(rig.layer.epoch, 2);
+    assert.equal((await rig.list(join(rig.root, 'closed/sub'))).files.length, 1);
+    chmodSync(dir.join('root/closed'), 0o711);
+    await rig.absorb();
+    assert.is(rig.layer.epoch, 3);
+    await refuses(rig, ['closed/sub/file'], ['closed/sub']);
+  });
+
+  test('keeps the secret places of the home folder, and those that the user names', async () => {
+    await using dir = await tempDir();
+    for (const path of ['home/.ssh/deep/key', 'home/.netrc', 'home/own/key', 'home/file', 'licence/key'])
+      dir.write(`root/${path}`, 'secret');
+    dir.write('root/home/keys/key', 'secret');
+    symlinkSync('keys', dir.join('root/home/.aws'));
+    await using rig = await openRig(dir, [], { home: 'home' });
+    await rig.list(join(rig.root, 'home/own'));
+    assert.is(rig.layer.epoch, 1);
+    rig.layer.keepPrivate(['~/own', join(rig.root, 'licence')]);
+    assert.is(rig.layer.epoch, 2);
+    rig.layer.keepPrivate(['~/own', join(rig.root, 'licence')]);
+    assert.is(rig.layer.epoch, 2);
+    const files = ['.ssh/deep/key', '.ssh/key', '.netrc', 'own/key', 'keys/key'].map(
+      (name) => `home/${name}`,
+    );
+    await refuses(rig, [...files, 'licence/key'], ['home/.ssh/deep']);
+    assert.is((await rig.list(join(rig.root, 'home/.ssh'))).isPartial, true);
+    assert.equal((await rig.list(join(rig.root, 'home/.ssh'))).directories, []);
+    const { files: shown } = await rig.list(join(rig.root, 'home'));
+    assert.equal(
+      shown.map(({ name, digest, mtimeNs }) => [name, digest.sizeBytes, mtimeNs === 0n]),
+      [
+        ['.netrc', 1, true],
+        ['file', 6, false],
+      ],
+    );
+  });
+
+  test('serves nothing that is not at its place when it is opened', async () => {
+    await using dir = await tempDir();
+    const path = dir.write('root/sub/file', 'content');
+    dir.write('root/closed/file', 'CONTENT');
+    chmodSync(dir.join('root/closed'), 0o700);
+    for (const name of ['sub', 'closed']) utimesSync(dir.join('root', name, 'file'), 1, 1);
+    await using rig = await openRig(dir);
+    await rig.list(join(rig.root, 'sub'));
+    // Nobody has taken it in yet, so it is asked for as if it were still there.
+    renameSync(dir.join('root/sub'), dir.join('root/away'));
+    symlinkSync('closed', dir.join('root/sub'));
+    for (const ask of [() => rig.layer.digestFile(path), () => rig.layer.signFile(path)]) {
+      const error = await ask().then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      assert.ok(isErrno(error, 'ENOTDIR'), `${error}`);
+    }
   });
 
   test('gives the digest of a file and knows where its content is', async () => {
@@ -387,13 +471,36 @@ suite('SystemLayer', (test) => {
   });
 });
 
+type Ask = (path: string) => Promise<unknown>;
+
+/** Neither digest nor look of the files, and no listing of the folders, is to be had. */
+async function refuses({ layer, root }: Rig, files: string[], folders: string[]): Promise<void> {
+  const calls: [string, Ask][] = [
+    ...files.map((file): [string, Ask] => [file, (path) => layer.digestFile(path)]),
+    ...files.map((file): [string, Ask] => [file, (path) => layer.signFile(path)]),
+    ...folders.map((path): [string, Ask] => [path, (at) => layer.listDirectory(at)]),
+  ];
+  for (const [what, call] of calls) {
+    const error = await call(join(root, what)).then(
+      () => undefined,
+      (thrown) => thrown,
+    );
+    assert.ok(isErrno(error, 'EACCES'), `${what}: ${error}`);
+  }
+}
+
 /** A layer over the whole machine, in which `<dir>/root` is what the test looks at. */
-async function openRig(dir: TempDir, hidden: string[] = []): Promise<Rig> {
+async function openRig(
+  dir: TempDir,
+  hidden: string[] = [],
+  { project = 'no project', home = 'no home' } = {},
+): Promise<Rig> {
   const scope = new Scope();
   const root = realpathSync(dir.join('root'));
   const watcher = scope.use(await Watcher.start());
   const cache = scope.use(await StatCache.open(dir.join('state/db'), { onNotice: () => {} }));
-  const layer = new SystemLayer({ watcher, cache, hidden: hidden.map((name) => join(root, name)) });
+  const privacy = new Privacy({ projectRoot: join(root, project), homes: [join(root, home)] });
+  const layer = new SystemLayer({ watcher, cache, privacy, hidden: hidden.map((name) => join(root, name)) });
   return {
     layer,
     root,

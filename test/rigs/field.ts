@@ -9,7 +9,7 @@ import { findProgram } from '../../wrapper/find-program.ts';
 import { skip, suite } from '../harness/suite.ts';
 import { mustRun } from './command.ts';
 import { visiblePlace } from './places.ts';
-import { TermiteRig, termiteCommand } from './termite.ts';
+import { TermiteRig, termiteEntry } from './termite.ts';
 import { differences, readTree } from './tree.ts';
 import { availableUsers, sandboxObstacle, type User } from './user.ts';
 
@@ -116,7 +116,7 @@ async function runFieldCase(name: string, fieldCase: FieldCase, user: User, plac
   const plain: StepOutcome[] = [];
   await world.takeSteps(plainMake, (_step, outcome) => plain.push(outcome));
   try {
-    const make = isAgainstItself ? plainMake : `${termiteCommand.join(' ')} make -j1`;
+    const make = isAgainstItself ? plainMake : `${termiteEntry} make -j1`;
     await world.takeSteps(make, (step, outcome, index) => compare(step, plain[index]!, outcome));
   } catch (error) {
     // What later steps would have ended.

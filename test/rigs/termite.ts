@@ -18,6 +18,9 @@ export const termiteProgram = join(packageRoot, 'dist/wrapper/main.js');
 /** The words that run the program. */
 export const termiteCommand: readonly string[] = [process.execPath, termiteProgram];
 
+/** The program as it is installed, which looks for Node on the PATH. */
+export const termiteEntry = join(packageRoot, 'native/build/termite');
+
 /** The shell that make is given. */
 export const nativeShell = join(packageRoot, 'native/build/libexec/sh');
 

@@ -6,6 +6,7 @@ import { decodeDirectory } from '../../cas/directory.ts';
 import { FileBlobStore } from '../../cas/file-blob-store.ts';
 import { MemoryBlobStore } from '../../cas/memory-blob-store.ts';
 import { StatCache } from '../../cas/stat-cache.ts';
+import type { CommitOptions } from '../../master/commit.ts';
 import { FileHasher } from '../../master/file-hasher.ts';
 import { openWorkspace, type WorkspaceOptions } from '../../master/open-workspace.ts';
 import { Refresh } from '../../master/refresh.ts';
@@ -28,7 +29,7 @@ export interface WorkspaceRig extends AsyncDisposable {
   /** What executors would have: content given to `file` goes here. */
   remote: MemoryBlobStore;
   /** Commits, and asserts that `onCommitting` was called if and only if it succeeded. */
-  commit(manifest: Manifest): Promise<Result<void>>;
+  commit(manifest: Manifest, options?: Partial<CommitOptions>): Promise<Result<void>>;
   /** What a file with this content is to be; stamped `now` unless told. */
   file(content: string | Uint8Array, options?: { mode?: number; mtimeNs?: bigint }): TreeNode;
 }
@@ -64,12 +65,13 @@ export async function workspaceRig(
     store,
     notices,
     remote,
-    async commit(manifest) {
+    async commit(manifest, options) {
       await Promise.all(puts);
       let committing = 0;
       const result = await workspace.commit(manifest, {
         content: remote,
         onCommitting: () => void committing++,
+        ...options,
         signal: new AbortController().signal,
       });
       assert.is(committing, result.ok ? 1 : 0, 'onCommitting');
@@ -95,7 +97,8 @@ export interface PlannedChange {
 export function manifestOf(
   project: string,
   changes: readonly PlannedChange[],
-  startedNs = nowNs(),
+  // Before any time that a test has given to a file as that of now.
+  startedNs = nowNs() - 10_000_000_000n,
   finishedNs = startedNs > nowNs() ? startedNs : nowNs(),
 ): Manifest {
   const described = changes.map(

@@ -6,6 +6,12 @@ import { suite } from '../harness/suite.ts';
 import { tempDir } from '../harness/temp-dir.ts';
 
 suite('runProgram()', (test) => {
+  test('gives signals that are to be ignored and blocked', async () => {
+    const args = ['-E', 'Sig(Ign|Blk)', '/proc/self/status'];
+    const { stdout } = await runProgram('grep', args, { signals: ['1', '4000'] });
+    assert.is(stdout.toString(), 'SigBlk:\t0000000000004000\nSigIgn:\t0000000000000001\n');
+  });
+
   test('collects output and status', async () => {
     const { status, stdout, stderr } = await runProgram('/bin/sh', ['-c', 'cat; echo trouble >&2; exit 3'], {
       input: 'in',

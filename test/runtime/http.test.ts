@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { request } from 'node:http';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import * as assert from 'uvu/assert';
 import { z } from 'zod';
 import { AppError } from '../../runtime/app-error.ts';
 import { HttpClient } from '../../runtime/http-client.ts';
 import { HttpServer, type Route } from '../../runtime/http-server.ts';
 import { Scope } from '../../runtime/scope.ts';
+import { otherToken, testToken } from '../fixtures/token.ts';
 import { suite } from '../harness/suite.ts';
 
 interface Rig extends AsyncDisposable {
@@ -16,8 +16,8 @@ interface Rig extends AsyncDisposable {
 
 async function rig(routes: Route[]): Promise<Rig> {
   const scope = new Scope();
-  const server = scope.use(await HttpServer.listen(routes));
-  const client = scope.use(new HttpClient(server.url));
+  const server = scope.use(await HttpServer.listen(routes, testToken));
+  const client = scope.use(new HttpClient(server.url, testToken));
   return { server, client, [Symbol.asyncDispose]: () => scope.close() };
 }
 
@@ -207,7 +207,7 @@ suite('HttpServer and HttpClient', (test) => {
     const { port } = server.address() as { port: number };
     server.close();
     await once(server, 'close');
-    await using client = new HttpClient(`http://127.0.0.1:${port}`);
+    await using client = new HttpClient(`https://127.0.0.1:${port}`, testToken);
     const error = await errorOf(client.getJson('/', z.any()));
     assert.equal([error.code, error.category], ['unreachable', 'infrastructure']);
   });
@@ -217,42 +217,55 @@ suite('HttpServer and HttpClient', (test) => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as { port: number };
-    await using client = new HttpClient(`http://127.0.0.1:${port}`);
+    await using client = new HttpClient(`https://127.0.0.1:${port}`, testToken);
     assert.is((await errorOf(client.getJson('/', z.any()))).category, 'infrastructure');
     server.close();
   });
 
   test('listens on loopback addresses only', async () => {
     for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org', '127.example.org', '']) {
-      const error = await errorOf(HttpServer.listen([], { host }));
+      const error = await errorOf(HttpServer.listen([], testToken, { host }));
       assert.is(error.code, 'not-loopback', host);
-      assert.match(error.hint!, 'authentication');
+      assert.match(error.hint!, '127.0.0.1');
     }
     for (const host of ['127.0.0.1', '127.0.0.5', 'localhost']) {
-      await using server = await HttpServer.listen([], { host });
+      await using server = await HttpServer.listen([], testToken, { host });
       assert.ok(server.port > 0);
     }
   });
 
   test('a port that is taken is cannot-listen', async () => {
-    await using server = await HttpServer.listen([]);
-    assert.is((await errorOf(HttpServer.listen([], { port: server.port }))).code, 'cannot-listen');
+    await using server = await HttpServer.listen([], testToken);
+    assert.is((await errorOf(HttpServer.listen([], testToken, { port: server.port }))).code, 'cannot-listen');
   });
 
-  test('requests of web pages are refused', async () => {
-    await using r = await rig([sums]);
-    for (const headers of [
-      { origin: 'http://evil.example' },
-      { host: 'evil.example' },
-      { host: 'evil.example:80' },
-    ]) {
-      const sent = request(`${r.server.url}/sum`, { method: 'POST', headers });
-      sent.end('[1]');
-      const [response] = await once(sent, 'response');
-      assert.is(response.statusCode, 400);
-      response.resume();
-      await once(response, 'close');
-    }
+  test('a peer without the token gets nowhere, whichever end it is', async () => {
+    let callCount = 0;
+    const count: Route = { method: 'POST', path: '/count', handle: () => ({ json: ++callCount }) };
+    await using r = await rig([count]);
+    await using stranger = new HttpClient(r.server.url, otherToken);
+    const error = await errorOf(stranger.postJson('/count', 'secret', z.any()));
+    assert.is(error.code, 'unauthorized');
+    assert.match(error.message, '"/other/termite/token"');
+    assert.match(error.hint!, 'one user');
+    // Nor does one that speaks without asking, or takes the place of a server.
+    assert.is(await said(r.server.port, 'POST /count HTTP/1.1\r\nhost: localhost\r\n\r\n'), '');
+    const heard: string[] = [];
+    const trap = createServer((socket) =>
+      socket.on('data', (chunk) => {
+        heard.push(chunk.toString('latin1'));
+        socket.end('HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1');
+      }),
+    );
+    trap.listen(0, '127.0.0.1');
+    await once(trap, 'listening');
+    const { port } = trap.address() as { port: number };
+    await using client = new HttpClient(`https://127.0.0.1:${port}`, testToken);
+    assert.is((await errorOf(client.postJson('/count', 'secret', z.any()))).code, 'unauthorized');
+    trap.close();
+    assert.not.match(heard.join(), 'secret');
+    assert.not.match(heard.join(), testToken.key.toString('latin1'));
+    assert.is(callCount, 0);
   });
 
   test('an answer to a body that nobody read leaves the connection usable', async () => {
@@ -263,6 +276,19 @@ suite('HttpServer and HttpClient', (test) => {
     }
   });
 });
+
+/** What a server says to these bytes until it hangs up. */
+async function said(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(bytes);
+  let words = '';
+  socket.on('data', (chunk) => {
+    words += chunk.toString('latin1');
+  });
+  socket.on('error', () => {});
+  await once(socket, 'close');
+  return words;
+}
 
 function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve!: (value: T) => void;

@@ -48,7 +48,7 @@ suite('termite rules', (test) => {
       ['built in', 'flock, lockfile, dotlockfile, lockfile-create, setlock, lckdo', alone],
       [
         'built in',
-        'fakeroot, fakechroot, pseudo, sudo, doas, su, pkexec, chroot, unshare, nsenter, mount, umount, losetup, mknod, setcap, bwrap, docker, podman, systemd-nspawn, mmdebstrap',
+        'fakeroot, fakechroot, pseudo, sudo, doas, su, pkexec, chroot, unshare, nsenter, mount, umount, losetup, mknod, setcap, bwrap, docker, podman, systemd-nspawn, mmdebstrap, df, du',
         alone,
       ],
       ['built in', 'what is started with "&" and not waited for', alone],

@@ -13,6 +13,9 @@ suite('statusText()', (test) => {
     assert.is(statusText({ done: 12, running: 8, latest: 'cc -c foo.c' }, 20), '[ 12 ] 8 running  c');
   });
   test('lets no control character through', () => {
-    assert.is(statusText({ done: 1, running: 1, latest: 'a\tb\x1b[2Jc' }, 80), '[ 1 ] 1 running  a b [2Jc');
+    assert.is(
+      statusText({ done: 1, running: 1, latest: 'a\tb\x1b[2Jc' }, 80),
+      '[ 1 ] 1 running  a\\tb\\x1b[2Jc',
+    );
   });
 });
