@@ -18,7 +18,6 @@ import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { makePrivateDir } from '../runtime/cache-dir.ts';
 import { isErrno } from '../runtime/errno.ts';
-import { examineForAdoption } from './adoption.ts';
 import type { BlobOptions, BlobStore } from './blob-store.ts';
 import { chunksOf, chunksOfFile, collect } from './chunks.ts';
 import { DigestHasher, digestOf, emptyDigest, equalDigests, expectDigest, formatDigest } from './digest.ts';
@@ -130,34 +129,21 @@ export class FileBlobStore implements BlobStore {
   }
 
   /**
-   * Takes in a regular file that the caller owns and that nobody writes any more: hashed and renamed into place, or
-   * copied where that cannot be (another file system, a file with further names). The file is gone afterwards; when
-   * this throws, it may be.
+   * Copies in a regular file that is somebody else's, who may write to it meanwhile, or put something else at its path: what is
+   * stored is what the digest is of, and comes from one file. A link is not followed.
+   *
+   * @throws AppError `not-a-file` for anything but regular files; system errors, ELOOP for links
    */
-  async adopt(path: string, options: BlobOptions = {}): Promise<Digest> {
-    const action = `Cannot adopt "${path}"`;
-    return explaining(action, async () => {
-      const { digest, canMove } = await examineForAdoption(path, { ...options, mode: blobMode });
-      // A blob that is there is kept if it is still good: ext4 writes out what is renamed over something, 1 ms.
-      if (!(await this.verify(digest, options))) {
-        if (canMove && this.#tryMove(path, digest)) {
-          this.#knownGood.add(fsPath(this.pathOf(digest)));
-          return digest;
-        }
-        expectDigest(digest, await this.importFile(path, options), action);
-      }
-      unlinkSync(fsPath(path));
-      return digest;
-    });
-  }
-
-  /** Copies in a file that is somebody else's. The digest is that of what was read, also when it changes meanwhile. */
   async importFile(path: string, options: BlobOptions = {}): Promise<Digest> {
     const action = `Cannot import "${path}"`;
-    const fd = openSync(fsPath(path), constants.O_RDONLY);
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+    const fd = openSync(fsPath(path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     try {
+      const stats = fstatSync(fd);
+      if (!stats.isFile())
+        throw new AppError(`Not a regular file: "${path}"`, { code: 'not-a-file', category: 'caller' });
       // A size of 0 tells nothing in /proc and the like.
-      const content = fstatSync(fd).size <= smallFileBytes ? readSmallFile(fd, smallFileBytes) : undefined;
+      const content = stats.size <= smallFileBytes ? readSmallFile(fd, smallFileBytes) : undefined;
       if (content) {
         const digest = digestOf(content);
         // The buffer is shared with verify(): what is to be stored has to be kept apart from it.
@@ -165,16 +151,17 @@ export class FileBlobStore implements BlobStore {
         if (!(await this.verify(digest))) await explaining(action, () => this.#putSmall(digest, copy));
         return digest;
       }
+      const opened = `/proc/self/fd/${fd}`;
+      const clone = this.#newTemp();
+      if (await explaining(action, () => tryReflink(opened, clone))) return await this.#keep(clone, options);
+      const file = await open(opened, 'r');
+      try {
+        return await this.#write(chunksOfFile(file, { ...options, reuse: true }), { ...options, action });
+      } finally {
+        await file.close();
+      }
     } finally {
       closeSync(fd);
-    }
-    const clone = this.#newTemp();
-    if (await explaining(action, () => tryReflink(path, clone))) return this.#adoptTemp(clone, options);
-    const file = await open(fsPath(path), 'r');
-    try {
-      return await this.#write(chunksOfFile(file, { ...options, reuse: true }), { ...options, action });
-    } finally {
-      await file.close();
     }
   }
 
@@ -331,23 +318,24 @@ export class FileBlobStore implements BlobStore {
     });
   }
 
-  async #adoptTemp(temp: string, options: BlobOptions): Promise<Digest> {
+  /** Hashes a large file that was made under a temporary name, and moves it into place. */
+  async #keep(temp: string, options: BlobOptions): Promise<Digest> {
+    let isKept = false;
+    const hasher = new DigestHasher();
+    const file = await open(fsPath(temp), 'r');
     try {
-      return await this.adopt(temp, options);
-    } catch (error) {
-      unlinkSync(fsPath(temp));
-      throw error;
-    }
-  }
-
-  /** False where the file can only be copied. */
-  #tryMove(path: string, digest: Digest): boolean {
-    try {
-      this.#withFolders(digest, () => renameSync(fsPath(path), fsPath(this.pathOf(digest))));
-      return true;
-    } catch (error) {
-      if (isErrno(error, 'EXDEV', 'EPERM', 'EACCES')) return false;
-      throw error;
+      for await (const chunk of chunksOfFile(file, { ...options, reuse: true })) hasher.update(chunk);
+      await file.chmod(blobMode);
+      const digest = hasher.digest();
+      // A blob that is there is kept if it is still good: ext4 writes out what is renamed over something, 1 ms.
+      if (await this.verify(digest, options)) return digest;
+      this.#withFolders(digest, () => renameSync(fsPath(temp), fsPath(this.pathOf(digest))));
+      isKept = true;
+      this.#knownGood.add(fsPath(this.pathOf(digest)));
+      return digest;
+    } finally {
+      await file.close();
+      if (!isKept) unlinkSync(fsPath(temp));
     }
   }
 

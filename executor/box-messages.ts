@@ -75,7 +75,7 @@ export interface DoneMessage {
   userUs: number;
   systemUs: number;
   maxRssKib: number;
-  /** `jobDir`, or the same in memory: a path that leads there as long as the connection is open. */
+  /** `jobDir`, or the same in memory: a path that leads there as long as the connection is open. Content is in `content/<ino>`. */
   filesDir: string;
   upper: UpperEntry[];
   trace: Observation[];

@@ -12,11 +12,15 @@ import { type BaseTree, harvest } from './harvest.ts';
 const { S_IFMT, S_IFREG } = constants;
 const parallelCount = 8;
 
+export interface OutputStore {
+  /** Copies a regular file into the store, following no link. */
+  importFile(absolutePath: string): Promise<Digest>;
+}
+
 export interface OutputsOptions {
   done: DoneMessage;
   base: BaseTree;
-  /** Takes a file into the store; it is not needed afterwards. */
-  take: (absolutePath: string) => Promise<Digest>;
+  store: OutputStore;
 }
 
 /**
@@ -24,9 +28,9 @@ export interface OutputsOptions {
  * `limit`. Rejects with AppError `disk-full`, and with what reading the base rejects with.
  */
 export async function takeOutputs(options: OutputsOptions): Promise<Result<Manifest>> {
-  const { done, base } = options;
+  const { done, base, store } = options;
   const take = async (path: string, sizeBytes: number) =>
-    sizeBytes === 0 ? emptyDigest : options.take(path);
+    sizeBytes === 0 ? emptyDigest : store.importFile(path);
   const takeStream = (name: string) => {
     const path = join(done.filesDir, name);
     return take(path, lstatSync(fsPath(path)).size);
@@ -38,8 +42,8 @@ export async function takeOutputs(options: OutputsOptions): Promise<Result<Manif
     if (isFile && !contents.has(entry.ino)) contents.set(entry.ino, entry);
   }
   const digests = new Map<bigint, Digest>();
-  await forEachBounded([...contents.values()], async ({ path, ino, sizeBytes }) => {
-    digests.set(ino, await take(join(done.filesDir, 'upper', path), sizeBytes));
+  await forEachBounded([...contents.values()], async ({ ino, sizeBytes }) => {
+    digests.set(ino, await take(join(done.filesDir, 'content', `${ino}`), sizeBytes));
   });
   const harvested = await harvest(done.upper, {
     base,

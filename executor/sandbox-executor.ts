@@ -13,7 +13,7 @@ import type { JobMemory } from './job-memory.ts';
 import { JobRun, type JobRunOptions } from './job-run.ts';
 import type { OomKills } from './oom-kills.ts';
 import { type Origin, originKey } from './origin.ts';
-import { takeOutputs } from './outputs.ts';
+import { type OutputStore, takeOutputs } from './outputs.ts';
 import { Prediction } from './prediction.ts';
 import { RememberedCommands } from './remembered-commands.ts';
 import type { Slots } from './slots.ts';
@@ -38,13 +38,6 @@ export interface SandboxExecutorOptions {
   hostId: number;
   /** What is known of the machine that a job comes from. */
   sourceOf: (origin: Job['origin']) => { origin: Origin; content: Content };
-}
-
-export interface OutputStore {
-  /** Moves a file into the store. */
-  adopt(absolutePath: string): Promise<Digest>;
-  /** Copies a file into the store. */
-  importFile(absolutePath: string): Promise<Digest>;
 }
 
 /** The base of all executors: mirrors the inputs of a job, runs it in the box, and takes its outputs into the store. */
@@ -92,7 +85,7 @@ export class SandboxExecutor implements Executor {
   }
 
   async #run(options: JobRunOptions, project: string): Promise<JobResult | 'needs-disk' | 'needs-network'> {
-    const { job, jobDir, mirror, content } = options;
+    const { job, mirror, content } = options;
     const { oomKills } = this.#options;
     const oomKillsBefore = oomKills.latest;
     const { unattributedCount } = mirror;
@@ -113,7 +106,7 @@ export class SandboxExecutor implements Executor {
     if (doubt) return fail(doubt);
     const caughtUp = mirror.catchUp();
     // Awaited here: the files are gone as soon as this scope ends.
-    const taken = await this.#takeOutputs(done, job.root, jobDir, content);
+    const taken = await this.#takeOutputs(done, job.root, content);
     await caughtUp;
     // What it could not read there for a reason of ours it may have done without.
     if (mirror.isBroken) return fail(await mirror.broken);
@@ -145,14 +138,8 @@ export class SandboxExecutor implements Executor {
     return bavail * bsize < Math.min(scarceBytes, (blocks * bsize) / 50);
   }
 
-  async #takeOutputs(
-    done: DoneMessage,
-    root: Digest,
-    jobDir: string,
-    content: Content,
-  ): Promise<Result<Manifest>> {
+  async #takeOutputs(done: DoneMessage, root: Digest, content: Content): Promise<Result<Manifest>> {
     const { store } = this.#options;
-    const take = (path: string) => (done.filesDir === jobDir ? store.adopt(path) : store.importFile(path));
     let missing: Failure | undefined;
     const base = new SnapshotTree(root, async (digest) => {
       const found = await content.directory(digest);
@@ -161,7 +148,7 @@ export class SandboxExecutor implements Executor {
       throw new Error('Directory of the base is not to be had');
     });
     try {
-      return await takeOutputs({ done, base, take });
+      return await takeOutputs({ done, base, store });
     } catch (error) {
       if (missing) return fail(missing);
       throw error;

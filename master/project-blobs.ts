@@ -62,7 +62,8 @@ export class ProjectBlobs implements Pick<BlobStore, 'get' | 'getMany' | 'read'>
       try {
         if (equalDigests(await store.importFile(path), digest)) return true;
       } catch (error) {
-        if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'EISDIR', 'ELOOP')) throw error;
+        const isOther = error instanceof AppError && error.code === 'not-a-file';
+        if (!isOther && !isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP', 'ENXIO')) throw error;
       }
     }
     return false;

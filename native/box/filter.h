@@ -1,11 +1,14 @@
 /*
- * Which system calls of a job the sandbox is told of: a seccomp filter that lets everything happen, and notifies of what may
- * work otherwise than it would outside: locks, powers that the job lacks, what other processes there are, the network, waiting, and
- * what it could not be given of its caller's context.
- * Pure: notice.c installs it.
+ * A seccomp filter of a job's system calls. It notifies the sandbox's init of those that may work otherwise than they would
+ * outside: locks, powers that the job lacks, what other processes there are, the network, waiting, and what it could not be given
+ * of its caller's context. And it refuses what container runtimes refuse, for being a large piece of the kernel that no build needs,
+ * or a way past the filter. Pure: notice.c installs it.
  *
- * It is a notice, no protection. What it costs has to be close to nothing for all other calls: those that are allowed whatever
- * their arguments the kernel looks up in a bitmap (5.11).
+ * A call that is told of and then happens is a notice, no protection: its arguments in memory can change in between. So what
+ * keeps jobs apart looks at registers only, or is answered by init in the kernel's place.
+ *
+ * What it costs has to be close to nothing for all other calls: those that are allowed whatever their arguments the kernel looks
+ * up in a bitmap (5.11).
  */
 #ifndef TERMITE_FILTER_H
 #define TERMITE_FILTER_H
@@ -24,12 +27,21 @@ struct filter {
 	size_t length;
 };
 
+/* The network namespace that the job is in, see network.h. */
+enum filter_network {
+	NETWORK_SHARED, /* with other jobs: none may get a socket that another can find */
+	NETWORK_OWN,
+	NETWORK_MACHINE, /* it may use the network: then what it does there is its own business */
+};
+
 struct filter_options {
-	uint32_t uid, gid;	/* of the job, as it sees them */
-	bool may_use_network;	/* then what it does there is its own business */
+	uint32_t uid, gid; /* of the job, as it sees them */
+	enum filter_network network;
+	bool is_unheard;	  /* nobody can be told, so that all this can do is to refuse */
 	struct context_lack lack; /* what it finds otherwise than its caller would */
 };
 
+/* Empty on a machine whose calls are not known: it cannot be installed then. */
 void filter_make(struct filter *filter, const struct filter_options *options);
 
 #endif

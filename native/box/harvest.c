@@ -2,63 +2,77 @@
 
 #include "fd.h"
 #include "path.h"
+#include "plan.h"
 #include "wire.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
-/* Both spellings of overlayfs's marks: with privileges and without (`userxattr`). */
-#define PREFIX_LENGTH 2
-static const char *const prefixes[PREFIX_LENGTH] = { "trusted.overlay.", "user.overlay." };
+/*
+ * What overlayfs notes in attributes of the upper layer, behind the prefix that our mount uses. All else is the command's, also where
+ * the kernel keeps it below the prefix, as "overlay.opaque". Source: fs/overlayfs/overlayfs.h.
+ */
+static const char *const marks[] = { "opaque", "redirect", "origin", "impure", "nlink", "upper", "uuid", "metacopy", "protattr" };
 
 struct walk {
 	struct frame_out *out;
+	const char *prefix; /* of overlayfs's marks */
+	int job_directory;
+	int content; /* the directory JOB_CONTENT, -1 until it is needed */
 	uint32_t count;
 	char *failed_path;
 };
 
 /* Value of overlayfs's mark, NUL-terminated, or NULL when there is none. malloc'ed. */
-static char *get_mark(int fd, const char *name)
+static char *get_mark(const struct walk *walk, int fd, const char *name)
 {
-	for (int i = 0; i < PREFIX_LENGTH; i++) {
-		char attribute[64];
-		char value[PATH_MAX + 1];
-		snprintf(attribute, sizeof attribute, "%s%s", prefixes[i], name);
-		ssize_t length = fgetxattr(fd, attribute, value, sizeof value - 1);
-		if (length >= 0) {
-			value[length] = 0;
-			return strdup(value);
-		}
+	char attribute[64];
+	char value[PATH_MAX + 1];
+	snprintf(attribute, sizeof attribute, "%s%s", walk->prefix, name);
+	ssize_t length = fgetxattr(fd, attribute, value, sizeof value - 1);
+	if (length < 0)
+		return NULL;
+	value[length] = 0;
+	return strdup(value);
+}
+
+static bool is_mark(const struct walk *walk, const char *name)
+{
+	size_t length = strlen(walk->prefix);
+	if (strncmp(name, walk->prefix, length) != 0)
+		return false;
+	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+		if (strcmp(name + length, marks[i]) == 0)
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 /* Whether a name of an attribute is one that a command has set: not a mark of overlayfs, nor what the system adds to all. */
-static bool is_of_command(const char *name)
+static bool is_of_command(const struct walk *walk, const char *name)
 {
-	for (int i = 0; i < PREFIX_LENGTH; i++) {
-		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
-			return false;
-	}
-	return strncmp(name, "user.", 5) == 0 || strncmp(name, "system.posix_acl_", 17) == 0 ||
-	       strcmp(name, "security.capability") == 0;
+	return !is_mark(walk, name) && (strncmp(name, "user.", 5) == 0 || strncmp(name, "system.posix_acl_", 17) == 0 ||
+					strcmp(name, "security.capability") == 0);
 }
 
 /* Extended attributes and access control lists are not brought back. When in doubt there are some. */
-static bool has_attributes(int fd)
+static bool has_attributes(const struct walk *walk, int fd)
 {
 	char names[4096];
 	ssize_t length = flistxattr(fd, names, sizeof names);
 	if (length < 0)
 		return errno != ENOTSUP;
 	for (const char *name = names; name < names + length; name += strlen(name) + 1) {
-		if (is_of_command(name))
+		if (is_of_command(walk, name))
 			return true;
 	}
 	return false;
@@ -98,25 +112,40 @@ static int fail_at(struct walk *walk, const char *path, int error)
 	return -error;
 }
 
+/*
+ * Opens what `st` was told of, and nothing else that has its name by now: no link is followed, no device opened. -errno, ESTALE for
+ * something else. We may read whatever the job's modes say.
+ */
+static int open_same(int parent, const char *name, const struct stat *st, uint64_t flags)
+{
+	const struct open_how how = {
+		.flags = flags | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+	AUTO_CLOSE int fd = (int)syscall(SYS_openat2, parent, name, &how, sizeof how);
+	struct stat now;
+	if (fd < 0 || fstat(fd, &now) < 0)
+		return -errno;
+	bool is_same = now.st_ino == st->st_ino && now.st_dev == st->st_dev && (now.st_mode & S_IFMT) == (st->st_mode & S_IFMT);
+	return is_same ? steal_fd(&fd) : -ESTALE;
+}
+
 static int walk_directory(struct walk *walk, int fd, const char *path);
 
 static int take_directory(struct walk *walk, int parent, const char *name, const char *path, const struct stat *st)
 {
-	/* Unreadable to us as long as the job's mode stands, which is in the entry. */
-	if ((st->st_mode & 0700) != 0700 && fchmodat(parent, name, st->st_mode | 0700, 0) < 0)
-		return fail_at(walk, path, errno);
-	AUTO_CLOSE int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_CLOSE int fd = open_same(parent, name, st, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
-		return fail_at(walk, path, errno);
-	AUTO_FREE char *opaque = get_mark(fd, "opaque");
-	AUTO_FREE char *redirect = get_mark(fd, "redirect");
+		return fail_at(walk, path, -fd);
+	AUTO_FREE char *opaque = get_mark(walk, fd, "opaque");
+	AUTO_FREE char *redirect = get_mark(walk, fd, "redirect");
 	uint32_t flags = 0;
 	/* "x" is no opaque directory but one in which whiteouts may be attributes. */
 	if (opaque != NULL && strcmp(opaque, "y") == 0)
 		flags |= UPPER_OPAQUE;
 	if (redirect != NULL)
 		flags |= UPPER_REDIRECT;
-	if (has_attributes(fd))
+	if (has_attributes(walk, fd))
 		flags |= UPPER_ATTRIBUTES;
 	put_entry(walk, path, st, flags, redirect ? redirect : "");
 	return walk_directory(walk, fd, path);
@@ -125,7 +154,10 @@ static int take_directory(struct walk *walk, int parent, const char *name, const
 static int take_link(struct walk *walk, int parent, const char *name, const char *path, const struct stat *st)
 {
 	char target[PATH_MAX + 1];
-	ssize_t length = readlinkat(parent, name, target, PATH_MAX);
+	AUTO_CLOSE int fd = open_same(parent, name, st, O_PATH);
+	if (fd < 0)
+		return fail_at(walk, path, -fd);
+	ssize_t length = readlinkat(fd, "", target, PATH_MAX);
 	if (length < 0)
 		return fail_at(walk, path, errno);
 	target[length] = 0;
@@ -133,20 +165,33 @@ static int take_link(struct walk *walk, int parent, const char *name, const char
 	return 0;
 }
 
+/* Another name for the file, by which whoever reads it finds this one: in a directory that no process of the job has ever seen. */
+static int keep_content(struct walk *walk, int fd, const struct stat *st)
+{
+	char opened[40], name[40];
+	snprintf(opened, sizeof opened, "/proc/self/fd/%d", fd);
+	snprintf(name, sizeof name, "%" PRIu64, (uint64_t)st->st_ino);
+	if (walk->content < 0) {
+		if (mkdirat(walk->job_directory, JOB_CONTENT, 0700) < 0)
+			return -errno;
+		walk->content = openat(walk->job_directory, JOB_CONTENT, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (!(st->st_mode & 0400) && fchmod(fd, (st->st_mode & 07777) | 0400) < 0)
+		return -errno;
+	/* EEXIST: this file had another name in the layer. */
+	bool has_failed = linkat(AT_FDCWD, opened, walk->content, name, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST;
+	return has_failed ? -errno : 0;
+}
+
 static int take_file(struct walk *walk, int parent, const char *name, const char *path, const struct stat *st)
 {
-	if ((st->st_mode & 0600) != 0600 && fchmodat(parent, name, st->st_mode | 0600, 0) < 0)
-		return fail_at(walk, path, errno);
-	uint32_t flags = 0;
-	AUTO_CLOSE int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	AUTO_CLOSE int fd = open_same(parent, name, st, O_RDONLY | O_NONBLOCK);
 	if (fd < 0)
-		return fail_at(walk, path, errno);
-	AUTO_FREE char *whiteout = st->st_size == 0 ? get_mark(fd, "whiteout") : NULL;
-	if (whiteout != NULL)
-		flags |= UPPER_WHITEOUT;
-	else if (has_attributes(fd))
-		flags |= UPPER_ATTRIBUTES;
-	put_entry(walk, path, st, flags, "");
+		return fail_at(walk, path, -fd);
+	int failed = st->st_size > 0 ? keep_content(walk, fd, st) : 0;
+	if (failed)
+		return fail_at(walk, path, -failed);
+	put_entry(walk, path, st, has_attributes(walk, fd) ? UPPER_ATTRIBUTES : 0, "");
 	return 0;
 }
 
@@ -232,22 +277,28 @@ static int walk_directory(struct walk *walk, int fd, const char *path)
 	return failed;
 }
 
-int harvest(struct frame_out *out, int parent, const char *upper, char **path)
+int harvest(struct frame_out *out, int job_directory, bool is_rootful, char **path)
 {
-	struct walk walk = { .out = out };
+	struct walk walk = {
+		.out = out,
+		.prefix = is_rootful ? "trusted.overlay." : "user.overlay.",
+		.job_directory = job_directory,
+		.content = -1,
+	};
 	size_t count_at = frame_put_count(out);
 	struct stat st;
 	AUTO_CLOSE int fd = -1;
 	int failed = 0;
 	*path = NULL;
-	if (fstatat(parent, upper, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    ((st.st_mode & 0700) != 0700 && fchmodat(parent, upper, st.st_mode | 0700, 0) < 0) ||
-	    (fd = openat(parent, upper, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
-		failed = fail_at(&walk, upper, errno);
+	if (fstatat(job_directory, JOB_UPPER, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		failed = fail_at(&walk, JOB_UPPER, errno);
+	else if ((fd = open_same(job_directory, JOB_UPPER, &st, O_RDONLY | O_DIRECTORY)) < 0)
+		failed = fail_at(&walk, JOB_UPPER, -fd);
 	if (!failed) {
 		put_entry(&walk, "", &st, 0, "");
 		failed = walk_directory(&walk, fd, "");
 	}
+	fd_close(&walk.content);
 	frame_set_count(out, count_at, walk.count);
 	*path = walk.failed_path;
 	return failed;

@@ -1,5 +1,6 @@
 /* Pid 1 of a sandbox: runs the command, reaps everything, reports. Privileges: none, or those of root over his own files. */
 #include "fd.h"
+#include "limits.h"
 #include "notice.h"
 #include "outside.h"
 #include "report.h"
@@ -37,6 +38,7 @@ static _Noreturn void run_command(const struct sandbox *sandbox, const struct co
 	const struct job_request *request = sandbox->request;
 	/* The box's own signal handling must not be inherited: what is ignored or blocked stays so across exec. */
 	context_apply(context);
+	limits_bound_processes();
 	umask((mode_t)request->umask & 07777);
 	environ = request->env;
 	/* Searches the PATH of the new environment, and runs what has no known format by /bin/sh. */

@@ -4,6 +4,7 @@
 #include "frame_io.h"
 #include "harvest.h"
 #include "job_process.h"
+#include "limits.h"
 #include "storage.h"
 #include "log.h"
 #include "network.h"
@@ -161,6 +162,7 @@ static _Noreturn void enter_sandbox(struct job *job, int report, int notices, in
 	fd_close(&job->alive);
 	sandbox_follow_supervisor(&sandbox);
 	setsid();
+	limits_yield_memory();
 	apply_mounts(&sandbox);
 	apply_identity(&sandbox);
 	init_run(&sandbox);
@@ -476,7 +478,7 @@ static void put_done(struct job *job, const struct report *report, const char *t
 	AUTO_FREE char *path = NULL;
 	frame_put_string(out, directory ? directory : "");
 	int failed = directory == NULL ? -ENOMEM :
-					 harvest(out, job->storage.directory, JOB_UPPER, &path);
+					 harvest(out, job->storage.directory, job->box->is_rootful, &path);
 	if (failed)
 		break_(job, "harvest of \"%s\": %s", path ? path : "", strerror(-failed));
 	trace_put(&job->project.mirror.trace, out, job->project.mirror.top, "");

@@ -3,8 +3,9 @@
  *
  * A job that has sockets has one to itself, so that its counters tell what it sought, and no job talks to another by accident. But
  * making one costs the kernel more than 1 ms, a quarter of all the rest of a sandbox, and hardly any command has sockets. So there
- * is one per system mirror, made by its process, in which jobs begin. When one asks for a socket, it is begun anew with a network of
- * its own; nothing has ever been sent in the one that is shared.
+ * is one per system mirror, made by its process, in which jobs begin. When one asks for a socket that another job could find, it is
+ * begun anew with a network of its own. In the one that is shared nobody is ever bound to anything, whatever he tries, see filter.h:
+ * there are only pairs of connected local sockets, and local sockets that cannot be connected.
  */
 #ifndef TERMITE_NETWORK_H
 #define TERMITE_NETWORK_H

@@ -1,7 +1,6 @@
 #include "notice.h"
 
 #include "fd.h"
-#include "filter.h"
 #include "wire.h"
 
 #include <dirent.h>
@@ -17,6 +16,7 @@
 #include <sys/ipc.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 
@@ -48,11 +48,18 @@ static const struct {
 	{ SYS_mount, "mount" },
 	{ SYS_umount2, "umount" },
 	{ SYS_fsopen, "mount" },
+	{ SYS_fspick, "mount" },
+	{ SYS_open_tree, "mount" },
 	{ SYS_move_mount, "mount" },
+	{ SYS_mount_setattr, "mount" },
 	{ SYS_pivot_root, "pivot_root" },
 	{ SYS_chroot, "chroot" },
 	{ SYS_setns, "setns" },
-	{ SYS_unshare, "unshare" },
+	{ SYS_unshare, "namespaces of its own" },
+	{ SYS_clone, "namespaces of its own" },
+	{ SYS_keyctl, "the kernel's keyrings" },
+	{ SYS_add_key, "the kernel's keyrings" },
+	{ SYS_request_key, "the kernel's keyrings" },
 	{ SYS_perf_event_open, "perf_event_open" },
 	{ SYS_bpf, "bpf" },
 };
@@ -178,11 +185,11 @@ static void note_port(struct notices *notices, uint16_t port)
 /* Whether the job has to be begun anew before it does what it is about to do. */
 static bool needs_network(struct notices *notices)
 {
-	if (!notices->has_own_network) {
-		tell(notices, NOTICE_SOCKET, "");
-		notices->is_over = true;
-	}
-	return !notices->has_own_network;
+	if (notices->network != NETWORK_SHARED)
+		return false;
+	tell(notices, NOTICE_SOCKET, "");
+	notices->is_over = true;
+	return true;
 }
 
 /* An abstract name is known in its own network namespace only. */
@@ -201,6 +208,38 @@ static void notice_abstract(const struct notices *notices, const struct sockaddr
 	tell(notices, NOTICED_HIDDEN, name);
 }
 
+static bool is_abstract(const struct sockaddr_un *address, size_t length)
+{
+	return length > offsetof(struct sockaddr_un, sun_path) + 1 && length <= sizeof *address && address->sun_path[0] == 0;
+}
+
+/*
+ * In the network that jobs share nobody is bound to anything, so no local socket can be connected to a path: what the kernel would
+ * say is known by a look at it. The call itself must not happen, for its address may be another, an abstract one, by the time that
+ * the kernel reads it. Answers -errno, or 0 when the job has to be begun anew.
+ */
+static int answer_connect(struct notices *notices, const struct seccomp_notif *call)
+{
+	union {
+		struct sockaddr_un address;
+		char room[sizeof(struct sockaddr_un) + 1]; /* a path may have no NUL */
+	} in = { .room = { 0 } };
+	uint64_t length = call->data.args[2] & UINT32_MAX;
+	if (length <= offsetof(struct sockaddr_un, sun_path) || length > sizeof in.address)
+		return -EINVAL;
+	if (!read_memory(call->pid, call->data.args[1], &in, (size_t)length))
+		return -EFAULT;
+	if (in.address.sun_family != AF_UNIX)
+		return -EINVAL;
+	if (is_abstract(&in.address, (size_t)length) && needs_network(notices))
+		return 0;
+	char path[40];
+	snprintf(path, sizeof path, "/proc/%u/cwd", call->pid);
+	AUTO_CLOSE int cwd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+	return fstatat(cwd, in.address.sun_path, &st, 0) < 0 ? -errno : -ECONNREFUSED;
+}
+
 static void notice_address(struct notices *notices, const struct seccomp_notif *call, bool is_connect)
 {
 	struct sockaddr_storage address = { 0 };
@@ -212,11 +251,7 @@ static void notice_address(struct notices *notices, const struct seccomp_notif *
 	switch (address.ss_family) {
 	case AF_UNIX: {
 		const struct sockaddr_un *local = (const void *)&address;
-		bool is_abstract = length > offsetof(struct sockaddr_un, sun_path) + 1 && length <= sizeof *local &&
-				   local->sun_path[0] == 0;
-		if (is_abstract && needs_network(notices))
-			return;
-		if (is_abstract && is_connect)
+		if (is_connect && is_abstract(local, (size_t)length))
 			notice_abstract(notices, local, (size_t)length);
 		return;
 	}
@@ -316,8 +351,10 @@ static void notice_socket(struct notices *notices, const struct seccomp_notif *c
 {
 	uint64_t family = call->data.args[0], type = call->data.args[1] & 0xf, protocol = call->data.args[2];
 	bool is_internet = family == AF_INET || family == AF_INET6;
+	if (needs_network(notices))
+		return;
 	notices->has_sockets = true;
-	if (family == AF_ALG || needs_network(notices))
+	if (family == AF_ALG)
 		return;
 	if (is_internet && type != SOCK_RAW && protocol != IPPROTO_ICMP && protocol != IPPROTO_ICMPV6)
 		return;
@@ -343,34 +380,64 @@ static void notice_priority(const struct notices *notices, const struct seccomp_
 		tell(notices, NOTICED_PRIVILEGE, "a higher priority");
 }
 
-static void notice(struct notices *notices, const struct seccomp_notif *call)
-{
-	bool is_native = true;
 #if defined(__x86_64__)
-	is_native = call->data.arch != AUDIT_ARCH_I386;
+/* Source: filter.c, compatible_rules. */
+static int notice_compatible(struct notices *notices, const struct seccomp_notif *call)
+{
+	switch (call->data.nr) {
+	case 55:
+	case 221:
+	case 143:
+		notice_lock(notices, call);
+		return 0;
+	case 102:
+	case 359:
+	case 360:
+	case 361:
+	case 362:
+		(void)needs_network(notices);
+		return 0;
+	default:
+		tell(notices, NOTICED_PRIVILEGE, "a system call that sandboxes refuse");
+		return -EPERM;
+	}
+}
 #endif
-	long number = is_native ? call->data.nr : SYS_fcntl;
-	switch (number) {
+
+/* Answers what the caller gets: 0, the call happens, or -errno. */
+static int notice(struct notices *notices, const struct seccomp_notif *call)
+{
+#if defined(__x86_64__)
+	if (call->data.arch == AUDIT_ARCH_I386)
+		return notice_compatible(notices, call);
+#endif
+	switch (call->data.nr) {
 	case SYS_fcntl:
 #ifdef SYS_flock
 	case SYS_flock:
 #endif
 		notice_lock(notices, call);
-		return;
+		return 0;
 	case SYS_mq_open:
 		tell(notices, NOTICED_LOCK, "");
-		return;
+		return 0;
 	case SYS_kill:
 	case SYS_pidfd_open:
 		notice_process(notices, call);
-		return;
+		return 0;
 	case SYS_socket:
+	case SYS_socketpair:
 		notice_socket(notices, call);
-		return;
+		return 0;
 	case SYS_connect:
+		if (notices->network == NETWORK_SHARED)
+			return answer_connect(notices, call);
+		notice_address(notices, call, true);
+		return 0;
 	case SYS_bind:
-		notice_address(notices, call, number == SYS_connect);
-		return;
+		if (!needs_network(notices))
+			notice_address(notices, call, false);
+		return 0;
 	case SYS_clock_nanosleep:
 #ifdef SYS_select
 	case SYS_select:
@@ -381,69 +448,79 @@ static void notice(struct notices *notices, const struct seccomp_notif *call)
 #endif
 	case SYS_ppoll:
 		notice_sleep(notices);
-		return;
+		return 0;
 	case SYS_shmget:
 	case SYS_semget:
 	case SYS_msgget:
 		notice_key(notices, call);
-		return;
+		return 0;
 #ifdef SYS_getrlimit
 	case SYS_getrlimit:
 #endif
 	case SYS_prlimit64:
 		tell(notices, NOTICED_HIDDEN, "a limit of its caller");
-		return;
+		return 0;
 	case SYS_getpriority:
 		tell(notices, NOTICED_HIDDEN, "the niceness of its caller");
-		return;
+		return 0;
 	case SYS_sched_getaffinity:
 		tell(notices, NOTICED_HIDDEN, "the processors of its caller");
-		return;
+		return 0;
 	case SYS_setpriority:
 		notice_priority(notices, call);
-		return;
+		return 0;
 	case SYS_setxattr:
 	case SYS_lsetxattr:
 	case SYS_fsetxattr:
 		notice_attribute(notices, call);
-		return;
+		return 0;
 	default:
 		break;
 	}
 	const char *name = "a system call of root's";
 	for (size_t i = 0; i < sizeof privileges / sizeof *privileges; i++) {
-		if (privileges[i].call == number)
+		if (privileges[i].call == call->data.nr)
 			name = privileges[i].name;
 	}
 	tell(notices, NOTICED_PRIVILEGE, name);
+	return -EPERM;
 }
 
-static int install(const struct filter *filter)
+static int install(const struct filter *filter, unsigned flags)
 {
 	struct sock_fprog program = { (unsigned short)filter->length, (struct sock_filter *)(uintptr_t)filter->code };
-	/* SPEC_ALLOW: it is a notice, so there is no reason to pay for what keeps secrets from speculation. */
-	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-	int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	/* SPEC_ALLOW: all that a job could learn by speculation in its own processes is its own. */
+	int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
 	return listener < 0 ? -1 : listener;
+}
+
+static enum filter_network network_of(const struct sandbox *sandbox)
+{
+	if (sandbox->request->flags & JOB_NETWORK)
+		return NETWORK_MACHINE;
+	return sandbox->network < 0 ? NETWORK_OWN : NETWORK_SHARED;
 }
 
 void notices_begin(struct notices *notices, const struct sandbox *sandbox, struct context_lack lack)
 {
 	const struct job_request *request = sandbox->request;
-	bool may_use_network = (request->flags & JOB_NETWORK) != 0;
 	*notices = (struct notices){ .pipe = sandbox->notices,
-				     .may_use_network = may_use_network,
-				     .has_own_network = sandbox->network < 0,
+				     .network = network_of(sandbox),
 				     .first_process = last_process() };
+	struct filter_options options = {
+		.uid = request->uid, .gid = request->gid, .network = notices->network, .lack = lack
+	};
 	struct filter filter;
-	filter_make(&filter, &(struct filter_options){ .uid = request->uid,
-						       .gid = request->gid,
-						       .may_use_network = may_use_network,
-						       .lack = lack });
-	notices->listener = install(&filter);
+	filter_make(&filter, &options);
+	notices->listener = install(&filter, SECCOMP_FILTER_FLAG_NEW_LISTENER);
+	if (notices->listener >= 0)
+		return;
 	/* Nobody will say that it asks for a socket. */
-	if (notices->listener < 0 && !may_use_network)
-		(void)needs_network(notices);
+	while (needs_network(notices))
+		pause();
+	options.is_unheard = true;
+	filter_make(&filter, &options);
+	(void)install(&filter, 0);
 }
 
 void notices_serve(struct notices *notices)
@@ -460,11 +537,12 @@ void notices_serve(struct notices *notices)
 	/* ENOENT: the caller was killed meanwhile. */
 	if (ioctl(notices->listener, SECCOMP_IOCTL_NOTIF_RECV, &in) < 0)
 		return;
-	notice(notices, &in.call);
+	int error = notice(notices, &in.call);
 	if (notices->is_over)
 		return; /* the caller waits until it is killed */
 	out.answer.id = in.call.id;
-	out.answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+	out.answer.error = error;
+	out.answer.flags = error ? 0 : (uint32_t)SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	(void)ioctl(notices->listener, SECCOMP_IOCTL_NOTIF_SEND, &out);
 }
 
@@ -523,7 +601,7 @@ void notices_running(const struct notices *notices)
 void notices_end(struct notices *notices)
 {
 	bool is_filtered = notices->listener >= 0;
-	if (!notices->may_use_network && (notices->has_sockets || !is_filtered) && was_network_sought(notices))
+	if (notices->network != NETWORK_MACHINE && (notices->has_sockets || !is_filtered) && was_network_sought(notices))
 		tell(notices, NOTICED_NETWORK, "");
 	if (is_filtered && !notices->has_objects)
 		return;

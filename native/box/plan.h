@@ -45,6 +45,7 @@ struct plan {
 /* Names in the job directory. */
 #define JOB_UPPER "upper"
 #define JOB_WORK "work"
+#define JOB_CONTENT "content" /* what was written, see harvest.h */
 #define JOB_STDOUT "stdout"
 #define JOB_STDERR "stderr"
 

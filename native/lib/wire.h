@@ -87,7 +87,8 @@ enum {
 	BOX_NEED_BLOB = 0x511,     /* u32 id; digest */
 	BOX_NEED_STDIN = 0x512,    /* u32 id; u32 most bytes */
 	BOX_DONE = 0x513,          /* u32 ENDED_*; u32 value; u64 started ns; u64 finished ns; u64 user µs; u64 system µs;
-				      u64 max RSS KiB; bytes where the job directory is; list<entry> upper;
+				      u64 max RSS KiB; bytes where the job directory is, which has the files `stdout`, `stderr`
+				      and `content/<ino>`; list<entry> upper;
 				      list<bytes path, u32 TRACE_* flags>; list<bytes> outside; the same list of its own places;
 				      u32 the process that mirrors call it by in REFUSED; list<u32 NOTICED_*, bytes>. entry: bytes path; u32 mode;
 				      u64 size; u64 mtime ns; u64 ino; u32 nlink; u32 UPPER_* flags; bytes target */

@@ -1,6 +1,7 @@
 #include "../box/filter.h"
 #include "tap.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -8,12 +9,13 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-static const struct filter_options root = { .uid = 0 };
+static const struct filter_options root = { .uid = 0, .network = NETWORK_OWN };
 
 #if defined(__x86_64__)
 /* What a classic BPF program answers for a system call: the few instructions that the filter is made of. */
@@ -28,6 +30,9 @@ static uint32_t run(const struct filter *filter, const struct seccomp_data *data
 			break;
 		case BPF_ALU | BPF_AND | BPF_K:
 			a &= code->k;
+			break;
+		case BPF_JMP | BPF_JA:
+			at += code->k;
 			break;
 		case BPF_JMP | BPF_JEQ | BPF_K:
 			at += a == code->k ? code->jt : code->jf;
@@ -48,23 +53,32 @@ static uint32_t run(const struct filter *filter, const struct seccomp_data *data
 }
 
 #define OWN 1000u
-static const struct filter_options ordinary = { .uid = OWN, .gid = OWN }, networked = { .may_use_network = true };
+static const struct filter_options ordinary = { .uid = OWN, .gid = OWN, .network = NETWORK_OWN },
+				   networked = { .network = NETWORK_MACHINE },
+				   shared = { .uid = OWN, .gid = OWN, .network = NETWORK_SHARED },
+				   unheard = { .network = NETWORK_OWN, .is_unheard = true };
 
-static bool tells_of(const struct filter_options *options, const struct seccomp_data *data)
+static uint32_t answer_of(const struct filter_options *options, const struct seccomp_data *data)
 {
 	struct filter filter;
 	filter_make(&filter, options);
-	uint32_t answer = run(&filter, data);
-	return filter.length <= FILTER_LENGTH_MAX && answer == SECCOMP_RET_USER_NOTIF;
+	return filter.length <= FILTER_LENGTH_MAX ? run(&filter, data) : UINT32_MAX;
+}
+
+static uint32_t answer_to(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
+{
+	return answer_of(options, &(struct seccomp_data){ .nr = call, .arch = arch, .args = { a, b, c } });
 }
 
 static bool tells(const struct filter_options *options, uint32_t arch, int call, uint64_t a, uint64_t b, uint64_t c)
 {
-	return tells_of(options, &(struct seccomp_data){ .nr = call, .arch = arch, .args = { a, b, c } });
+	return answer_to(options, arch, call, a, b, c) == SECCOMP_RET_USER_NOTIF;
 }
 
 #define HERE AUDIT_ARCH_X86_64
 #define told(options, call, a, b, c) tells(options, HERE, call, a, b, c)
+#define PERM (SECCOMP_RET_ERRNO | EPERM)
+#define NOSYS (SECCOMP_RET_ERRNO | ENOSYS)
 
 static void test_usual_calls(void)
 {
@@ -75,7 +89,6 @@ static void test_usual_calls(void)
 	tap_ok(is_quiet, "usual calls are not told, whatever their arguments");
 	tap_ok(!told(&root, SYS_fcntl, 3, F_DUPFD_CLOEXEC, 3) &&
 		       !told(&root, SYS_fcntl, 3, F_GETFL, 0), "nor is what fcntl() mostly does");
-	tap_ok(!tells(&root, HERE, 0x40000000 | SYS_flock, 3, LOCK_EX, 0), "nor are calls of x32 programs");
 }
 
 static void test_locks(void)
@@ -110,9 +123,11 @@ static void test_powers(void)
 	tap_ok(told(&root, SYS_setpriority, 0, 0, 5) && !told(&ordinary, SYS_setpriority, 0, 0, 5),
 	       "so is another priority, which may be a higher one");
 	tap_ok(told(&root, SYS_unshare, CLONE_NEWNS, 0, 0) &&
-		       !told(&root, SYS_unshare, CLONE_NEWNS | CLONE_NEWUSER, 0, 0) &&
-		   !told(&root, SYS_unshare, CLONE_FILES, 0, 0),
-	   "so are namespaces, but for those within a user namespace");
+		       told(&root, SYS_unshare, CLONE_NEWNS | CLONE_NEWUSER, 0, 0) &&
+		       !told(&root, SYS_unshare, CLONE_FILES, 0, 0) &&
+		       told(&ordinary, SYS_unshare, CLONE_NEWUSER, 0, 0) &&
+		       told(&ordinary, SYS_clone, CLONE_NEWUSER | 17, 0, 0) && !told(&root, SYS_clone, 17, 0, 0),
+	   "so are namespaces");
 	tap_ok(told(&ordinary, SYS_mount, 0, 0, 0), "mount() is always told");
 }
 
@@ -136,15 +151,61 @@ static void test_others(void)
 		       !told(&root, SYS_msgget, 0, 0, 0), "objects of System V IPC are told when they have a key");
 }
 
+static void test_shared_network(void)
+{
+	tap_ok(!told(&shared, SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) &&
+		       !told(&shared, SYS_socketpair, AF_UNIX, SOCK_SEQPACKET, 0) &&
+		       !told(&ordinary, SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0),
+	       "local sockets that nobody finds are not told");
+	tap_ok(told(&shared, SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0) &&
+		       told(&shared, SYS_socket, AF_UNIX, SOCK_RAW, 0) &&
+		       told(&shared, SYS_socketpair, AF_UNIX, SOCK_DGRAM, 0) &&
+		       told(&shared, SYS_socket, AF_INET, SOCK_STREAM, 0) && told(&shared, SYS_bind, 3, 0, 0) &&
+		       told(&shared, SYS_connect, 3, 0, 0),
+	   "in a network that jobs share all others are");
+	bool is_told = true;
+	for (int call = 359; call <= 362; call++)
+		is_told &= tells(&shared, AUDIT_ARCH_I386, call, AF_UNIX, SOCK_STREAM, 0);
+	tap_ok(is_told && tells(&shared, AUDIT_ARCH_I386, 102, 1, 0, 0), "also as 32-bit programs have them");
+	tap_ok(!tells(&ordinary, AUDIT_ARCH_I386, 102, 1, 0, 0), "but not in a network of one's own");
+}
+
+static void test_refusals(void)
+{
+	static const int told_and_refused[] = { SYS_mount, SYS_keyctl,	     SYS_add_key,    SYS_request_key,
+						SYS_bpf,   SYS_init_module, SYS_kexec_load, SYS_perf_event_open,
+						SYS_setns, SYS_mount_setattr };
+	bool is_told = true, is_refused = true;
+	for (size_t i = 0; i < sizeof told_and_refused / sizeof *told_and_refused; i++) {
+		is_told &= told(&ordinary, told_and_refused[i], 0, 0, 0);
+		is_refused &= answer_to(&unheard, HERE, told_and_refused[i], 0, 0, 0) == PERM;
+	}
+	tap_ok(is_told, "what container runtimes refuse is told");
+	tap_ok(is_refused && answer_to(&unheard, HERE, SYS_clone, CLONE_NEWUSER, 0, 0) == PERM,
+	       "and refused where nobody can be told");
+	tap_ok(answer_to(&unheard, HERE, SYS_flock, 3, LOCK_EX, 0) == SECCOMP_RET_ALLOW, "where what is only noticed happens");
+	tap_ok(answer_to(&root, HERE, SYS_io_uring_setup, 8, 0, 0) == NOSYS &&
+		       answer_to(&ordinary, HERE, SYS_clone3, 0, 0, 0) == NOSYS &&
+		       answer_to(&ordinary, AUDIT_ARCH_I386, 425, 8, 0, 0) == NOSYS,
+	   "calls that make others past the filter are unknown");
+	tap_ok(answer_to(&ordinary, HERE, SYS_ioctl, 0, TIOCSTI, 0) == PERM &&
+		       answer_to(&ordinary, HERE, SYS_ioctl, 0, (1ull << 32) | TIOCSTI, 0) == PERM &&
+		       answer_to(&ordinary, HERE, SYS_ioctl, 0, TIOCGWINSZ, 0) == SECCOMP_RET_ALLOW,
+	   "so is typing for others");
+	tap_ok(answer_to(&root, HERE, 0x40000000 | SYS_read, 0, 0, 0) == NOSYS &&
+		       answer_to(&root, AUDIT_ARCH_AARCH64, SYS_read, 0, 0, 0) == NOSYS,
+	   "so is every call of x32 programs, and of other machines'");
+}
+
 static bool tells_limit(const struct filter_options *options, uint64_t resource, uint64_t old)
 {
-	return tells_of(options, &(struct seccomp_data){
-					 .nr = SYS_prlimit64, .arch = HERE, .args = { 0, resource, 0x1000, old } });
+	struct seccomp_data data = { .nr = SYS_prlimit64, .arch = HERE, .args = { 0, resource, 0x1000, old } };
+	return answer_of(options, &data) == SECCOMP_RET_USER_NOTIF;
 }
 
 static void test_context(void)
 {
-	static const struct filter_options lacking = { .lack = { 1u << 7, true, true } };
+	static const struct filter_options lacking = { .network = NETWORK_OWN, .lack = { 1u << 7, true, true } };
 	tap_ok(tells_limit(&lacking, 7, 0x1000) && told(&lacking, SYS_getrlimit, 7, 0x1000, 0) &&
 		       told(&lacking, SYS_getpriority, 0, 0, 0) && told(&lacking, SYS_sched_getaffinity, 0, 0, 0),
 	       "what is not as the caller has it is told when it is asked for");
@@ -155,6 +216,8 @@ static void test_context(void)
 	       "nor anything where all is as the caller has it");
 }
 #else
+static void test_shared_network(void) {}
+static void test_refusals(void) {}
 static void test_usual_calls(void) {}
 static void test_locks(void) {}
 static void test_powers(void) {}
@@ -168,9 +231,11 @@ int main(void)
 	test_locks();
 	test_powers();
 	test_others();
+	test_shared_network();
+	test_refusals();
 	test_context();
 	struct filter filter;
-	filter_make(&filter, &root);
+	filter_make(&filter, &(struct filter_options){ .network = NETWORK_SHARED, .lack = { UINT32_MAX, true, true } });
 	tap_ok(filter.length > 0 && filter.length <= FILTER_LENGTH_MAX, "the filter has room");
 	return tap_done();
 }

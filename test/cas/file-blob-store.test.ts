@@ -5,7 +5,6 @@ import {
   closeSync,
   existsSync,
   ftruncateSync,
-  linkSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -92,8 +91,6 @@ suite('FileBlobStore', (test) => {
       assert.ok(readFileSync(fsPath(out)).equals(content));
     }
     assert.equal(await store.importFile(file), digestOf(small));
-    assert.equal(await store.adopt(file), digestOf(small));
-    assert.is(existsSync(fsPath(file)), false);
   });
 
   test('open() removes temporary files that are more than an hour old, and no others', async () => {
@@ -149,65 +146,37 @@ suite('FileBlobStore', (test) => {
     }
   });
 
-  test('adopt() moves a file in', async () => {
-    await using r = await rig();
-    for (const content of [small, large, Buffer.alloc(0)]) {
-      const path = r.dir.write('made', content, { mode: 0o640 });
-      const { ino } = statSync(path);
-      assert.equal(await r.store.adopt(path), digestOf(content));
-      assert.is(existsSync(path), false);
-      assertExact(r.store, content);
-      if (content.length > 0) assert.is(statSync(r.store.pathOf(digestOf(content))).ino, ino);
-    }
-    assert.equal(temps(r.store), []);
-  });
-
-  test('adopt() replaces a blob that is there already: that one may have gone bad', async () => {
+  test('importFile() replaces a blob that has gone bad', async () => {
     await using r = await rig();
     await r.store.put(digestOf(small), small);
     const blob = r.store.pathOf(digestOf(small));
     chmodSync(blob, 0o644);
     writeFileSync(blob, Buffer.alloc(small.byteLength, 'x'));
-    const path = r.dir.write('made', small);
-    await r.store.adopt(path);
-    assert.is(existsSync(path), false);
+    await r.store.importFile(r.dir.write('made', small));
     assert.equal(await r.store.get(digestOf(small)), Buffer.from(small));
   });
 
-  test('adopt() copies a file that has another name, through which it could be written', async () => {
-    await using r = await rig();
-    for (const content of [small, large]) {
-      const path = r.dir.write('made', content);
-      linkSync(path, `${path}-too`);
-      await r.store.adopt(path);
-      assert.is(existsSync(path), false);
-      writeFileSync(`${path}-too`, 'changed');
-      assertExact(r.store, content);
-      rmSync(`${path}-too`);
-    }
-  });
-
-  test('adopt() refuses links and directories, and ENOENT stays ENOENT', async () => {
+  test('importFile() refuses all but regular files, follows no link, and ENOENT stays ENOENT', async () => {
     await using r = await rig();
     r.dir.write('file', 'x');
     symlinkSync(r.dir.join('file'), r.dir.join('link'));
     mkdirSync(r.dir.join('folder'));
-    await assertRejects(() => r.store.adopt(r.dir.join('link')), /ELOOP/);
-    await assertRejects(() => r.store.adopt(r.dir.join('folder')), /Not a regular file/);
-    await assertRejects(() => r.store.adopt(r.dir.join('absent')), /ENOENT/);
-    assert.is(r.dir.read('file'), 'x');
+    execFileSync('mkfifo', [r.dir.join('fifo')]);
+    await assertRejects(() => r.store.importFile(r.dir.join('link')), /ELOOP/);
+    for (const name of ['folder', 'fifo'])
+      await assertRejects(() => r.store.importFile(r.dir.join(name)), /Not a regular file/);
+    await assertRejects(() => r.store.importFile(r.dir.join('absent')), /ENOENT/);
+    assert.equal(await r.store.findMissing([digestOf(Buffer.from('x'))]), [digestOf(Buffer.from('x'))]);
   });
 
-  test('adopt() copies across file systems', async () => {
+  test('importFile() copies also across file systems', async () => {
     if (!existsSync('/dev/shm')) skip('no /dev/shm');
     await using r = await rig();
     await using other = await tempDir('/dev/shm');
     if (statSync(other.path).dev === statSync(r.dir.path).dev)
       skip('/dev/shm and the temporary folder are one file system');
     for (const content of [small, large]) {
-      const path = other.write('made', content);
-      assert.equal(await r.store.adopt(path), digestOf(content));
-      assert.is(existsSync(path), false);
+      assert.equal(await r.store.importFile(other.write('made', content)), digestOf(content));
       assertExact(r.store, content);
     }
     assert.equal(temps(r.store), []);
@@ -385,8 +354,6 @@ suite('FileBlobStore', (test) => {
       putLarge: 'disk-full',
       putStream: 'disk-full',
       import: 'disk-full',
-      adopt: 'disk-full',
-      adoptedIsStillThere: true,
       temps: [],
       missingIsStillMissing: true,
       worksAfterMakingSpace: true,

@@ -64,7 +64,7 @@ suite('Sparse files', (test) => {
     }
   });
 
-  test('importFile(), adopt() and exportFile() keep holes, and cost what the data costs', async () => {
+  test('importFile() and exportFile() keep holes, and cost what the data costs', async () => {
     await using dir = await tempDir();
     const store = await FileBlobStore.open(dir.join('cas'));
     const size = 1024 * mebibyte;
@@ -74,7 +74,6 @@ suite('Sparse files', (test) => {
     assert.is(digest.sizeBytes, size);
     assert.ok(await store.verify(digest));
     await store.exportFile(digest, dir.join('exported'), { mode: 0o600 });
-    assert.equal(await store.adopt(dir.join('image')), digest);
     assert.equal((await hashFile(dir.join('exported'))).digest, digest);
     assert.ok(readBytes() - before < 60 * mebibyte, `${readBytes() - before} bytes read`);
     assert.is(statSync(dir.join('exported')).size, size);

@@ -73,6 +73,20 @@ while child.poll() is None: time.sleep(0.01)`);
     for (const [line, call] of lines) {
       assert.equal(await reached(rig, `${line}; sleep 3`, root), [{ kind: 'privilege', call }], line);
     }
+    for (const user of [root, ordinary]) {
+      for (const [line, call] of [
+        ['unshare -U true || :', 'namespaces of its own'],
+        // clone(CLONE_NEWUSER | SIGCHLD)
+        [
+          python('import ctypes; ctypes.CDLL(None).syscall(56, 0x10000011, 0, 0, 0, 0)'),
+          'namespaces of its own',
+        ],
+        [python('import ctypes; ctypes.CDLL(None).syscall(250, 1, 0)'), "the kernel's keyrings"],
+      ] as const) {
+        if (line.includes('syscall') && process.arch !== 'x64') continue;
+        assert.equal(await reached(rig, `${line}; sleep 3`, user), [{ kind: 'privilege', call }], line);
+      }
+    }
     // A group may be one that an ordinary user is in.
     const [limit] = await reached(rig, 'chgrp 1 hello.txt || :; sleep 1000', ordinary);
     assert.equal(limit, { kind: 'privilege', call: 'chown' });
@@ -82,10 +96,7 @@ while child.poll() is None: time.sleep(0.01)`);
     await using rig = await executorRig();
     const own = 'chown 0:0 hello.txt; chown -h 0 hello.txt; mknod fifo p; cp -a hello.txt a; nice nice true';
     assert.equal(await reached(rig, `${own}; tar cf - a | tar xf - -C /tmp && rm /tmp/a`, root), []);
-    assert.equal(
-      await reached(rig, 'install -m 755 hello.txt b; nice -n 5 nice -n 1 true; unshare -U true', ordinary),
-      [],
-    );
+    assert.equal(await reached(rig, 'install -m 755 hello.txt b; nice -n 5 nice -n 1 true', ordinary), []);
     // An ordinary user may not give files away, here or elsewhere.
     assert.equal(await reached(rig, 'chown 1 hello.txt 2>/dev/null || :', ordinary), []);
   });
@@ -137,6 +148,36 @@ while child.poll() is None: time.sleep(0.01)`);
       manifest.changes.map(({ path }) => path),
       ['late'],
     );
+  });
+});
+
+suite('A local socket in a sandbox', (test) => {
+  const connect = (path: string) =>
+    python(`import socket; print(socket.socket(socket.AF_UNIX).connect_ex("${path}"))`);
+
+  test('that nobody listens at is told so, and where it was looked for is known', async () => {
+    await using rig = await executorRig();
+    const { stdout, manifest } = await rig.sh(
+      [connect('/tmp/none/socket'), connect('hello.txt'), `cd /; ${connect('etc/passwd/socket')}`].join('; '),
+    );
+    // ENOENT, ECONNREFUSED, ENOTDIR
+    assert.is(stdout, '2\n111\n20\n');
+    assert.ok(manifest.hiddenTrace.some(({ path }) => path === '/tmp/none'));
+    assert.ok(manifest.trace.some(({ path }) => path === 'hello.txt'));
+  });
+
+  test('serves the job itself', async () => {
+    await using rig = await executorRig();
+    const script = `
+import os, socket
+a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"
+c, d = socket.socketpair(type=socket.SOCK_DGRAM); c.send(b"y"); assert d.recv(1) == b"y"
+s = socket.socket(socket.AF_UNIX); s.bind("/tmp/own"); s.listen()
+socket.socket(socket.AF_UNIX).connect("/tmp/own"); os.unlink("/tmp/own")
+`;
+    const result = await rig.execute(['/usr/bin/python3', '-c', script]);
+    assert.ok(result.ok, 'expected a result');
+    assert.equal([result.value.status, result.value.reached], [{ kind: 'exit', code: 0 }, []]);
   });
 });
 
