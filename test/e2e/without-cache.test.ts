@@ -114,7 +114,7 @@ suite('A build', (test) => {
   });
 
   const wrong: [name: string, value: string, said: RegExp][] = [
-    ['TERMITE_COORDINATOR', '127.0.0.1:1', /TERMITE_COORDINATOR: expected a URL like http:\/\/HOST:PORT/],
+    ['TERMITE_COORDINATOR', '127.0.0.1:1', /TERMITE_COORDINATOR: expected a URL like https:\/\/HOST:PORT/],
     ['TERMITE_COORDINATOR', 'x y', /TERMITE_COORDINATOR: expected a URL/],
     ['TERMITE_IDLE_SECONDS', 'soon', /TERMITE_IDLE_SECONDS: /],
     ['TERMITE_SOCKET', '/nowhere/socket', /TERMITE_SOCKET is no socket of a master/],
