@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { equalDigests } from '../cas/digest.ts';
 import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { Digest } from '../protocol/digest.ts';
+import { describeError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import type { AppliedPart, WrittenFile } from './applied-log.ts';
 import { parentPath } from './apply-plan.ts';
@@ -39,27 +40,33 @@ export async function restoreUnsynced(
   const nodes = nodesOf(parts, snapshot);
   const touched: string[] = [];
   let isLost = false;
-  for (const { id, files, hasEnded } of parts) {
-    removeTemporaries(
-      id,
-      files.map(({ path }) => path),
-      projectRoot,
-    );
+  const putRight = async (node: FileNode, file: WrittenFile, { id, hasEnded }: AppliedPart) => {
+    const path = pathOf(node);
+    const { digest } = await hashFile(join(projectRoot, path));
+    const isGood = equalDigests(digest, file.digest);
+    const mayStay = !file.isNew || (hasEnded && !isLost);
+    if (isGood && mayStay) return;
+    touched.push(path);
+    if (mayStay && node.mtimeNs === file.mtimeNs && (await store.verify(file.digest))) {
+      await restore(node, file.digest, { id, paths, store });
+    } else {
+      isLost ||= hasEnded;
+      unlinkSync(fsPath(paths.of(path)));
+      if (!isGood) onNotice(`"${path}" was lost when the machine went down: it is removed, to be made again`);
+    }
+  };
+  for (const part of parts) {
+    const { id, files } = part;
+    const written = files.map(({ path }) => path);
+    removeTemporaries(id, written, projectRoot);
     for (const file of files) {
       for (const node of nodes.get(file) ?? []) {
-        const path = pathOf(node);
-        const { digest } = await hashFile(join(projectRoot, path));
-        const isGood = equalDigests(digest, file.digest);
-        const mayStay = !file.isNew || (hasEnded && !isLost);
-        if (isGood && mayStay) continue;
-        touched.push(path);
-        if (mayStay && node.mtimeNs === file.mtimeNs && (await store.verify(file.digest))) {
-          await restore(node, file.digest, { id, paths, store });
-        } else {
-          unlinkSync(fsPath(paths.of(path)));
-          isLost ||= hasEnded;
-          if (!isGood)
-            onNotice(`"${path}" was lost when the machine went down: it is removed, to be made again`);
+        try {
+          await putRight(node, file, part);
+        } catch (error) {
+          onNotice(
+            `"${pathOf(node)}" may have been damaged when the machine went down: ${describeError(error)}`,
+          );
         }
       }
     }

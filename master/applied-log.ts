@@ -102,16 +102,18 @@ export class AppliedLog implements AsyncDisposable {
     if (this.#file !== undefined) await this.#trying(() => this.#settling.run());
   }
 
-  /** The content of another boot's log is no longer needed. */
+  /** What another boot had not synced has been put right. */
   async forgetUnsynced(): Promise<void> {
     if (this.unsynced.length === 0) return;
-    await this.#syncProject();
-    unlinkSync(fsPath(this.#options.path));
+    await this.#trying(async () => {
+      await this.#syncProject();
+      unlinkSync(fsPath(this.#options.path));
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // The kernel goes on writing, also when nobody waits for it any more.
     this.#closing.abort();
-    await this.#settling.idle();
     await this.#syncing.idle();
     this.#close();
   }
@@ -120,7 +122,7 @@ export class AppliedLog implements AsyncDisposable {
     const position = this.#position;
     await this.#syncProject();
     await this.#syncing.idle();
-    if (this.#position !== position || this.#underWay.size > 0) return;
+    if (this.#position !== position || this.#underWay.size > 0 || this.#closing.signal.aborted) return;
     this.#close();
     unlinkSync(fsPath(this.#options.path));
   }
