@@ -24,6 +24,7 @@ import type { Digest } from '../protocol/digest.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { isErrno } from '../runtime/errno.ts';
+import type { AppliedLog, WrittenFile } from './applied-log.ts';
 import { type ApplyPlan, type EntryStep, parentPath, type Removal, type StepTime } from './apply-plan.ts';
 import { ApplyRecorder } from './apply-recorder.ts';
 import { Breather } from './breather.ts';
@@ -51,6 +52,7 @@ export interface ApplyOptions {
   stampNs?: bigint | undefined;
   /** Whether a signature taken right after writing tells every later change. */
   isFineGrained: boolean;
+  log: Pick<AppliedLog, 'writing' | 'ended'>;
   onNotice: (message: string) => void;
   /** For tests: called after each change on disk. */
   afterStep?: ((step: string) => void) | undefined;
@@ -78,6 +80,7 @@ export async function applyPlan(plan: ApplyPlan, options: ApplyOptions): Promise
   try {
     return await apply.run(plan);
   } finally {
+    await options.log.ended(options.id);
     apply.cleanUp();
   }
 }
@@ -108,10 +111,19 @@ class Apply {
       this.#remove(removal);
     }
     for (const path of directories) this.#makeDirectory(path);
+    // Files that follow each other get their names together, for the log to be synced once.
+    let written: { step: FileStep; temporary: string }[] = [];
     for (const step of entries) {
       if (breather.isDue) await breather.breathe();
+      if (step.kind === 'file' && step.write === 'replace') {
+        written.push({ step, temporary: await this.#write(step) });
+        continue;
+      }
+      await this.#name(written);
+      written = [];
       await this.#bringIntoPlace(step);
     }
+    await this.#name(written);
     for (const { path, mode } of this.#options.opened) this.#restoreMode(path, mode);
     for (const { path, mode, time } of finals) {
       const directory = this.#paths.directory(path);
@@ -193,7 +205,8 @@ class Apply {
     const place = this.#paths.of(path);
     switch (step.kind) {
       case 'file':
-        await this.#file(step, place);
+        if (!(await this.#changeInPlace(step, place)))
+          return this.#name([{ step, temporary: await this.#write(step) }]);
         break;
       case 'link':
         this.#link(step, place);
@@ -216,26 +229,48 @@ class Apply {
     this.#done(`place ${path}`);
   }
 
-  async #file(step: FileStep, place: string): Promise<void> {
+  /** @returns false: it cannot be, it has to be replaced */
+  async #changeInPlace(step: FileStep, place: string): Promise<boolean> {
     const { path, node, write, time } = step;
     const entry = { kind: 'file', digest: node.digest } as const;
     const isInPlace = write === 'in-place' && (await this.#overwrite(step, place));
-    if (write !== 'keep' && !isInPlace) {
-      const temporary = this.#temporary(path);
-      const content = this.#options.held?.get(node.digest.hash);
-      if (content) writeSmallFile(temporary, content, node.mode);
-      else await this.#options.store.exportFile(node.digest, temporary, { mode: node.mode });
-      this.#done(`write ${path}`);
-      this.#setTime(temporary, path, entry, time ?? this.#options.stampNs);
-      this.#rename(temporary, place, path);
-      this.#recorder.file(path, node.digest);
-      return;
-    }
+    if (write !== 'keep' && !isInPlace) return false;
     if (time === 'now' && this.#options.stampNs === undefined) this.#stampFile(place, step);
     else this.#setTime(place, path, entry, time ?? (isInPlace ? this.#options.stampNs : undefined));
     const stats = this.#lstat(place);
     if ((Number(stats.mode) & 0o7777) !== node.mode) chmodSync(fsPath(place), node.mode);
+    const { ino, mtimeNs } = this.#lstat(place);
+    const written = { path, inode: Number(ino), mtimeNs, digest: node.digest, isNew: false };
     this.#recorder.file(path, node.digest);
+    await this.#options.log.writing(this.#options.id, [written]);
+    return true;
+  }
+
+  /** @returns the temporary name of the file */
+  async #write({ path, node, time }: FileStep): Promise<string> {
+    const temporary = this.#temporary(path);
+    const content = this.#options.held?.get(node.digest.hash);
+    if (content) writeSmallFile(temporary, content, node.mode);
+    else await this.#options.store.exportFile(node.digest, temporary, { mode: node.mode });
+    this.#done(`write ${path}`);
+    this.#setTime(temporary, path, { kind: 'file', digest: node.digest }, time ?? this.#options.stampNs);
+    return temporary;
+  }
+
+  async #name(files: readonly { step: FileStep; temporary: string }[]): Promise<void> {
+    if (files.length === 0) return;
+    const { log, snapshot, id } = this.#options;
+    const described = files.map(({ step: { path, node }, temporary }): WrittenFile => {
+      const { ino, mtimeNs } = this.#lstat(temporary);
+      return { path, inode: Number(ino), mtimeNs, digest: node.digest, isNew: !snapshot.lookup(path) };
+    });
+    await log.writing(id, described);
+    for (const { step, temporary } of files) {
+      const { path, node } = step;
+      this.#rename(temporary, this.#paths.of(path), path);
+      this.#recorder.file(path, node.digest);
+      this.#done(`place ${path}`);
+    }
   }
 
   /** Writes the content into the file that is there, for its other names to see. @returns false: it cannot be opened */

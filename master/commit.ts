@@ -8,7 +8,7 @@ import type { Change, Manifest } from '../protocol/job.ts';
 import { AppError } from '../runtime/app-error.ts';
 import { fsPath } from '../runtime/byte-path.ts';
 import { type Failure, fail, type Result, succeed } from '../runtime/failure.ts';
-import { applyPlan, type HeldContent } from './apply.ts';
+import { type ApplyOptions, applyPlan, type HeldContent } from './apply.ts';
 import { type ApplyPlan, parentPath, planApply } from './apply-plan.ts';
 import { fetchContent } from './fetch-content.ts';
 import type { Journal, JournalEntry } from './journal.ts';
@@ -29,6 +29,8 @@ export interface CommitterOptions {
   remember: (files: readonly FileNode[]) => void;
   /** See `ApplyOptions`. */
   isFineGrained: boolean;
+  log: ApplyOptions['log'];
+  bootId: string;
   onNotice: (message: string) => void;
   afterStep?: ((step: string) => void) | undefined;
 }
@@ -148,6 +150,7 @@ export class Committer {
     return {
       version: 1,
       id,
+      boot: this.#options.bootId,
       startedNs: manifest.startedNs,
       finishedNs: manifest.finishedNs,
       changes: manifest.changes,

@@ -12,6 +12,8 @@ const { startedNs: nanosecondsSchema, changes: changesSchema } = manifestSchema.
 const journalEntrySchema = z.strictObject({
   version: z.literal(1),
   id: z.string(),
+  /** Entries of earlier versions have none. */
+  boot: z.string().optional(),
   startedNs: nanosecondsSchema,
   /** Entries of earlier versions have none. */
   finishedNs: nanosecondsSchema.optional(),
@@ -60,7 +62,7 @@ const State = { idle: Buffer.of(0), begun: Buffer.of(1) } as const;
 /**
  * Commits in progress, one page each: a file that serves one entry after the other, since making and removing files is
  * what costs most on disk. What was only prepared, or cannot be read, did nothing to the project yet. No fsync: it is
- * there for killed processes, not for power failures.
+ * there for killed processes, and what another boot has left is not acted upon; see applied-log.ts for that.
  */
 export class Journal implements Disposable {
   readonly #dir: string;

@@ -250,7 +250,10 @@ async function build(
   scope.defer(() => (hasTime() ? cacheService.tidyResults() : undefined));
   const sessions = new Sessions({
     clock: systemClock,
-    onIdle: (last) => (idleWatch ? idleWatch.check(last) : void cacheService.tidy()),
+    onIdle: (last) => {
+      void workspace.settle();
+      return idleWatch ? idleWatch.check(last) : void cacheService.tidy();
+    },
     onClose: async (session) => {
       const { records, compileCommands } = session;
       await results?.idle();

@@ -4,9 +4,12 @@ import type { FileBlobStore } from '../cas/file-blob-store.ts';
 import type { StatCache } from '../cas/stat-cache.ts';
 import { type Manifest, ObservationFlag } from '../protocol/job.ts';
 import { AppError, describeError } from '../runtime/app-error.ts';
+import { bootId } from '../runtime/boot-id.ts';
 import { decodeBytes, fsPath } from '../runtime/byte-path.ts';
 import { identityOf } from '../runtime/circumstances.ts';
 import type { Result } from '../runtime/failure.ts';
+import { restoreUnsynced } from './after-power-loss.ts';
+import { AppliedLog } from './applied-log.ts';
 import { type CommitOptions, Committer } from './commit.ts';
 import { FileHasher } from './file-hasher.ts';
 import { hasFineGrainedTimes } from './fine-grained.ts';
@@ -49,6 +52,8 @@ export interface WorkspaceOptions {
   onNotice: (message: string) => void;
   /** While many files are being hashed. */
   onProgress?: (hashedFiles: number, totalFiles: number) => void;
+  /** For tests: that of the machine unless told. */
+  bootId?: string;
   /** For tests: called after each change that a commit makes on disk. */
   afterStep?: (step: string) => void;
 }
@@ -90,6 +95,7 @@ class LocalWorkspace implements Workspace {
   readonly #refreshing = new SharedTask(() => this.#takeInChanges());
   #committer: Committer | undefined;
   #journal: Journal | undefined;
+  #log: AppliedLog | undefined;
   /** Whether the snapshot was brought up to date in this turn of the event loop. */
   #isFresh = false;
   /** Whether everything that was ever drained has been taken in: false after a refresh that failed. */
@@ -186,7 +192,8 @@ class LocalWorkspace implements Workspace {
 
   async load(): Promise<void> {
     const { projectRoot } = this;
-    const { store, stateDir, onNotice, afterStep } = this.#options;
+    const { store, stateDir, onNotice, afterStep, bootId: boot = bootId() } = this.#options;
+    this.#log = new AppliedLog({ path: join(stateDir, 'applied'), projectRoot, bootId: boot, onNotice });
     this.#journal = new Journal(join(stateDir, 'journal'));
     const isFineGrained = hasFineGrainedTimes(join(this.#probeDir(), `${temporaryPrefix}${process.pid}`));
     // Watched first, so that what changes while it is read shows at the next drain.
@@ -199,12 +206,19 @@ class LocalWorkspace implements Workspace {
       store,
       blobs: this.#blobs,
       journal: this.#journal,
+      log: this.#log,
+      bootId: boot,
       remember: (files: readonly FileNode[]) => this.#remember(files, isFineGrained),
       isFineGrained,
       onNotice,
       afterStep,
     };
+    const restored = await restoreUnsynced(this.#log.unsynced, shared);
+    await this.#refresh.changed(restored, new Set(restored));
+    await this.#log.forgetUnsynced();
     await recover(shared);
+    // Of masters that ended with their builds.
+    void this.#log.settle();
     this.#committer = new Committer({ ...shared, refresh: () => this.#refreshUnlessFresh() });
     await this.#options.cache.flush();
   }
@@ -246,6 +260,10 @@ class LocalWorkspace implements Workspace {
     await this.#options.cache.flush();
   }
 
+  async settle(): Promise<void> {
+    await this.#log?.settle();
+  }
+
   commit(manifest: Manifest, options: CommitOptions): Promise<Result<void>> {
     return this.#committer!.commit(manifest, options);
   }
@@ -254,6 +272,7 @@ class LocalWorkspace implements Workspace {
     await this.#refreshing.idle();
     await this.#watcher[Symbol.asyncDispose]();
     this.#journal?.[Symbol.dispose]();
+    await this.#log?.[Symbol.asyncDispose]();
     await this.#options.cache.flush();
   }
 

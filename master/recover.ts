@@ -18,6 +18,7 @@ export interface RecoverOptions extends Omit<ApplyOptions, 'id' | 'opened' | 'st
   store: FileBlobStore;
   blobs: ProjectBlobs;
   journal: Journal;
+  bootId: string;
   remember: (files: readonly FileNode[]) => void;
 }
 
@@ -32,8 +33,11 @@ export interface RecoverOptions extends Omit<ApplyOptions, 'id' | 'opened' | 'st
 export async function recover(options: RecoverOptions): Promise<void> {
   for (const { entry, begunNs, forget } of options.journal.unfinished()) {
     try {
-      removeTemporaries(entry, options.projectRoot);
-      await finish(entry, begunNs, options);
+      const paths = entry.changes.map(({ path }) => path);
+      removeTemporaries(entry.id, paths, options.projectRoot);
+      // Pages of another boot may be older than what they tell of.
+      const isOfThisBoot = (entry.boot ?? options.bootId) === options.bootId;
+      if (isOfThisBoot) await finish(entry, begunNs, options);
     } catch (error) {
       options.onNotice(`A result that was being applied could not be finished: ${describeError(error)}`);
     }
@@ -127,9 +131,10 @@ function withdraw(change: Change): Change {
   return base === null && node?.type === 'file' ? { path: change.path, base: node, node: null } : change;
 }
 
-function removeTemporaries({ id, changes }: JournalEntry, projectRoot: string): void {
+/** What a commit has not given its name. */
+export function removeTemporaries(id: string, changed: readonly string[], projectRoot: string): void {
   using paths = new SafePaths(projectRoot);
-  for (const directory of new Set(changes.map(({ path }) => parentPath(path)))) {
+  for (const directory of new Set(changed.map(parentPath))) {
     try {
       for (const name of listNames(paths.directory(directory))) {
         const isOurs = name.startsWith(`${temporaryPrefix}${id}-`);

@@ -11,6 +11,7 @@ import {
   DirectoryNode,
   FifoNode,
   FileNode,
+  filesBelow,
   HiddenNode,
   type Node,
   pathOf,
@@ -372,11 +373,4 @@ function withoutDigest(directory: DirectoryNode, maxCount = Number.POSITIVE_INFI
     if (found.length === maxCount) break;
   }
   return found;
-}
-
-function* filesBelow(directory: DirectoryNode): Generator<FileNode> {
-  for (const child of directory.children.values()) {
-    if (child.type === 'file') yield child;
-    else if (child.type === 'directory') yield* filesBelow(child);
-  }
 }

@@ -178,3 +178,10 @@ export function pathOf(node: Node): string {
   for (let parent = node.parent; parent?.parent; parent = parent.parent) path = `${parent.name}/${path}`;
   return path;
 }
+
+export function* filesBelow(directory: DirectoryNode): Generator<FileNode> {
+  for (const child of directory.children.values()) {
+    if (child.type === 'file') yield child;
+    else if (child.type === 'directory') yield* filesBelow(child);
+  }
+}

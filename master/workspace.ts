@@ -41,6 +41,8 @@ export interface Workspace extends AsyncDisposable {
   beginSession(): Promise<boolean>;
   /** Compares everything with the disk once more, also what no event tells of: writes through a mapping, for one. */
   recheck(): Promise<void>;
+  /** To be called after a build: has what it made written to the disk, see `AppliedLog`. Never rejects. */
+  settle(): Promise<void>;
   /**
    * Applies a manifest: fetches all its content first, then checks every path against its base (failure `conflict`),
    * calls `onCommitting`, and from there on finishes, journaled. Nothing is changed on any failure before that.

@@ -37,6 +37,8 @@ export class FakeWorkspace implements Workspace {
 
   async recheck() {}
 
+  async settle() {}
+
   async snapshot() {
     this.snapshots += 1;
     await this.onSnapshot();
