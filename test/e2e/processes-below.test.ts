@@ -18,6 +18,8 @@ class Rig extends TermiteRig {
   constructor(user: User) {
     super(user);
     this.env['SHELL'] = '/bin/mine';
+    // What the scripts leave goes with the rig, which is below the machine's /tmp as well.
+    this.env['TMPDIR'] = this.env['HOME'];
   }
 
   write(files: Record<string, string>): void {
